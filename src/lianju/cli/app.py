@@ -1,0 +1,73 @@
+"""The verbs, their flags, and what becomes of errors."""
+
+import os
+import sys
+import traceback
+
+import cyclopts
+from cyclopts import App, Parameter
+
+from lianju import __version__
+from lianju.errors import UserError
+
+app = App(
+    name="lianju",
+    version=__version__,
+    help="Lianju 聯句: teach a language model to finish Tang poems, and prove that it can.\n\n"
+    "Start with `lianju run`: poems, fine-tuning, before and after, a report.",
+    default_parameter=Parameter(negative=()),
+)
+for number, (name, where, text) in enumerate(
+    (
+        ("run", "run:run", "The main job: poems, before, fine-tuning, after, and a report."),
+        ("data", "data:app", "Look at the poems, and check a file of poems."),
+        ("finetune", "run:finetune", "Fine-tune only: writes the adapter and the log of steps."),
+        ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
+    )
+):
+    app.command(f"lianju.cli.{where}", name=name, help=text, sort_key=number)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `lianju` script."""
+    # A thread that waits should sleep: spinning ones make a loaded CPU collapse.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # The libraries' own bars would run through ours.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    sys.exit(_guarded([argument for argument in arguments if argument != "--debug"], debug))
+
+
+def _guarded(arguments: list[str], debug: bool) -> int:
+    """Run `arguments`; returns the exit code. 2: the user can mend it; 130: Ctrl-C."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+    except cyclopts.CycloptsError as error:
+        return _fail(" ".join(str(error).split()) + " See lianju --help.", debug)
+    except UserError as error:
+        return _fail(str(error), debug)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as with `| head`; that is not an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(
+            f"internal error, {type(error).__name__}: {error}. Run again with --debug and "
+            "please report what it prints.",
+            debug,
+            code=1,
+        )
+    return 0
+
+
+def _fail(message: str, debug: bool, code: int = 2) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"lianju: {message}", file=sys.stderr)
+    return code

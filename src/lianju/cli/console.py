@@ -1,0 +1,81 @@
+"""What a user sees: bars on a terminal, plain lines in a pipe."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from lianju.progress import Reporter, Task
+
+# Results go to standard output, everything about the work to standard error.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_QUIET_SECONDS = 10.0
+
+
+class TerminalReporter(Reporter):
+    """Live bars on a terminal; elsewhere a line at most every ten seconds."""
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        err.print(escape(line))
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Task]:
+        """Show a bar, or print lines."""
+        if not err.is_terminal:
+            yield from _lines(name, total)
+            return
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", style="dim"),
+            console=err,
+        )
+        with progress:
+            yield _Bar(progress, progress.add_task(escape(name), total=total, note=""))
+
+
+class _Bar(Task):
+    def __init__(self, progress: Progress, task: TaskID):
+        self.progress, self.id = progress, task
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        self.progress.update(self.id, advance=units, note=escape(note))
+
+
+class _Lines(Task):
+    def __init__(self, name: str, total: int):
+        self.name, self.total, self.done = name, total, 0
+        self.start = self.said = time.monotonic()
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        self.done += units
+        if time.monotonic() - self.said > _QUIET_SECONDS:
+            self.said = time.monotonic()
+            self.print(f"{self.done}/{self.total} {note}")
+
+    def print(self, text: str) -> None:
+        print(f"{self.name}: {text.rstrip()}", file=sys.stderr, flush=True)
+
+
+def _lines(name: str, total: int) -> Iterator[Task]:
+    task = _Lines(name, total)
+    yield task
+    task.print(f"{task.done}/{total}, {time.monotonic() - task.start:.1f} s")

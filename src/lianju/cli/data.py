@@ -1,0 +1,63 @@
+"""`lianju data`: look at the poems, and check a file of poems."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from lianju.cli.console import TerminalReporter, out
+from lianju.errors import UserError
+
+app = App(name="data", help="Look at the poems, and check a file of poems.")
+
+_QUOTED = 20
+
+
+@app.command
+def show(
+    *,
+    source: Annotated[
+        Path | None,
+        Parameter(help="A folder or file in the homework's format.", show_default=False),
+    ] = None,
+    samples: Annotated[int, Parameter(help="How many poems to print.")] = 3,
+) -> None:
+    """Print what the poems are, what was dropped and why, and a few samples."""
+    from lianju.corpus import select, training_corpus
+    from lianju.verse import form_of
+
+    corpus = training_corpus(source, TerminalReporter())
+    _print(f"{corpus.total} poems from {corpus.origin}")
+    _print(f"{len(corpus.examples)} kept")
+    forms = Counter(form_of(example.text) for example in corpus.examples)
+    for form, count in forms.most_common():
+        _print(f"  {count:5} {f'{form.chinese} {form.name}' if form else 'other shapes'}")
+    _print(f"{len(corpus.dropped)} dropped")
+    for reason, count in Counter(item.reason for item in corpus.dropped).most_common():
+        first = next(item for item in corpus.dropped if item.reason == reason)
+        _print(f"  {count:5} {reason}, such as number {first.index}: {first.text[:_QUOTED]}")
+    for example in select(corpus.examples, min(samples, len(corpus.examples)), seed=0):
+        _print(f"\n{example.couplet}\n  → {example.completion}")
+
+
+@app.command
+def check(
+    file: Annotated[Path, Parameter(help="A JSON list or JSONL of instruction, input, output.")],
+    /,
+    *,
+    test: Annotated[bool, Parameter(help="A test file: records may lack an output.")] = False,
+) -> None:
+    """Report every bad record of a file with its index, field and reason."""
+    from lianju.corpus import check_file
+
+    report = check_file(file, test=test)
+    for record in report.bad:
+        _print(f"{file}[{record.index}].{record.field}: {record.reason}")
+    _print(f"{report.total} records, {len(report.bad)} faults")
+    if report.bad:
+        raise UserError(f"{file} has {len(report.bad)} faults, listed above")
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False)

@@ -1,0 +1,180 @@
+"""`lianju run` and `lianju finetune`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.flags import DecodeFlags
+from lianju.config import RunSettings, load_settings, parse_assignments
+from lianju.errors import UserError
+
+if TYPE_CHECKING:
+    from lianju.run import Run
+
+_Recipe = Annotated[str, Parameter(help="A recipe by name (default, hw5) or a YAML file.")]
+_Set = Annotated[
+    list[str],
+    Parameter(name="--set", help="Any setting, as section.name=value; can be repeated."),
+]
+_Out = Annotated[
+    Path | None,
+    Parameter(help="The run folder to write; default runs/RECIPE-DATE.", show_default=False),
+]
+_Resume = Annotated[
+    Path | None,
+    Parameter(help="A run folder to go on with; its settings hold.", show_default=False),
+]
+_Poems = Annotated[
+    int | None,
+    Parameter(help="How many poems to train on; default 2000, hw5 1040.", show_default=False),
+]
+_Seed = Annotated[int | None, Parameter(help="Seed of training and decoding.", show_default=False)]
+_Model = Annotated[
+    str | None,
+    Parameter(
+        help="The base model: a catalogue name, a folder, a GGUF file or a hub id.",
+        show_default=False,
+    ),
+]
+_Source = Annotated[
+    str | None,
+    Parameter(help="A folder or file of poems in the homework's format.", show_default=False),
+]
+
+
+def run(
+    *,
+    recipe: _Recipe = "default",
+    poems: _Poems = None,
+    decoding: DecodeFlags | None = None,
+    seed: _Seed = None,
+    model: _Model = None,
+    source: _Source = None,
+    out: _Out = None,
+    resume: _Resume = None,
+    set_: _Set | None = None,
+) -> None:
+    """The main job: poems, before, fine-tuning, after, and a report.
+
+    Fine-tunes the base model on Tang poems, completes the fifteen test couplets before and
+    after with the same prompt and decoding, and writes a run folder with the adapter,
+    results.txt and report.html. Ctrl-C stops it cleanly; --resume goes on.
+    """
+    from lianju.run import execute
+
+    overrides = _overrides(poems, seed, model, source, set_)
+    if decoding:
+        overrides |= decoding.overrides()
+    job = _open(recipe, overrides, out, resume)
+    summary = _interruptible(job, "run", execute)
+    _tell(job, summary)
+
+
+def finetune(
+    *,
+    recipe: _Recipe = "default",
+    poems: _Poems = None,
+    seed: _Seed = None,
+    model: _Model = None,
+    source: _Source = None,
+    out: _Out = None,
+    resume: _Resume = None,
+    set_: _Set | None = None,
+) -> None:
+    """Fine-tune only: writes the adapter and the log of steps into a run folder."""
+    from lianju.run import fix_compute, gather, train
+
+    def job_of(job: "Run") -> Any:
+        return train(job, gather(job), fix_compute(job))
+
+    job = _open(recipe, _overrides(poems, seed, model, source, set_), out, resume)
+    outcome = _interruptible(job, "finetune", job_of)
+    _print(f"Adapter: {job.folder / 'adapter'}")
+    _print(
+        f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
+        f"validation {outcome.best_loss:.3f} nats a character at step {outcome.best_step}"
+    )
+
+
+def _overrides(
+    poems: int | None,
+    seed: int | None,
+    model: str | None,
+    source: str | None,
+    assignments: list[str] | None,
+) -> dict[str, Any]:
+    given = {
+        "data.poems": poems,
+        "seed": seed,
+        "decode.seed": seed,
+        "model.name": model,
+        "data.source": source,
+    }
+    flags = {name: value for name, value in given.items() if value is not None}
+    return flags | parse_assignments(assignments or [])
+
+
+def _open(
+    recipe: str, overrides: dict[str, Any], folder: Path | None, resume: Path | None
+) -> "Run":
+    from lianju.run import new_run, open_run
+
+    reporter = TerminalReporter()
+    if resume is not None:
+        if overrides or folder or recipe != "default":
+            raise UserError("--resume keeps the run's own settings: give it alone")
+        return open_run(resume, reporter)
+    settings = load_settings(recipe, overrides)
+    return new_run(folder or _default_folder(settings), settings, reporter)
+
+
+def _default_folder(settings: RunSettings) -> Path:
+    return Path("runs") / f"{settings.recipe}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _interruptible(job: "Run", verb: str, work: Any) -> Any:
+    """`work(job)`; Ctrl-C says how to go on."""
+    from lianju.finetune import Interrupted
+
+    try:
+        return work(job)
+    except (Interrupted, KeyboardInterrupt) as error:
+        note = f" after step {error.step}" if isinstance(error, Interrupted) else ""
+        err.print(f"Stopped{note}. Go on with: lianju {verb} --resume {job.folder}")
+        raise SystemExit(130) from None
+
+
+def _tell(job: "Run", summary: dict[str, Any]) -> None:
+    before, after = summary["before"], summary["after"]
+    n = after["test"]["n"]
+    _print(
+        f"Right shape, test couplets: before {before['test']['right']} of {n}, "
+        f"after {after['test']['right']} of {n}"
+    )
+    unseen = after["validation"]
+    if "shape_n" in unseen:
+        low, high = unseen["shape_interval"]
+        _print(
+            f"Right shape, unseen couplets: after {unseen['shape_right']} of {unseen['shape_n']} "
+            f"(95% interval {low:.1%} to {high:.1%})"
+        )
+    _print(
+        f"Validation loss, nats a character, n={after['validation']['n']}: "
+        f"before {before['validation']['loss_per_character']:.3f}, "
+        f"after {after['validation']['loss_per_character']:.3f}"
+    )
+    seconds = summary["seconds"]
+    _print(
+        f"{seconds['total']:.0f} s in all, {summary['training']['seconds']:.0f} s of it "
+        f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory"
+    )
+    _print(f"Report: {job.folder / 'report.html'}")
+    _print(f"Hand in: {job.folder / 'results.txt'}")
+    _print(f"Try: lianju complete 白日依山盡，黃河入海流。 --adapter {job.folder / 'adapter'}")
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False)

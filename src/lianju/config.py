@@ -1,0 +1,240 @@
+"""Every setting of every verb: what it means, its range, its default. Loads without torch.
+
+A recipe is a YAML file of these settings. What it leaves out has the default written here;
+`--set section.name=value` on the command line overrides both.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from lianju.errors import UserError
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DataSettings(Settings):
+    """Which poems."""
+
+    source: str | None = None
+    """A folder or file of poems in the homework's format; none: the homework's 5,001."""
+    poems: int = Field(2000, ge=1)
+    """How many poems to train on."""
+    selection: Literal["shuffled", "first"] = "shuffled"
+    """Take the poems by a shuffle that depends on the seed, or the first ones in order."""
+    validation: int = Field(500, ge=1)
+    """How many unseen poems to validate on."""
+
+
+class ModelSettings(Settings):
+    """Which base model, and how it is loaded."""
+
+    name: str = "gemma-3-270m"
+    """A name of the catalogue, a folder, a GGUF file, or a hub id such as Qwen/Qwen3-0.6B."""
+    trim: bool = True
+    """Keep only the vocabulary rows that verse needs: exact, and several times faster."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto takes a GPU when there is one."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Precision of matrix products in training; auto measures both on a CPU."""
+
+
+class PromptSettings(Settings):
+    """How a couplet is put to the model, in training and in completing alike."""
+
+    style: Literal["plain", "homework"] = "plain"
+    """plain: the couplet alone. homework: system text, instruction and couplet."""
+
+
+class LoraSettings(Settings):
+    """The adapter. See Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021."""
+
+    rank: int = Field(16, ge=1)
+    """Rank of the two factors."""
+    alpha: float = Field(32, gt=0)
+    """The product of the factors is scaled by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of the adapter's inputs dropped in training."""
+    targets: tuple[str, ...] = (
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    )
+    """Which linear layers get an adapter."""
+
+
+class TrainSettings(Settings):
+    """The loop."""
+
+    epochs: int = Field(1, ge=1)
+    """How often each poem is seen."""
+    batch_size: int = Field(8, ge=1)
+    """Poems a forward pass."""
+    accumulation: int = Field(1, ge=1)
+    """Forward passes an optimizer step; the loss is that of one large batch."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Highest learning rate, after warm-up."""
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises from zero."""
+    weight_decay: float = Field(0.0, ge=0)
+    """AdamW's decoupled weight decay."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients longer than this are scaled down to it."""
+    cutoff: int = Field(256, ge=8)
+    """Examples of more tokens than this are refused, not truncated."""
+    validations: int = Field(4, ge=1)
+    """How often to validate and write a checkpoint, spread evenly over training."""
+    validation_part: int = Field(64, ge=1)
+    """How many of the validation poems are looked at while training."""
+
+
+class DecodeSettings(Settings):
+    """How the next character is drawn."""
+
+    temperature: float = Field(0.8, ge=0, le=10)
+    """Below 1 safer and more alike, above 1 wilder; 0 always takes the likeliest."""
+    top_k: int = Field(0, ge=0)
+    """Draw from the k likeliest tokens only; 0: from all."""
+    top_p: float = Field(0.9, gt=0, le=1)
+    """Draw from the likeliest tokens that together have this probability; 1: from all."""
+    max_length: int = Field(128, ge=1, le=4096)
+    """Stop after this many new tokens, finished or not."""
+    repetition_penalty: float = Field(1.0, ge=1, le=10)
+    """Above 1, tokens that stand in the poem already become less likely."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    """The same seed gives the same poems."""
+    candidates: int = Field(1, ge=1, le=1000)
+    """How many completions of each couplet."""
+
+
+class RunSettings(Settings):
+    """All settings of `lianju run`."""
+
+    recipe: str = "default"
+    """Name of the recipe these settings came from."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Seed of poem selection, adapter initialisation, batch order and dropout."""
+    shape_couplets: int = Field(100, ge=0)
+    """How many validation couplets the tuned model completes, to judge their shape."""
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    prompt: PromptSettings = PromptSettings()
+    lora: LoraSettings = LoraSettings()
+    train: TrainSettings = TrainSettings()
+    decode: DecodeSettings = DecodeSettings()
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with the package."""
+    folder = resources.files("lianju") / "recipes"
+    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.is_file())
+
+
+def load_settings(
+    recipe: str = "default", overrides: Mapping[str, Any] | None = None
+) -> RunSettings:
+    """Read a recipe, by name or as a YAML file, and lay `overrides` over it.
+
+    Keys of `overrides` are dotted names such as `train.learning_rate`; values are given as
+    in YAML. Raises `UserError` naming every key that is unknown or has a bad value.
+    """
+    values = _read_recipe(recipe)
+    for key, value in (overrides or {}).items():
+        _put(values, key, value)
+    return validate(values)
+
+
+def validate(values: Any) -> RunSettings:
+    """Settings from plain values, as a recipe or a run's `settings.json` holds them."""
+    try:
+        return RunSettings.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(_message(detail) for detail in error.errors())) from None
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """`["train.epochs=2"]` as `{"train.epochs": 2}`; values are read as YAML."""
+    parsed = {}
+    for assignment in assignments:
+        key, sign, value = assignment.partition("=")
+        if not sign:
+            raise UserError(f"--set takes name=value, not {assignment!r}")
+        try:
+            parsed[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"the value of --set {key.strip()} is not a YAML value") from None
+    return parsed
+
+
+def _read_recipe(recipe: str) -> dict[str, Any]:
+    if recipe in recipe_names():
+        text = (resources.files("lianju") / "recipes" / f"{recipe}.yaml").read_text("utf-8")
+    else:
+        path = Path(recipe)
+        if not path.is_file():
+            known = ", ".join(recipe_names())
+            raise UserError(f"no recipe {recipe!r}: give one of {known}, or a YAML file")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise UserError(f"{path} is not UTF-8 text") from None
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{recipe} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{recipe} is no recipe: it must hold `name: value` lines")
+    return {"recipe": Path(recipe).stem, **values}
+
+
+def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, name = dotted.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"{section} is a setting, not a section: {dotted}")
+        values = inner
+    values[name] = value
+
+
+def _message(detail: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"unknown setting {path!r}: did you mean {_nearest(path)!r}?"
+    text = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"{path}: {text}, got {detail['input']!r}"
+
+
+def _nearest(path: str) -> str:
+    """The known setting most like `path`: one it abbreviates (lr), else the closest spelling."""
+    leaf = path.rpartition(".")[2]
+    for name in setting_names():
+        words = name.rpartition(".")[2].split("_")
+        if len(words) > 1 and leaf == "".join(word[0] for word in words):
+            return name
+    return difflib.get_close_matches(path, setting_names(), n=1, cutoff=0.0)[0]
+
+
+def setting_names() -> list[str]:
+    """Every setting's dotted name."""
+    names = []
+    for name, field in RunSettings.model_fields.items():
+        if isinstance(field.default, Settings):
+            names += [f"{name}.{inner}" for inner in type(field.default).model_fields]
+        else:
+            names.append(name)
+    return names

@@ -1,0 +1,35 @@
+"""Poems on disk: where they come from, which are trained on and why not the others.
+
+Every byte fetched is checked against a pinned digest before it is used or kept, every record
+that is dropped has a reason, and validation shares no line with training. Knows nothing of
+torch or of models.
+"""
+
+from lianju.corpus.characters import simplified, traditional
+from lianju.corpus.check import BadRecord, FileReport, check_file
+from lianju.corpus.clean import clean
+from lianju.corpus.homework import INSTRUCTION, read_records, test_set
+from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
+from lianju.corpus.sources import large_corpus, training_corpus
+from lianju.corpus.split import select, split
+
+__all__ = [
+    "INSTRUCTION",
+    "BadRecord",
+    "Corpus",
+    "Dropped",
+    "Example",
+    "FileReport",
+    "Poem",
+    "Split",
+    "check_file",
+    "clean",
+    "large_corpus",
+    "read_records",
+    "select",
+    "simplified",
+    "split",
+    "test_set",
+    "traditional",
+    "training_corpus",
+]

@@ -1,0 +1,109 @@
+"""Characters: folding variants to compare poems, placeholders, simplified and foreign text.
+
+>>> key("爲君[持]酒，") == key("為君持酒。")
+True
+>>> simplified("举头望明月")
+'举头'
+"""
+
+import functools
+import unicodedata
+from typing import Any
+
+from lianju.verse import is_han, lines_of
+
+# What editors and digitisers print where a character is lost; private-use characters, which
+# no font is bound to show, are counted among them in `placeholders`.
+_PLACEHOLDERS = frozenset("囗□◻▢■○◯●◎…\ufffd")
+
+# Characters of the simplified standard that old editions also print: each stands in the 5,001
+# poems of the homework, or ten times or more in the 57,607 of the large corpus.
+_ALSO_TRADITIONAL = frozenset(
+    "却荆迹脚烟凭脉笋恒衮虬葱耻叶姹灾踪强猪携凉冲兹粤咤争遥静蘖亘悮咏溆唤疴猫泪蹰袜馀粮厩术"
+)
+
+
+@functools.cache
+def _opencc(direction: str) -> Any:
+    # Only comparing and checking poems needs OpenCC; importing the corpus stays fast.
+    import opencc
+
+    return opencc.OpenCC(direction)
+
+
+class _Fold(dict[int, str]):
+    """A table for `str.translate`: variants to one form, all that is no Han character away."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        folded = ""
+        if is_han(character):
+            folded = _opencc("t2s").convert(unicodedata.normalize("NFKC", character))
+        self[code] = folded
+        return folded
+
+
+_FOLD = _Fold()
+
+
+def key(text: str) -> str:
+    """`text` for comparing: Han characters only, variants folded with OpenCC's t2s, one by one."""
+    return text.translate(_FOLD)
+
+
+def line_keys(text: str) -> set[str]:
+    """The keys of the lines in `text`."""
+    return {folded for line in lines_of(text) if (folded := key(line))}
+
+
+def placeholders(text: str) -> str:
+    """The characters in `text` that stand for a lost one."""
+    return "".join(
+        character
+        for character in text
+        if character in _PLACEHOLDERS or unicodedata.category(character) == "Co"
+    )
+
+
+def foreign(text: str) -> str:
+    """The letters and digits in `text` that are no Han characters."""
+    return "".join(character for character in text if character.isalnum() and not is_han(character))
+
+
+def is_latin(text: str) -> bool:
+    """Whether any character of `text` is a Latin letter."""
+    return any("LATIN" in unicodedata.name(character, "") for character in text)
+
+
+def simplified(text: str) -> str:
+    """The characters in `text` that are unmistakably simplified.
+
+    That is: OpenCC's s2t changes it, t2s leaves it, Big5 lacks it, and old editions do not
+    print it. 后 or 云, which are characters of their own in traditional text, never count.
+    """
+    return "".join(character for character in text if _is_simplified(character))
+
+
+def traditional(text: str) -> str:
+    """`text` in traditional characters, by OpenCC's s2t, which looks at words, not only
+    characters. For text that `simplified` finds something in; other text it may spoil.
+    """
+    converted: str = _opencc("s2t").convert(text)
+    return converted
+
+
+@functools.cache
+def _is_simplified(character: str) -> bool:
+    if not is_han(character) or character in _ALSO_TRADITIONAL:
+        return False
+    if _opencc("s2t").convert(character) == character:
+        return False
+    return _opencc("t2s").convert(character) == character and not _in_big5(character)
+
+
+def _in_big5(character: str) -> bool:
+    try:
+        character.encode("big5")
+    except UnicodeEncodeError:
+        return False
+    return True

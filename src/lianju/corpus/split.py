@@ -1,0 +1,112 @@
+"""What to train on, and the poems that validation never shares with training."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from lianju.corpus.characters import line_keys, placeholders
+from lianju.corpus.homework import homework_ids
+from lianju.corpus.poems import Corpus, Example, Poem, Split
+from lianju.errors import UserError
+from lianju.verse import couplet_fault, shape_of
+
+
+def split(
+    training: Corpus, test: Sequence[Example], large: list[Poem] | None, n: int = 500
+) -> Split:
+    """Cut what there is into training pool and validation.
+
+    With the large corpus, validation is `validation_poems`, whatever the training corpus is,
+    and training poems that share a line with it leave the pool. Without it (`large` is None),
+    validation is taken out of the training corpus: `n` poems, but at most a fifth of them.
+    """
+    if large is None:
+        return _split_alone(training, n)
+    validation = validation_poems(large, test, n)
+    taken = set().union(*(line_keys(example.text) for example in validation))
+    pool = [example for example in training.examples if not line_keys(example.text) & taken]
+    note = (
+        f"{len(validation):,} regular poems of the large corpus, none of whose lines stands in "
+        "the homework's training poems or in the test set."
+    )
+    if left_out := len(training.examples) - len(pool):
+        note += f" {left_out:,} training poems that share a line with them were left out."
+    return Split(pool, validation, note)
+
+
+def validation_poems(large: Sequence[Poem], test: Sequence[Example], n: int) -> list[Example]:
+    """The first `n` regular poems of the large corpus by the SHA-256 of their text.
+
+    They share no line, variants folded, with the homework's 5,001 poems as they come,
+    uncleaned, nor with `test`, nor with each other. They do not depend on anything else, and
+    a smaller `n` gives the first of a larger one.
+    """
+    homework = set(homework_ids())
+    taken = set().union(*(line_keys(example.text) for example in test))
+    taken.update(*(line_keys(poem.text) for poem in large if poem.id in homework))
+    candidates = (
+        Example(poem.paragraphs[0], "".join(poem.paragraphs[1:]), poem.id)
+        for poem in sorted(large, key=lambda poem: _digest(poem.text))
+        if poem.paragraphs and poem.id not in homework
+    )
+    chosen: list[Example] = []
+    for example in candidates:
+        if len(chosen) == n:
+            break
+        lines = line_keys(example.text)
+        if _is_regular(example) and not lines & taken:
+            chosen.append(example)
+            taken |= lines
+    if len(chosen) < n:
+        raise UserError(
+            f"the large corpus has only {len(chosen):,} poems to validate on, not {n:,}: "
+            "ask for fewer"
+        )
+    return chosen
+
+
+def select(pool: Sequence[Example], n: int, seed: int) -> list[Example]:
+    """`n` poems of the pool in an order that depends on `seed` alone.
+
+    A smaller `n` gives the first of a larger one. Raises `UserError` when the pool has fewer.
+    """
+    if n > len(pool):
+        raise UserError(f"there are only {len(pool):,} poems to train on, not {n:,}")
+    return sorted(pool, key=lambda example: _digest(f"{seed}\n{example.text}"))[:n]
+
+
+def _split_alone(training: Corpus, n: int) -> Split:
+    examples = training.examples
+    counts = Counter(line for example in examples for line in line_keys(example.text))
+    regular = [
+        example
+        for example in examples
+        if _is_regular(example) and all(counts[line] == 1 for line in line_keys(example.text))
+    ]
+    wanted = min(n, len(examples) // 5)
+    validation = sorted(regular, key=lambda example: _digest(example.text))[:wanted]
+    if not validation:
+        raise UserError(
+            f"{training.origin} has only {len(examples):,} poems: too few to keep any for "
+            "validation. Add some, or make npm available for the large corpus."
+        )
+    kept = set(validation)
+    pool = [example for example in examples if example not in kept]
+    note = (
+        f"The large corpus is not available: {len(validation):,} regular poems were taken out of "
+        "the training poems instead. Validation losses do not compare with those of other runs."
+    )
+    return Split(pool, validation, note)
+
+
+def _is_regular(example: Example) -> bool:
+    """Whether couplet and whole are of regular shape, with plain punctuation and no gaps."""
+    return (
+        couplet_fault(example.couplet) is None
+        and shape_of(example.couplet, example.completion).right
+        and not placeholders(example.text)
+    )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,8 @@
+"""The one error that a user can cause and mend."""
+
+
+class UserError(Exception):
+    """Something the user can put right; the message is one line that says how.
+
+    The command line prints it without a traceback and exits with 2.
+    """

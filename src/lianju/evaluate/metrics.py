@@ -1,0 +1,73 @@
+"""Numbers on completions. Each says its n; a share comes with an interval."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lianju.decode import Completion
+from lianju.verse import lines_of, shape_of
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over `n` completions of as many couplets (shape, version 1).
+
+    `right`: how many have the right shape, see `verse.shape_of`. `distinct`: how many
+    different texts. `repeated_lines`: how many poems hold one line twice.
+    """
+
+    n: int
+    right: int
+    distinct: int
+    repeated_lines: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The Wilson 95% interval of the share of right shapes."""
+        return wilson(self.right, self.n)
+
+    def as_json(self) -> dict[str, Any]:
+        """The counts and the interval under plain names."""
+        return {**asdict(self), "interval": list(self.interval)}
+
+
+def tally(completions: Sequence[Completion]) -> Tally:
+    """Count shapes, different texts and repeated lines."""
+    poems = [lines_of(item.couplet + item.text) for item in completions]
+    return Tally(
+        n=len(completions),
+        right=sum(
+            shape_of(item.couplet, item.text, item.finish == "stop").right for item in completions
+        ),
+        distinct=len({item.text for item in completions}),
+        repeated_lines=sum(len(set(lines)) < len(lines) for lines in poems),
+    )
+
+
+def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval for a share, by default of 95%.
+
+    E. B. Wilson, Probable Inference, JASA 22 (1927). `n` is at least 1.
+    """
+    share = successes / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def as_row(index: int, completion: Completion, truth: str | None) -> dict[str, Any]:
+    """One line of `results.jsonl`: the completion, its verdict and the real continuation."""
+    shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
+    return {
+        "index": index,
+        "couplet": completion.couplet,
+        "completion": completion.text,
+        "truth": truth,
+        "form": shape.form.name if shape.form else None,
+        "fault": shape.fault,
+        "finish": completion.finish,
+        "tokens": completion.tokens,
+        "logprob_per_token": completion.logprob / completion.tokens,
+    }

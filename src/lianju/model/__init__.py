@@ -1,0 +1,26 @@
+"""Base models and adapters: the catalogue, loading, spelling, trimming.
+
+`load_base` gives a `LanguageModel` in eval mode whose `vocabulary` maps characters to ids;
+`attach`, `save_adapter` and `load_adapter` deal with LoRA. Weights are read from safetensors
+or GGUF only, and no code that comes with a model is run.
+"""
+
+from lianju.model.adapter import attach, load_adapter, read_card, save_adapter
+from lianju.model.catalogue import CATALOGUE
+from lianju.model.compute import Compute, choose_compute, choose_device
+from lianju.model.load import LanguageModel, load_base
+from lianju.model.vocabulary import Vocabulary
+
+__all__ = [
+    "CATALOGUE",
+    "Compute",
+    "LanguageModel",
+    "Vocabulary",
+    "attach",
+    "choose_compute",
+    "choose_device",
+    "load_adapter",
+    "load_base",
+    "read_card",
+    "save_adapter",
+]

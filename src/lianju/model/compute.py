@@ -1,0 +1,105 @@
+"""Where and in which precision to compute: chosen once, with the reason in words."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lianju.config import ModelSettings
+from lianju.errors import UserError
+
+# The size of one projection of the base model over one batch of quatrains.
+_PROBE = (512, 640, 2048)
+# bf16 costs casts of weights and activations; below this gain it does not pay.
+_WORTH = 1.3
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device, the precision of matrix products in training, and why.
+
+    `peak_gflops` is the rate measured here for products of that precision; None if not
+    measured. Weights stay fp32 on a CPU, so decoding there is fp32.
+    """
+
+    device: torch.device
+    precision: str
+    reason: str
+    peak_gflops: float | None = None
+
+    def lighten(self, network: Any) -> None:
+        """Hold frozen matrices in bf16 while training in bf16, where autocast would cast them
+        anew in every pass; in place. The embedding and the output layer stay as they are.
+        """
+        if self.precision != "bf16":
+            return
+        output = network.get_output_embeddings()
+        for module in network.modules():
+            frozen = isinstance(module, nn.Linear) and not module.weight.requires_grad
+            if frozen and module is not output:
+                module.weight.data = module.weight.data.bfloat16()
+
+    @property
+    def weights(self) -> torch.dtype:
+        """The precision in which base weights are held."""
+        cpu = self.device.type == "cpu" or self.precision == "fp32"
+        return torch.float32 if cpu else torch.bfloat16
+
+
+def choose_device(settings: ModelSettings) -> torch.device:
+    """The device that the settings ask for; auto: CUDA, then Apple's MPS, then the CPU."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if settings.device == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    if not available[settings.device]:
+        raise UserError(
+            f"model.device is {settings.device}, but torch {torch.__version__} sees no such "
+            "device here; use auto or cpu"
+        )
+    return torch.device(settings.device)
+
+
+def choose_compute(settings: ModelSettings) -> Compute:
+    """Device and training precision; on a CPU, auto measures fp32 against bf16."""
+    device = choose_device(settings)
+    if device.type != "cpu":
+        return _on_accelerator(device, settings.precision)
+    rates = {name: _gflops(dtype) for name, dtype in _DTYPES.items()}
+    measured = f"bf16 runs at {rates['bf16']:.0f} GFLOP/s here, fp32 at {rates['fp32']:.0f}"
+    if settings.precision != "auto":
+        precision, reason = settings.precision, f"as asked; {measured}"
+    elif rates["bf16"] > _WORTH * rates["fp32"]:
+        precision, reason = "bf16", measured
+    else:
+        precision, reason = "fp32", f"{measured}, not enough to pay for the casts"
+    return Compute(device, precision, reason, rates[precision])
+
+
+def _on_accelerator(device: torch.device, precision: str) -> Compute:
+    if precision != "auto":
+        return Compute(device, precision, "as asked")
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return Compute(device, "bf16", f"{torch.cuda.get_device_name(device)} has bf16 units")
+    return Compute(device, "fp32", "no bf16 units on this device")
+
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def _gflops(dtype: torch.dtype) -> float:
+    """The best of several rounds of one projection, in 10⁹ operations a second."""
+    rows, inner, columns = _PROBE
+    left = torch.ones(rows, inner, dtype=dtype)
+    right = torch.ones(columns, inner, dtype=dtype)
+    best = float("inf")
+    for _ in range(12):
+        start = time.perf_counter()
+        torch.nn.functional.linear(left, right)
+        best = min(best, time.perf_counter() - start)
+    return 2 * rows * inner * columns / best / 1e9

@@ -1,0 +1,118 @@
+"""Keep only the vocabulary rows that verse needs.
+
+The logits of the kept tokens are exactly those of the full model, so the softmax over them
+is the full one renormalised; the adapter never touches the embedding, so it fits both.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from tokenizers import Tokenizer
+from torch import nn
+
+from lianju.files import cache_dir, writing_folder
+from lianju.model.vocabulary import Vocabulary, token_bytes
+
+# Han ideographs, CJK punctuation, full-width forms and printable ASCII with the newline.
+_WANTED = re.compile(
+    "[\n\x20-\x7e\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u3000-\u303f\uff01-\uff60"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
+)
+
+
+def full_vocabulary(
+    tokenizer: Tokenizer, rows: int, special: dict[str, int | None], texts: Iterable[str]
+) -> Vocabulary:
+    """The vocabulary of an untrimmed model with `rows` embedding rows.
+
+    `special` holds the ids `bos`, `stop` and `pad`; `texts` are tokenised as the tokenizer
+    does, without its special tokens.
+    """
+    tokens = token_bytes(tokenizer)
+    tokens += [None] * (rows - len(tokens))
+    stop = special["stop"]
+    assert stop is not None
+    pad = special["pad"]
+    return Vocabulary(
+        tokens=tokens,
+        original_ids=range(rows),
+        full_size=rows,
+        bos=special["bos"],
+        stop=stop,
+        pad=stop if pad is None else pad,
+        texts={text: tokenizer.encode(text, add_special_tokens=False).ids for text in texts},
+    )
+
+
+def kept_ids(vocabulary: Vocabulary) -> list[int]:
+    """Which tokens a trimmed model keeps, in order.
+
+    All that stand for one byte or one character of verse, and those of the fixed texts and
+    the controls. Every text can still be spelled.
+    """
+    keep = {vocabulary.stop, vocabulary.pad}
+    if vocabulary.bos is not None:
+        keep.add(vocabulary.bos)
+    for ids in vocabulary.texts.values():
+        keep.update(ids)
+    for index, token in enumerate(vocabulary.tokens):
+        if token is not None and (len(token) == 1 or _is_wanted(token)):
+            keep.add(index)
+    return sorted(keep)
+
+
+def _is_wanted(token: bytes) -> bool:
+    try:
+        return bool(_WANTED.fullmatch(token.decode()))
+    except UnicodeDecodeError:
+        return False
+
+
+def trim_vocabulary(vocabulary: Vocabulary, keep: Sequence[int]) -> Vocabulary:
+    """The vocabulary of the kept rows, renumbered from 0."""
+    new = {old: index for index, old in enumerate(keep)}
+    return Vocabulary(
+        tokens=[vocabulary.tokens[old] for old in keep],
+        original_ids=list(keep),
+        full_size=vocabulary.full_size,
+        bos=None if vocabulary.bos is None else new[vocabulary.bos],
+        stop=new[vocabulary.stop],
+        pad=new[vocabulary.pad],
+        texts={text: [new[old] for old in ids] for text, ids in vocabulary.texts.items()},
+    )
+
+
+def trim_network(network: Any, vocabulary: Vocabulary) -> None:
+    """Cut `network`'s embedding and output rows to `vocabulary.original_ids`, in place."""
+    keep = torch.tensor(list(vocabulary.original_ids))
+    inputs, outputs = network.get_input_embeddings(), network.get_output_embeddings()
+    tied = inputs.weight is outputs.weight
+    for layer in (inputs,) if tied else (inputs, outputs):
+        layer.weight = nn.Parameter(layer.weight.detach()[keep].clone(), requires_grad=False)
+    if tied:
+        outputs.weight = inputs.weight
+    inputs.num_embeddings = outputs.out_features = vocabulary.size
+    inputs.padding_idx = None
+    for config in (network.config, network.generation_config):
+        config.bos_token_id = vocabulary.bos
+        config.eos_token_id = vocabulary.stop
+        config.pad_token_id = vocabulary.pad
+    network.config.vocab_size = vocabulary.size
+
+
+def trimmed_folder(digest: str, texts: Iterable[str]) -> Path:
+    """Where the trimmed copy of base model `digest` is cached, by what it was made from."""
+    key = hashlib.sha256("\0".join([_WANTED.pattern, *texts]).encode()).hexdigest()
+    return cache_dir() / "models" / digest[:16] / f"trimmed-{key[:12]}"
+
+
+def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path) -> None:
+    """Write a trimmed model and its vocabulary, whole or not at all."""
+    with FileLock(folder.with_name(f"{folder.name}.lock")), writing_folder(folder) as temporary:
+        network.save_pretrained(temporary)
+        vocabulary.save(temporary / "vocabulary.json")

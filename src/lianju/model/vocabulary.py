@@ -1,0 +1,127 @@
+"""Tokens as bytes, and verse spelled one token a character.
+
+A tokenizer would merge 「白日」 into one token or two as it pleases. Verse is counted in
+characters, so training, prompting and generation all see it spelled: each character by the
+token that has exactly its UTF-8 bytes or, where there is none, by one token a byte.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from lianju.errors import UserError
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens of one model, which may be trimmed.
+
+    `tokens[i]` holds the bytes that token i stands for, or None for a control token.
+    `original_ids[i]` is its id in the untrimmed model; `full_size` that model's row count.
+    `texts` holds the ordinary tokenisation of the fixed texts that prompts are made of.
+    """
+
+    tokens: Sequence[bytes | None]
+    original_ids: Sequence[int]
+    full_size: int
+    bos: int | None
+    stop: int
+    pad: int
+    texts: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return len(self.tokens)
+
+    @cached_property
+    def _by_bytes(self) -> dict[bytes, int]:
+        table: dict[bytes, int] = {}
+        for index, token in enumerate(self.tokens):
+            if token is not None:
+                table.setdefault(token, index)
+        return table
+
+    def spell(self, text: str) -> list[int]:
+        """The ids of `text`, one a character, or one a byte for a character without a token."""
+        ids = []
+        for character in text:
+            raw = character.encode()
+            whole = self._by_bytes.get(raw)
+            ids += [self._by_bytes[bytes([b])] for b in raw] if whole is None else [whole]
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text that `ids` stand for; control tokens vanish, broken UTF-8 becomes �."""
+        return b"".join(self.tokens[index] or b"" for index in ids).decode("utf-8", "replace")
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, tokens in hex."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["tokens"] = [None if token is None else token.hex() for token in self.tokens]
+        path.write_text(json.dumps(values), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Vocabulary":
+        """Read what `save` wrote."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values["tokens"] = [
+            None if token is None else bytes.fromhex(token) for token in values["tokens"]
+        ]
+        return cls(**values)
+
+
+def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
+    """What each id of `tokenizer` stands for, in bytes; None for control tokens.
+
+    Knows the two families in use: SentencePiece with byte fallback (Llama, Mistral, Gemma),
+    where `▁` is a space and `<0xE7>` a byte, and byte-level BPE (GPT-2, Qwen), where each
+    byte is shown as one printable character. Raises `UserError` for any other.
+    """
+    layout = json.loads(tokenizer.to_str())
+    control = {token["id"] for token in layout["added_tokens"] if token["special"]}
+    plain = {token["id"]: token["content"] for token in layout["added_tokens"]}
+    if layout["model"].get("byte_fallback"):
+        read = _sentencepiece_bytes
+    elif "ByteLevel" in json.dumps(layout["decoder"]):
+        read = _byte_level_bytes
+    else:
+        raise UserError(
+            "this model's tokenizer can spell neither by bytes nor by byte fallback; "
+            "choose a model with a SentencePiece (byte fallback) or byte-level BPE tokenizer"
+        )
+    tokens: list[bytes | None] = []
+    for index in range(tokenizer.get_vocab_size()):
+        piece = tokenizer.id_to_token(index)
+        if piece is None or index in control:
+            tokens.append(None)
+        elif index in plain:
+            tokens.append(plain[index].encode())
+        else:
+            tokens.append(read(piece))
+    return tokens
+
+
+def _sentencepiece_bytes(piece: str) -> bytes:
+    if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+        return bytes([int(piece[3:5], 16)])
+    return piece.replace("▁", " ").encode()
+
+
+def _byte_level_bytes(piece: str) -> bytes:
+    return bytes(_BYTE_OF[character] for character in piece)
+
+
+def _byte_table() -> dict[str, int]:
+    """GPT-2's table: printable Latin-1 bytes show as themselves, the rest from U+0100 on."""
+    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    table = {chr(byte): byte for byte in shown}
+    return table | {chr(256 + index): byte for index, byte in enumerate(hidden)}
+
+
+_BYTE_OF = _byte_table()

@@ -1,0 +1,313 @@
+"""The main job: poems, base model, before, fine-tuning, after, report.
+
+A run is a folder. Each stage writes its result there, whole or not at all, and a resumed
+run skips the stages whose result stands.
+"""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lianju import machine
+from lianju.config import RunSettings, validate
+from lianju.corpus import Corpus, Example, Split, large_corpus, select, split, test_set
+from lianju.corpus import training_corpus as read_corpus
+from lianju.decode import Completion, complete
+from lianju.errors import UserError
+from lianju.evaluate import as_row, tally, write_report
+from lianju.files import write_json, write_jsonl, write_text
+from lianju.finetune import Outcome, encode, finetune, validation_loss
+from lianju.model import (
+    Compute,
+    LanguageModel,
+    attach,
+    choose_compute,
+    load_adapter,
+    load_base,
+    save_adapter,
+)
+from lianju.progress import SILENT, Reporter
+from lianju.prompt import fingerprint, fixed_texts
+
+
+@dataclass
+class Run:
+    """A run folder with its settings, and what the stages so far have found."""
+
+    folder: Path
+    settings: RunSettings
+    reporter: Reporter = SILENT
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Poems:
+    """The poems of a run."""
+
+    corpus: Corpus
+    split: Split
+    train: list[Example]
+    test: list[Example]
+
+
+def new_run(folder: Path, settings: RunSettings, reporter: Reporter = SILENT) -> Run:
+    """Create a run folder holding `settings.json`. A folder that exists is refused."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(
+            f"{folder} exists already: choose another --out, or go on with --resume {folder}"
+        )
+    write_json(folder / "settings.json", settings.model_dump(mode="json"))
+    return Run(folder, settings, reporter)
+
+
+def open_run(folder: Path, reporter: Reporter = SILENT) -> Run:
+    """Open an existing run folder, to go on with it."""
+    path = folder / "settings.json"
+    try:
+        return Run(folder, validate(json.loads(path.read_text(encoding="utf-8"))), reporter)
+    except FileNotFoundError:
+        raise UserError(f"{folder} is no run folder: it has no settings.json") from None
+    except ValueError:
+        raise UserError(f"{path} is damaged: it is not JSON") from None
+
+
+def execute(run: Run) -> dict[str, Any]:
+    """Do the main job in `run`, going on from whatever it holds; returns the summary."""
+    poems = gather(run)
+    compute = fix_compute(run)
+    before = _judge_base(run, poems, compute)
+    outcome = train(run, poems, compute)
+    after = _judge_tuned(run, poems, compute)
+    summary = _summary(run, poems, compute, outcome, before, after)
+    write_json(run.folder / "summary.json", summary)
+    write_report(run.folder)
+    return summary
+
+
+def gather(run: Run) -> Poems:
+    """Fetch, clean, split and select the poems, and say what was dropped and why."""
+    data = run.settings.data
+    with run.stage("poems"):
+        source = Path(data.source) if data.source else None
+        corpus = read_corpus(source, run.reporter)
+        test = test_set()
+        try:
+            large = large_corpus(run.reporter)
+        except UserError as error:
+            run.reporter.say(f"The large corpus cannot be had: {error}")
+            large = None
+        parts = split(corpus, test, large, data.validation)
+        pool = parts.pool
+        if data.selection == "first":
+            if data.poems > len(pool):
+                raise UserError(f"data.poems is {data.poems}, but there are {len(pool)} poems")
+            chosen = pool[: data.poems]
+        else:
+            chosen = select(pool, data.poems, run.settings.seed)
+    run.reporter.say(
+        f"{corpus.total} poems from {corpus.origin}; {len(corpus.dropped)} dropped: "
+        f"{_words(corpus)}; training on {len(chosen)}, validating on {parts.note}"
+    )
+    return Poems(corpus, parts, chosen, test)
+
+
+def fix_compute(run: Run) -> Compute:
+    """Choose device and precision once, say why, and write them into the run's settings."""
+    compute = choose_compute(run.settings.model)
+    run.reporter.say(f"Computing on {compute.device} in {compute.precision}: {compute.reason}")
+    chosen = {"device": compute.device.type, "precision": compute.precision}
+    model = run.settings.model.model_copy(update=chosen)
+    run.settings = run.settings.model_copy(update={"model": model})
+    write_json(run.folder / "settings.json", run.settings.model_dump(mode="json"))
+    return compute
+
+
+def train(run: Run, poems: Poems, compute: Compute) -> Outcome:
+    """Fine-tune, or go on with it, and write the best adapter to `adapter/`."""
+    return Outcome(**_once(run, "finetune", lambda: asdict(_train(run, poems, compute))))
+
+
+def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
+    settings = run.settings
+    style, cutoff = settings.prompt.style, settings.train.cutoff
+    model = attach(_base(run, compute), settings.lora)
+    compute.lighten(model.network)
+    outcome = finetune(
+        model,
+        settings.train,
+        encode(poems.train, style, model.vocabulary, cutoff),
+        encode(poems.split.validation, style, model.vocabulary, cutoff),
+        run.folder,
+        compute,
+        seed=settings.seed,
+        resume=(run.folder / "checkpoints").is_dir(),
+        reporter=run.reporter,
+    )
+    card = {"prompt": fingerprint(style), "style": style, "poems": len(poems.train)}
+    save_adapter(model, run.folder / "adapter", card)
+    return outcome
+
+
+def _base(run: Run, compute: Compute) -> LanguageModel:
+    settings = run.settings.model
+    return load_base(settings, fixed_texts(), compute.device, compute.weights, run.reporter)
+
+
+def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
+    def judge() -> dict[str, Any]:
+        return _judge(run, poems, compute, _base(run, compute), "before")
+
+    return _once(run, "before", judge)
+
+
+def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
+    def judge() -> dict[str, Any]:
+        style = run.settings.prompt.style
+        tuned = load_adapter(_base(run, compute), run.folder / "adapter", fingerprint(style))
+        return _judge(run, poems, compute, tuned, "results")
+
+    return _once(run, "after", judge)
+
+
+def _judge(
+    run: Run, poems: Poems, compute: Compute, model: LanguageModel, file: str
+) -> dict[str, Any]:
+    """Complete the test couplets into `file`.jsonl, and take the numbers of one model.
+
+    The same prompt and decoding for every model. Only a tuned model's shapes are counted on
+    validation couplets too: the base model's runs to the full length make that slow.
+    """
+    settings, style = run.settings, run.settings.prompt.style
+    when = "after" if model.tuned else "before"
+    decode = settings.decode.model_copy(update={"candidates": 1})
+    validation = encode(poems.split.validation, style, model.vocabulary, settings.train.cutoff)
+
+    def completions(examples: list[Example], name: str) -> list[Completion]:
+        couplets = [example.couplet for example in examples]
+        return [
+            each[0]
+            for each in complete(model, style, couplets, decode, run.reporter, f"{name}, {when}")
+        ]
+
+    written = completions(poems.test, "Test couplets")
+    rows = [
+        as_row(index, item, example.completion or None)
+        for index, (item, example) in enumerate(zip(written, poems.test, strict=True), 1)
+    ]
+    write_jsonl(run.folder / f"{file}.jsonl", rows)
+    loss = validation_loss(
+        model.network,
+        validation,
+        model.vocabulary.pad,
+        compute.precision,
+        run.reporter,
+        f"Validation loss, {when}",
+    )
+    result: dict[str, Any] = {
+        "test": tally(written).as_json(),
+        "validation": {
+            "n": loss.poems,
+            "loss_per_character": loss.per_character,
+            "perplexity": math.exp(loss.per_character),
+        },
+        "model": _sizes(model),
+    }
+    if model.tuned:
+        write_text(run.folder / "results.txt", _results_text(rows))
+        if few := poems.split.validation[: settings.shape_couplets]:
+            counted = tally(completions(few, "Validation couplets")).as_json()
+            result["validation"] |= {f"shape_{name}": value for name, value in counted.items()}
+    return result
+
+
+def _results_text(rows: list[dict[str, Any]]) -> str:
+    """As the homework is handed in: one line a poem, number, couplet and completion."""
+    return "".join(
+        f"{row['index']}. {row['couplet']}{' '.join(row['completion'].split())}\n" for row in rows
+    )
+
+
+def _sizes(model: LanguageModel) -> dict[str, int]:
+    return {
+        "parameters": model.parameters,
+        "vocabulary": model.vocabulary.size,
+        "full_vocabulary": model.vocabulary.full_size,
+    }
+
+
+def _once(run: Run, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The result of a stage: read if it stands already, else worked out, timed and written."""
+    path = run.folder / "stages" / f"{stage}.json"
+    if path.is_file():
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        run.seconds[stage] = stored["seconds"]
+    else:
+        with run.stage(stage):
+            result = work()
+        stored = {"seconds": run.seconds[stage], "result": result}
+        write_json(path, stored)
+    found: dict[str, Any] = stored["result"]
+    return found
+
+
+def _words(corpus: Corpus) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in _reasons(corpus).items()) or "none"
+
+
+def _reasons(corpus: Corpus) -> dict[str, int]:
+    return dict(Counter(dropped.reason for dropped in corpus.dropped).most_common())
+
+
+def _summary(
+    run: Run,
+    poems: Poems,
+    compute: Compute,
+    outcome: Outcome,
+    before: dict[str, Any],
+    after: dict[str, Any],
+) -> dict[str, Any]:
+    settings = run.settings
+    return {
+        "recipe": settings.recipe,
+        "model": {
+            "name": settings.model.name,
+            **before["model"],
+            "trainable_parameters": outcome.trainable_parameters,
+            "device": str(compute.device),
+            "precision": compute.precision,
+            "reason": compute.reason,
+        },
+        "data": {
+            "origin": poems.corpus.origin,
+            "total": poems.corpus.total,
+            "examples": len(poems.corpus.examples),
+            "used": len(poems.train),
+            "dropped": _reasons(poems.corpus),
+            "validation": {"n": len(poems.split.validation), "note": poems.split.note},
+        },
+        "training": {
+            **asdict(outcome),
+            "tokens_per_second": outcome.tokens_per_second,
+            "peak_gflops": compute.peak_gflops,
+            "epochs": settings.train.epochs,
+        },
+        "before": before,
+        "after": after,
+        "decoding": settings.decode.model_dump(),
+        "seconds": {**run.seconds, "total": sum(run.seconds.values())},
+        "memory_gb": machine.peak_memory_gb(),
+        "machine": machine.describe(),
+    }

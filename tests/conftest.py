@@ -1,0 +1,18 @@
+import os
+
+# Before torch is imported: see lianju.cli.app.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import pytest
+import torch
+
+from lianju.config import ModelSettings
+from lianju.model import LanguageModel, load_base
+from lianju.prompt import fixed_texts
+
+
+@pytest.fixture(scope="session")
+def gemma() -> LanguageModel:
+    """The real base model, trimmed, in fp32. Shared: tests must not change it."""
+    return load_base(ModelSettings(), fixed_texts(), torch.device("cpu"))

@@ -1,0 +1,232 @@
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lianju.config import LoraSettings, TrainSettings, load_settings
+from lianju.errors import UserError
+from lianju.finetune import Interrupted, Outcome, encode, finetune, validation_loss
+from lianju.finetune.batches import Encoded, collate
+from lianju.finetune.loop import learning_rate
+from lianju.finetune.validation import summed_loss
+from lianju.model import Compute, LanguageModel, attach
+from tests import tiny
+
+FP32 = Compute(torch.device("cpu"), "fp32", "test")
+SETTINGS = TrainSettings(batch_size=1, epochs=4, learning_rate=1e-2, validations=8)
+LORA = LoraSettings(rank=4, dropout=0.2)
+
+
+def _fresh(seed: int = 0) -> LanguageModel:
+    model = tiny.model()
+    torch.manual_seed(seed)
+    return attach(model, LORA)
+
+
+def _items(model: LanguageModel) -> list[Encoded]:
+    return encode(tiny.EXAMPLES, "plain", model.vocabulary, 256)
+
+
+def _train(run: Path, model: LanguageModel | None = None, **changes: Any) -> Outcome:
+    model = model or _fresh()
+    settings = SETTINGS.model_copy(update=changes.pop("settings", {}))
+    items = _items(model)
+    return finetune(model, settings, items, items[:2], run, FP32, **changes)
+
+
+def _weights(model: LanguageModel) -> dict[str, torch.Tensor]:
+    return {
+        name: weight.detach().clone()
+        for name, weight in model.network.named_parameters()
+        if weight.requires_grad
+    }
+
+
+def _same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
+
+
+def _log(run: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (run / "steps.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def test_training_lowers_the_loss_and_a_rerun_gives_the_same_bits(tmp_path: Path) -> None:
+    first, second = _fresh(), _fresh()
+    before = validation_loss(first.network, _items(first), 0, "fp32")
+    outcome = _train(tmp_path / "a", first)
+    _train(tmp_path / "b", second)
+    after = validation_loss(first.network, _items(first), 0, "fp32")
+    assert after.per_character < before.per_character - 0.5
+    assert _same(_weights(first), _weights(second))
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+    assert outcome.steps == 24 and outcome.tokens > outcome.trained_tokens > 0
+
+
+@pytest.mark.parametrize("stop", [10, 12])
+def test_train_24_is_train_10_and_resume_14_bit_for_bit(tmp_path: Path, stop: int) -> None:
+    straight, halted, resumed = _fresh(), _fresh(), _fresh()
+    _train(tmp_path / "a", straight)
+    with pytest.raises(Interrupted):
+        _train(tmp_path / "b", halted, stop=lambda step: step == stop)
+    assert not _same(_weights(straight), _weights(halted))
+    torch.rand(3)  # a resumed process stands elsewhere in its random stream
+    _train(tmp_path / "b", resumed, resume=True)
+    assert _same(_weights(straight), _weights(resumed))
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+def test_a_run_killed_between_checkpoints_resumes_from_the_last(tmp_path: Path) -> None:
+    straight, resumed = _fresh(), _fresh()
+    _train(tmp_path / "a", straight)
+
+    def kill(step: int) -> bool:
+        if step == 11:
+            raise MemoryError
+        return False
+
+    with pytest.raises(MemoryError):
+        _train(tmp_path / "b", stop=kill)
+    _train(tmp_path / "b", resumed, resume=True)
+    assert _same(_weights(straight), _weights(resumed))
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+def test_ctrl_c_finishes_the_step_and_writes_a_checkpoint(tmp_path: Path) -> None:
+    def press(step: int) -> bool:
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    with pytest.raises(Interrupted) as stopped:
+        _train(tmp_path, stop=press)
+    assert stopped.value.step in (5, 6)
+    assert (tmp_path / f"checkpoints/step-{stopped.value.step:06d}").is_dir()
+
+
+def test_four_of_one_is_one_of_four() -> None:
+    """The loss is divided by the step's trained tokens, so accumulation changes nothing."""
+    model = _fresh()
+    model.network.eval()  # dropout would draw other masks
+    items = _items(model)[:4]
+    scored = sum(len(item.completion) for item in items)
+
+    def gradients(parts: list[list[Encoded]]) -> list[torch.Tensor]:
+        model.network.zero_grad()
+        for part in parts:
+            (summed_loss(model.network, collate(part, 0), "fp32") / scored).backward()
+        return [w.grad.clone() for w in model.network.parameters() if w.grad is not None]
+
+    together = gradients([items])
+    assert together
+    for one, other in zip(together, gradients([[item] for item in items]), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+
+
+def test_accumulation_takes_the_same_steps(tmp_path: Path) -> None:
+    logs = []
+    for number, (size, accumulation) in enumerate(((6, 1), (2, 3))):
+        change = {"batch_size": size, "accumulation": accumulation}
+        model = tiny.model()
+        torch.manual_seed(0)
+        model = attach(model, LORA.model_copy(update={"dropout": 0.0}))
+        _train(tmp_path / str(number), model, settings=change)
+        logs.append([row["loss"] for row in _log(tmp_path / str(number)) if "loss" in row])
+    assert len(logs[0]) == 4
+    assert logs[0] == pytest.approx(logs[1], rel=1e-5)
+
+
+def test_our_loss_is_the_one_that_transformers_computes() -> None:
+    model = _fresh()
+    for item in _items(model):
+        ids = torch.tensor([item.prompt + item.completion])
+        labels = ids.clone()
+        labels[0, : len(item.prompt)] = -100
+        theirs = model.network.eval()(input_ids=ids, labels=labels).loss
+        ours = summed_loss(model.network, collate([item], 0), "fp32") / len(item.completion)
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_padding_does_not_change_the_loss() -> None:
+    model = _fresh()
+    model.network.eval()
+    items = _items(model)
+    alone = sum(summed_loss(model.network, collate([item], 0), "fp32") for item in items)
+    together = summed_loss(model.network, collate(items, 0), "fp32")
+    torch.testing.assert_close(together, torch.as_tensor(alone), rtol=1e-5, atol=1e-4)
+
+
+def test_the_best_weights_are_kept_and_given_back(tmp_path: Path) -> None:
+    model = _fresh()
+    # So high a rate that later steps undo what earlier ones learned.
+    change = {"learning_rate": 0.5, "warmup": 0.0, "epochs": 6, "validations": 18}
+    outcome = _train(tmp_path, model, settings=change)
+    losses = {
+        row["step"]: row["loss_per_character"]
+        for row in _log(tmp_path)
+        if row["kind"] == "validation"
+    }
+    assert outcome.best_loss == min(losses.values())
+    assert outcome.best_step == min(losses, key=lambda step: losses[step]) != outcome.steps
+    again = validation_loss(model.network, _items(model)[:2], 0, "fp32")
+    assert again.per_character == pytest.approx(outcome.best_loss, rel=1e-5)
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == [f"step-{step:06d}" for step in (outcome.best_step, outcome.steps)]
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "checkpoint.json"])
+def test_a_damaged_checkpoint_is_named_and_nothing_is_lost(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Interrupted):
+        _train(tmp_path, stop=lambda step: step == 10)
+    file = tmp_path / "checkpoints/step-000010" / name
+    file.write_bytes(file.read_bytes()[:-20])
+    log = (tmp_path / "steps.jsonl").read_text()
+    with pytest.raises(UserError, match=r"step-000010 is damaged.*go on from step-0000"):
+        _train(tmp_path, resume=True)
+    assert (tmp_path / "steps.jsonl").read_text() == log
+
+
+def test_checkpoints_hold_no_pickle(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        _train(tmp_path, stop=lambda step: step == 3)
+    files = sorted(path.name for path in (tmp_path / "checkpoints/step-000003").iterdir())
+    assert files == ["checkpoint.json", "state.safetensors"]
+    assert "random" in load_file(tmp_path / "checkpoints/step-000003/state.safetensors")
+
+
+def test_a_gradient_that_is_nan_stops_the_run(tmp_path: Path) -> None:
+    model = _fresh()
+    next(w for n, w in model.network.named_parameters() if "lora_A" in n).data.fill_(float("nan"))
+    with pytest.raises(UserError, match="gradient at step 1 is nan"):
+        _train(tmp_path, model)
+
+
+def test_a_gradient_of_zero_stops_the_run(tmp_path: Path) -> None:
+    model = _fresh()
+    for name, weight in model.network.named_parameters():
+        if "lora_A" in name:
+            weight.data.zero_()
+    with pytest.raises(UserError, match="nothing is being learned"):
+        _train(tmp_path, model)
+
+
+def test_a_model_without_an_adapter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nothing would be trained"):
+        _train(tmp_path, tiny.model())
+
+
+@pytest.mark.parametrize("recipe", ["default", "hw5"])
+def test_the_warm_up_is_short_and_the_rate_ends_at_zero(recipe: str) -> None:
+    """In the homework 50 of 65 steps were warm-up."""
+    settings = load_settings(recipe).train
+    steps = 65
+    rates = [learning_rate(step, steps, settings) for step in range(steps)]
+    assert max(rates) == settings.learning_rate
+    assert rates.index(max(rates)) < 0.1 * steps
+    assert 0 <= rates[-1] < 0.01 * settings.learning_rate
+    assert rates[0] > 0

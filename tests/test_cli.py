@@ -1,0 +1,237 @@
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lianju.config import recipe_names
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "100"}
+COUPLET = "白日依山盡，黃河入海流。"
+SMALL = [
+    "--set=data.validation=8",
+    "--set=shape_couplets=4",
+    "--set=train.validations=2",
+    "--set=train.validation_part=4",
+    "--max-length=12",
+]
+
+
+def lianju(*arguments: str, cwd: Path, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lianju", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def test_help_is_quick(tmp_path: Path) -> None:
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert lianju("--help", cwd=tmp_path).returncode == 0
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.4
+
+
+@pytest.mark.parametrize(
+    ("verb", "flags"),
+    [
+        ("", ["--help", "--version"]),
+        (
+            "run",
+            [
+                *(
+                    "--max-length",
+                    "--model",
+                    "--out",
+                    "--poems",
+                    "--recipe",
+                    "--repetition-penalty",
+                ),
+                *("--resume", "--seed", "--set", "--source", "--temperature", "--top-k", "--top-p"),
+            ],
+        ),
+        (
+            "finetune",
+            [
+                *("--model", "--out", "--poems", "--recipe"),
+                *("--resume", "--seed", "--set", "--source"),
+            ],
+        ),
+        (
+            "complete",
+            [
+                *("--adapter", "--base", "--candidates", "--json", "--max-length", "--model"),
+                *("--repetition-penalty", "--seed", "--temperature", "--top-k", "--top-p"),
+            ],
+        ),
+        ("data show", ["--samples", "--source"]),
+        ("data check", ["--test"]),
+    ],
+)
+def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) -> None:
+    """A flag that appears or goes is a decision: make it here too."""
+    done = lianju(*verb.split(), "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout))) == sorted(flags)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("frobnicate", "Unknown command"),
+        ("run --poms 3", "--poems"),
+        ("run --poems many", "many"),
+        ("run --poems 0", "data.poems"),
+        ("run --temperature -1", "decode.temperature"),
+        ("run --set train.learnig_rate=1", "train.learning_rate"),
+        ("run --recipe nothing", "default, hw5"),
+        ("run --resume nowhere", "settings.json"),
+        ("run --resume x --poems 3", "give it alone"),
+        ("run --poems 6000 --out big", "poems to train on"),
+        ("run --source nowhere --out no", "nowhere"),
+        ("complete", "COUPLET"),
+        ("complete 白日依山盡，黃河入海流。", "no adapter in ./runs"),
+        ("complete 。 --base", "empty"),
+        ("complete 白 --base --adapter x", "exclude each other"),
+        ("complete 白日依山盡，黃河入海流。 --adapter nowhere", "is no adapter"),
+        ("complete 白日依山盡，黃河入海流。 --base --model ./nowhere", "no model"),
+        ("complete 白日依山盡，黃河入海流。 --base --top-p 7", "decode.top_p"),
+        ("data check nowhere.json", "nowhere.json does not exist"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
+    arguments: str, message: str, tmp_path: Path
+) -> None:
+    done = lianju(*arguments.split(), cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("lianju: ") and message in last
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = lianju("run", "--resume", "nowhere", "--debug", cwd=tmp_path)
+    assert done.returncode == 2 and "Traceback" in done.stderr
+
+
+def test_the_base_model_completes_in_a_pipe_without_control_codes(tmp_path: Path) -> None:
+    done = lianju("complete", COUPLET, "--base", "-n", "2", "--max-length", "8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(COUPLET) == 2 and "1/2" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr and "\r" not in done.stdout + done.stderr
+
+
+def test_json_and_a_couplet_of_the_wrong_shape(tmp_path: Path) -> None:
+    done = lianju("complete", "hello", "--base", "--json", "--max-length", "4", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "no Han character" in done.stderr
+    row = json.loads(done.stdout)
+    assert row["couplet"] == "hello" and row["finish"] in ("stop", "length") and row["fault"]
+
+
+def test_data_show_and_check(tmp_path: Path) -> None:
+    shown = lianju("data", "show", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "5001 poems" in shown.stdout and "五律" in shown.stdout and "dropped" in shown.stdout
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    record = {"instruction": "i", "input": COUPLET, "output": "欲窮千里目，更上一層樓。"}
+    good.write_text(json.dumps([record]))
+    bad.write_text(json.dumps([record, {**record, "output": ""}]))
+    assert lianju("data", "check", str(good), cwd=tmp_path).returncode == 0
+    done = lianju("data", "check", str(bad), cwd=tmp_path)
+    assert done.returncode == 2 and "[1].output" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The main job on 32 poems, interrupted with Ctrl-C in the middle and resumed."""
+    folder = tmp_path_factory.mktemp("work")
+    command = [sys.executable, "-m", "lianju", "run", "--poems=32", "--out=runs/small", *SMALL]
+    process = subprocess.Popen(
+        command, cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    )
+    log = folder / "runs/small/steps.jsonl"
+    deadline = time.monotonic() + 240
+    while not (log.is_file() and log.read_text().count("\n") >= 1):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "lianju run --resume runs/small" in errors
+    assert "Traceback" not in errors
+    done = lianju("run", "--resume", "runs/small", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    return folder
+
+
+def test_a_run_folder_holds_all_that_is_promised(small_run: Path) -> None:
+    run = small_run / "runs/small"
+    settings = json.loads((run / "settings.json").read_text())
+    assert settings["data"]["poems"] == 32 and settings["model"]["precision"] in ("fp32", "bf16")
+    lines = (run / "results.txt").read_text().splitlines()
+    assert len(lines) == 15
+    before, after = (
+        [json.loads(line) for line in (run / name).read_text().splitlines()]
+        for name in ("before.jsonl", "results.jsonl")
+    )
+    for number, (line, old, new) in enumerate(zip(lines, before, after, strict=True), 1):
+        assert line.startswith(f"{number}. {new['couplet']}")
+        assert old["couplet"] == new["couplet"] and new["truth"]
+    steps = [json.loads(line) for line in (run / "steps.jsonl").read_text().splitlines()]
+    trained = [row["step"] for row in steps if row["kind"] == "train"]
+    assert trained == list(range(1, len(trained) + 1))
+    assert (run / "adapter/adapter_model.safetensors").is_file()
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["data"]["used"] == 32 and summary["memory_gb"] < 6
+    old, new = summary["before"]["validation"], summary["after"]["validation"]
+    assert new["loss_per_character"] < old["loss_per_character"]
+    report = (run / "report.html").read_text()
+    assert after[0]["couplet"][:5] in report and "http://" not in report
+
+
+def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:
+    done = lianju("run", "--out", "runs/small", cwd=small_run)
+    assert done.returncode == 2 and "exists already" in done.stderr
+
+
+def test_complete_finds_the_newest_adapter_and_is_quick(small_run: Path) -> None:
+    start = time.perf_counter()
+    done = lianju("complete", COUPLET, "--max-length", "40", cwd=small_run)
+    seconds = time.perf_counter() - start
+    assert done.returncode == 0, done.stderr
+    assert COUPLET in done.stdout and "runs/small/adapter" in done.stderr
+    assert seconds < 8
+    base = lianju("complete", COUPLET, "--max-length", "40", "--base", cwd=small_run)
+    assert base.stdout != done.stdout
+
+
+def test_a_damaged_adapter_is_refused(small_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_run / "runs/small/adapter", tmp_path / "adapter")
+    weights = tmp_path / "adapter/adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    done = lianju("complete", COUPLET, "--adapter", "adapter", cwd=tmp_path)
+    assert done.returncode == 2 and "damaged" in done.stderr
+
+
+def test_recipes_are_named_in_the_help(tmp_path: Path) -> None:
+    text = lianju("run", "--help", cwd=tmp_path).stdout
+    assert all(name in text for name in recipe_names())
+
+
+def test_a_simplified_couplet_is_read_as_traditional(tmp_path: Path) -> None:
+    done = lianju("complete", "白日依山尽，黄河入海流。", "--base", "--max-length=4", cwd=tmp_path)
+    assert done.returncode == 0 and "simplified" in done.stderr
+    assert COUPLET in done.stdout

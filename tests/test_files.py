@@ -1,0 +1,80 @@
+import errno
+import multiprocessing
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from lianju.errors import UserError
+from lianju.files import read_jsonl, write_json, write_jsonl, write_text, writing, writing_folder
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_text(target, "old")
+    with pytest.raises(RuntimeError), writing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_folder_leaves_the_old_folder(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    with writing_folder(target) as temporary:
+        (temporary / "a").write_text("old")
+    with pytest.raises(RuntimeError), writing_folder(target) as temporary:
+        (temporary / "b").write_text("half")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["a"]
+    with writing_folder(target) as temporary:
+        (temporary / "c").write_text("new")
+    assert [path.name for path in target.iterdir()] == ["c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def _too_large(target: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        write_text(target, "x" * 10_000)
+    except UserError as error:
+        os._exit(7 if str(target) in str(error) else 1)
+
+
+def test_a_write_that_the_system_refuses_names_the_file_and_keeps_the_old(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_text(target, "old")
+    process = multiprocessing.get_context("fork").Process(target=_too_large, args=(target,))
+    process.start()
+    process.join()
+    assert process.exitcode == 7
+    assert target.read_text() == "old"
+
+
+def test_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        write_json(tmp_path / "file", {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot write"):
+        write_text(tmp_path / "file" / "inner", "x")
+
+
+def test_jsonl_keeps_every_kind_of_line_separator(tmp_path: Path) -> None:
+    rows = [{"text": "a\u2028b\x85c\nd\r"}, {"text": "二"}]
+    write_jsonl(tmp_path / "rows", rows)
+    assert read_jsonl(tmp_path / "rows") == rows
+
+
+def test_written_files_have_ordinary_permissions(tmp_path: Path) -> None:
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
