@@ -1,7 +1,7 @@
 import os
 
 # Before torch is imported: see lianju.cli.app.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 import pytest

@@ -30,8 +30,8 @@ class DataSettings(Settings):
     """A folder or file of poems in the homework's format; none: the homework's 5,001."""
     poems: int = Field(2000, ge=1)
     """How many poems to train on."""
-    selection: Literal["shuffled", "first"] = "shuffled"
-    """Take the poems by a shuffle that depends on the seed, or the first ones in order."""
+    selection: Literal["balanced", "first"] = "balanced"
+    """Take as many poems of each form, drawn by the seed, or the first ones in order."""
     validation: int = Field(500, ge=1)
     """How many unseen poems to validate on."""
 

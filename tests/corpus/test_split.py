@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -16,7 +17,7 @@ from lianju.corpus.characters import line_keys
 from lianju.corpus.homework import homework_ids
 from lianju.corpus.split import validation_poems
 from lianju.errors import UserError
-from lianju.verse import couplet_fault, shape_of
+from lianju.verse import FORMS, couplet_fault, form_of, shape_of
 
 # Of the texts of the 500 validation poems, in order. It changes only if the rule, the
 # package or OpenCC's tables do; results on another set do not compare.
@@ -168,3 +169,12 @@ def test_seeds_select_differently_and_too_many_are_refused() -> None:
     assert all(a != b for a, b in itertools.combinations(orders, 2))
     with pytest.raises(UserError, match="only 30 poems to train on, not 31"):
         select(pool, 31, 0)
+
+
+def test_the_forms_are_drawn_equally_while_there_are_some() -> None:
+    pool = training_corpus().examples
+    chosen = select(pool, 2000, 0)
+    counts = Counter(form_of(item.text) for item in chosen)
+    assert [counts[form] for form in FORMS] == [500] * 4
+    everything = select(pool, len(pool), 0)
+    assert sorted(item.text for item in everything) == sorted(item.text for item in pool)
