@@ -4,9 +4,11 @@ Poems have four lengths, so batches are cut from poems sorted by length and hold
 padding; their order is shuffled.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import torch
 
@@ -14,6 +16,9 @@ from lianju.corpus import Example
 from lianju.errors import UserError
 from lianju.model import Vocabulary
 from lianju.prompt import render, render_completion
+
+# As many as there are lengths of poems.
+_QUARTERS = 4
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,8 @@ def plan(
 
     A pure function of its arguments, so a resumed run goes on with the same batches. Each
     epoch sees every example once. A micro-batch holds `batch_size` examples of nearly equal
-    length; a step holds `accumulation` micro-batches, drawn at random, so that it mixes
-    lengths, which trains better than steps of one length do. The last may hold fewer.
+    length, and each four in a row cover short, middling and long ones: a model that saw one
+    length for many steps would forget how to count the others. The last may hold fewer.
     """
     steps = []
     for epoch in range(epochs):
@@ -92,11 +97,25 @@ def plan(
         draw.shuffle(order)
         order.sort(key=lambda index: lengths[index])
         micro = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        draw.shuffle(micro)
+        micro = _spread(micro, draw)
         steps += [
             micro[start : start + accumulation] for start in range(0, len(micro), accumulation)
         ]
     return steps
+
+
+def _spread(batches: list[list[int]], draw: random.Random) -> list[list[int]]:
+    """`batches`, sorted by length, in an order that takes from each quarter in turn."""
+    size = math.ceil(len(batches) / _QUARTERS)
+    quarters = [batches[start : start + size] for start in range(0, len(batches), size)]
+    for quarter in quarters:
+        draw.shuffle(quarter)
+    order = []
+    for turn in zip_longest(*quarters):
+        present = [batch for batch in turn if batch is not None]
+        draw.shuffle(present)
+        order += present
+    return order
 
 
 def collate(items: Sequence[Encoded], pad: int) -> Batch:

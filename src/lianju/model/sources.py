@@ -8,14 +8,12 @@ import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from filelock import FileLock
-
 from lianju.errors import UserError
-from lianju.files import cache_dir, sha256, write_json, writing, writing_folder
+from lianju.files import cache_dir, locked, sha256, writing
 from lianju.model.catalogue import CATALOGUE, Entry, GgufPackage
+from lianju.model.convert import IDENTITY, convert
 from lianju.progress import Reporter
 
-IDENTITY = "lianju.json"
 _HUB_FILES = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
 
 
@@ -71,7 +69,7 @@ def _catalogue_folder(entry: Entry, reporter: Reporter) -> Path:
         return _from_hub(entry.hub)
     reporter.say(entry.terms)
     gguf = cache_dir() / "models" / f"{entry.package.sha256[:16]}.gguf"
-    with FileLock(_lock_of(gguf)):
+    with locked(gguf):
         if not gguf.is_file():
             _assemble(entry.package, gguf)
     return _converted(gguf, entry.package.sha256, reporter)
@@ -96,44 +94,14 @@ def _conversion_of(digest: str) -> Path:
     return cache_dir() / "models" / digest[:16] / "full"
 
 
-def _lock_of(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f"{path.name}.lock")
-
-
 def _converted(gguf: Path, digest: str, reporter: Reporter) -> Path:
     """Convert a GGUF file into a folder of fp32 safetensors, unless that was done before."""
     folder = _conversion_of(digest)
-    with FileLock(_lock_of(folder.parent)):
+    with locked(folder):
         if not folder.is_dir():
-            _convert(gguf, digest, folder, reporter)
+            quiet()
+            convert(gguf, digest, folder, reporter)
     return folder
-
-
-def _convert(gguf: Path, digest: str, folder: Path, reporter: Reporter) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    quiet()
-    with reporter.task("Converting the base model (once)", 3) as task:
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-            task.advance(1, "tokenizer read")
-            network = AutoModelForCausalLM.from_pretrained(
-                gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-            )
-        except (ValueError, KeyError, RuntimeError, OSError) as error:
-            raise UserError(f"cannot read {gguf.name} as a language model: {error}") from error
-        task.advance(1, "weights read")
-        values = network.config.to_dict()
-        values.pop("quantization_config", None)
-        plain = type(network)(type(network.config)(**values))
-        plain.load_state_dict(network.state_dict())
-        with writing_folder(folder) as temporary:
-            plain.save_pretrained(temporary)
-            tokenizer.save_pretrained(temporary)
-            write_json(temporary / IDENTITY, {"sha256": digest, "from": "GGUF"})
-        task.advance(1, "written")
 
 
 def _from_hub(name: str) -> Path:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from tokenizers import Tokenizer
 from torch import nn
 
-from lianju.files import cache_dir, writing_folder
+from lianju.files import cache_dir, locked, writing_folder
 from lianju.model.vocabulary import Vocabulary, token_bytes
 
 # Han ideographs, CJK punctuation, full-width forms and printable ASCII with the newline.
@@ -113,6 +112,6 @@ def trimmed_folder(digest: str, texts: Iterable[str]) -> Path:
 
 def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path) -> None:
     """Write a trimmed model and its vocabulary, whole or not at all."""
-    with FileLock(folder.with_name(f"{folder.name}.lock")), writing_folder(folder) as temporary:
+    with locked(folder), writing_folder(folder) as temporary:
         network.save_pretrained(temporary)
         vocabulary.save(temporary / "vocabulary.json")
