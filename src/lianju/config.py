@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from lianju.errors import UserError
@@ -43,7 +43,7 @@ class ModelSettings(Settings):
     """A name of the catalogue, a folder, a GGUF file, or a hub id such as Qwen/Qwen3-0.6B."""
     trim: bool = True
     """Keep only the vocabulary rows that verse needs: exact, and several times faster."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Precision of matrix products in training; auto measures both on a CPU."""
@@ -119,6 +119,13 @@ class DecodeSettings(Settings):
     """The same seed gives the same poems."""
     candidates: int = Field(1, ge=1, le=1000)
     """How many completions of each couplet."""
+
+    @field_validator("temperature")
+    @classmethod
+    def _not_too_small(cls, value: float) -> float:
+        if 0 < value < 0.001:
+            raise ValueError("a temperature is 0 or at least 0.001")
+        return value
 
 
 class RunSettings(Settings):

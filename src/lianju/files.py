@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from lianju.errors import UserError
 
 
@@ -37,7 +39,7 @@ def writing(path: Path) -> Iterator[Path]:
     If the body raises, `path` stays as it was and the temporary file is removed. A disk that
     is full or a folder that cannot be written becomes a `UserError` naming `path`.
     """
-    with _os_errors(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
@@ -54,7 +56,7 @@ def writing(path: Path) -> Iterator[Path]:
 @contextmanager
 def writing_folder(path: Path) -> Iterator[Path]:
     """Like `writing`, for a whole folder. An existing folder at `path` is replaced."""
-    with _os_errors(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
@@ -76,14 +78,20 @@ def writing_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of `path`, first waiting for any other process that holds it."""
-    from filelock import FileLock  # takes longer to import than all of this
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of `path`, first waiting for any other process that holds it.
+
+    Without `wait`, another holder is a `UserError`.
+    """
+    from filelock import FileLock, Timeout  # takes longer to import than all of this
 
     lock = FileLock(path.with_name(f"{path.name}.lock"))
-    with _os_errors(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            raise UserError(f"another process is at work in {path}: wait for it") from None
     try:
         yield
     finally:
@@ -112,11 +120,12 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _os_errors(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
+    """Within, a write that fails becomes a `UserError` that names `path` and the reason."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
             f"cannot write {path}: {reason}. Free some space or choose another folder."
         ) from error

@@ -1,8 +1,5 @@
 """The one function that puts a couplet to a model, for training, evaluation and serving alike.
 
->>> render("plain", vocabulary, "白日依山盡，黃河入海流。")  # doctest: +SKIP
-[2, 8123, 7410, …]
-
 Fixed text is tokenised as the model's tokenizer does; verse is spelled. Prompt and
 completion are tokenised apart and joined as ids, so their boundary never moves.
 """

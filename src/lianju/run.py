@@ -4,13 +4,14 @@ A run is a folder. Each stage writes its result there, whole or not at all, and 
 run skips the stages whose result stands.
 """
 
+import hashlib
 import json
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,18 @@ from lianju.corpus import training_corpus as read_corpus
 from lianju.decode import Completion, complete
 from lianju.errors import UserError
 from lianju.evaluate import as_row, tally, write_report
-from lianju.files import write_json, write_jsonl, write_text
+from lianju.files import locked, write_json, write_jsonl, write_text
 from lianju.finetune import Outcome, encode, finetune, validation_loss
 from lianju.model import (
     Compute,
     LanguageModel,
     attach,
     choose_compute,
+    choose_device,
     load_adapter,
     load_base,
     save_adapter,
+    weights_dtype,
 )
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import fingerprint, fixed_texts
@@ -38,19 +41,46 @@ from lianju.prompt import fingerprint, fixed_texts
 
 @dataclass
 class Run:
-    """A run folder with its settings, and what the stages so far have found."""
+    """A run folder with its settings, and where to report.
+
+    `stages/` holds the result of each finished stage, and `spent.json` the seconds of each
+    and the most memory, over all the sessions that a run took.
+    """
 
     folder: Path
     settings: RunSettings
     reporter: Reporter = SILENT
-    seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage."""
+        """Add the time and memory of the body to what the run has spent, also if it fails."""
         start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        try:
+            yield
+        finally:
+            spent = self.spent()
+            spent["seconds"][name] = spent["seconds"].get(name, 0.0) + time.perf_counter() - start
+            spent["memory_gb"] = max(spent["memory_gb"], machine.peak_memory_gb())
+            write_json(self.folder / "stages" / "spent.json", spent)
+
+    def spent(self) -> dict[str, Any]:
+        """`seconds` by stage, and `memory_gb` at most."""
+        path = self.folder / "stages" / "spent.json"
+        if not path.is_file():
+            return {"seconds": {}, "memory_gb": 0.0}
+        spent: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return spent
+
+    def once(self, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The result of a stage: read if it stands already, else worked out and written."""
+        path = self.folder / "stages" / f"{stage}.json"
+        if path.is_file():
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return found
+        with self.stage(stage):
+            result = work()
+            write_json(path, result)
+        return result
 
 
 @dataclass(frozen=True)
@@ -64,8 +94,9 @@ class Poems:
 
 
 def new_run(folder: Path, settings: RunSettings, reporter: Reporter = SILENT) -> Run:
-    """Create a run folder holding `settings.json`. A folder that exists is refused."""
-    if folder.exists() and any(folder.iterdir()):
+    """Create a run folder holding `settings.json`. A folder that holds a run is refused."""
+    begun = folder.is_dir() and {path.name for path in folder.iterdir()} - {"settings.json"}
+    if begun or folder.is_file():
         raise UserError(
             f"{folder} exists already: choose another --out, or go on with --resume {folder}"
         )
@@ -78,7 +109,7 @@ def open_run(folder: Path, reporter: Reporter = SILENT) -> Run:
     path = folder / "settings.json"
     try:
         return Run(folder, validate(json.loads(path.read_text(encoding="utf-8"))), reporter)
-    except FileNotFoundError:
+    except OSError:
         raise UserError(f"{folder} is no run folder: it has no settings.json") from None
     except ValueError:
         raise UserError(f"{path} is damaged: it is not JSON") from None
@@ -86,15 +117,25 @@ def open_run(folder: Path, reporter: Reporter = SILENT) -> Run:
 
 def execute(run: Run) -> dict[str, Any]:
     """Do the main job in `run`, going on from whatever it holds; returns the summary."""
-    poems = gather(run)
-    compute = fix_compute(run)
-    before = _judge_base(run, poems, compute)
-    outcome = train(run, poems, compute)
-    after = _judge_tuned(run, poems, compute)
-    summary = _summary(run, poems, compute, outcome, before, after)
-    write_json(run.folder / "summary.json", summary)
-    write_report(run.folder)
+    with locked(run.folder, wait=False):
+        poems = gather(run)
+        compute = fix_compute(run)
+        fetch_model(run, compute)
+        before = _judge_base(run, poems, compute)
+        outcome = train(run, poems, compute)
+        after = _judge_tuned(run, poems, compute)
+        summary = _summary(run, poems, compute, outcome, before, after)
+        write_json(run.folder / "summary.json", summary)
+        write_report(run.folder)
     return summary
+
+
+def train_only(run: Run) -> Outcome:
+    """Do only the fine-tuning of the main job."""
+    with locked(run.folder, wait=False):
+        poems, compute = gather(run), fix_compute(run)
+        fetch_model(run, compute)
+        return train(run, poems, compute)
 
 
 def gather(run: Run) -> Poems:
@@ -110,13 +151,10 @@ def gather(run: Run) -> Poems:
             run.reporter.say(f"The large corpus cannot be had: {error}")
             large = None
         parts = split(corpus, test, large, data.validation)
-        pool = parts.pool
+        chosen = select(parts.pool, data.poems, run.settings.seed)
         if data.selection == "first":
-            if data.poems > len(pool):
-                raise UserError(f"data.poems is {data.poems}, but there are {len(pool)} poems")
-            chosen = pool[: data.poems]
-        else:
-            chosen = select(pool, data.poems, run.settings.seed)
+            chosen = parts.pool[: data.poems]
+        _check_same(run, [*chosen, *parts.validation, *test])
     run.reporter.say(
         f"{corpus.total} poems from {corpus.origin}; {len(corpus.dropped)} dropped: "
         f"{_words(corpus)}; training on {len(chosen)}, validating on {parts.note}"
@@ -124,9 +162,27 @@ def gather(run: Run) -> Poems:
     return Poems(corpus, parts, chosen, test)
 
 
+def _check_same(run: Run, examples: list[Example]) -> None:
+    """Refuse to go on with a run on other poems than it began with."""
+    text = "\n".join(example.text for example in examples)
+    digest = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+    if run.once("poems", lambda: digest) != digest:
+        raise UserError(
+            f"the poems are not those that {run.folder} began with: bring back its source "
+            "(settings.json names it), or begin a new run"
+        )
+
+
 def fix_compute(run: Run) -> Compute:
     """Choose device and precision once, say why, and write them into the run's settings."""
-    compute = choose_compute(run.settings.model)
+
+    def choose() -> dict[str, Any]:
+        compute = choose_compute(run.settings.model)
+        return {**asdict(compute), "device": compute.device.type}
+
+    stored = run.once("compute", choose)
+    device = choose_device(run.settings.model.model_copy(update={"device": stored["device"]}))
+    compute = Compute(**{**stored, "device": device})
     run.reporter.say(f"Computing on {compute.device} in {compute.precision}: {compute.reason}")
     chosen = {"device": compute.device.type, "precision": compute.precision}
     model = run.settings.model.model_copy(update=chosen)
@@ -137,13 +193,13 @@ def fix_compute(run: Run) -> Compute:
 
 def train(run: Run, poems: Poems, compute: Compute) -> Outcome:
     """Fine-tune, or go on with it, and write the best adapter to `adapter/`."""
-    return Outcome(**_once(run, "finetune", lambda: asdict(_train(run, poems, compute))))
+    return Outcome(**run.once("finetune", lambda: asdict(_train(run, poems, compute))))
 
 
 def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
     settings = run.settings
     style, cutoff = settings.prompt.style, settings.train.cutoff
-    model = attach(_base(run, compute), settings.lora)
+    model = attach(_base(run, compute), settings.lora, settings.seed)
     compute.lighten(model.network)
     outcome = finetune(
         model,
@@ -161,16 +217,30 @@ def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
     return outcome
 
 
+def fetch_model(run: Run, compute: Compute) -> None:
+    """Get the base model into the cache: assembled, converted and trimmed once."""
+    with run.stage("model"):
+        model = _base(run, compute)
+    run.reporter.say(
+        f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
+        f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
+    )
+
+
 def _base(run: Run, compute: Compute) -> LanguageModel:
     settings = run.settings.model
-    return load_base(settings, fixed_texts(), compute.device, compute.weights, run.reporter)
+    dtype = weights_dtype(compute.device)
+    return load_base(settings, fixed_texts(), compute.device, dtype, run.reporter)
 
 
 def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
-        return _judge(run, poems, compute, _base(run, compute), "before")
+        model = _base(run, compute)
+        # A poem that cannot be trained on is better found now than after the judging.
+        encode(poems.train, run.settings.prompt.style, model.vocabulary, run.settings.train.cutoff)
+        return _judge(run, poems, compute, model, "before")
 
-    return _once(run, "before", judge)
+    return run.once("before", judge)
 
 
 def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
@@ -179,7 +249,7 @@ def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
         tuned = load_adapter(_base(run, compute), run.folder / "adapter", fingerprint(style))
         return _judge(run, poems, compute, tuned, "results")
 
-    return _once(run, "after", judge)
+    return run.once("after", judge)
 
 
 def _judge(
@@ -248,21 +318,6 @@ def _sizes(model: LanguageModel) -> dict[str, int]:
     }
 
 
-def _once(run: Run, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result of a stage: read if it stands already, else worked out, timed and written."""
-    path = run.folder / "stages" / f"{stage}.json"
-    if path.is_file():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        run.seconds[stage] = stored["seconds"]
-    else:
-        with run.stage(stage):
-            result = work()
-        stored = {"seconds": run.seconds[stage], "result": result}
-        write_json(path, stored)
-    found: dict[str, Any] = stored["result"]
-    return found
-
-
 def _words(corpus: Corpus) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in _reasons(corpus).items()) or "none"
 
@@ -279,7 +334,7 @@ def _summary(
     before: dict[str, Any],
     after: dict[str, Any],
 ) -> dict[str, Any]:
-    settings = run.settings
+    settings, spent = run.settings, run.spent()
     return {
         "recipe": settings.recipe,
         "model": {
@@ -307,7 +362,7 @@ def _summary(
         "before": before,
         "after": after,
         "decoding": settings.decode.model_dump(),
-        "seconds": {**run.seconds, "total": sum(run.seconds.values())},
-        "memory_gb": machine.peak_memory_gb(),
+        "seconds": {**spent["seconds"], "total": sum(spent["seconds"].values())},
+        "memory_gb": spent["memory_gb"],
         "machine": machine.describe(),
     }

@@ -19,6 +19,7 @@ from tests import tiny
 
 FP32 = Compute(torch.device("cpu"), "fp32", "test")
 SETTINGS = TrainSettings(batch_size=1, epochs=4, learning_rate=1e-2, validations=8)
+TIMES = ("seconds", "tokens_per_second", "mfu")
 LORA = LoraSettings(rank=4, dropout=0.2)
 
 
@@ -53,7 +54,7 @@ def _same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool
 
 def _log(run: Path) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in (run / "steps.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
 
 def test_training_lowers_the_loss_and_a_rerun_gives_the_same_bits(tmp_path: Path) -> None:
@@ -92,9 +93,19 @@ def test_a_run_killed_between_checkpoints_resumes_from_the_last(tmp_path: Path) 
 
     with pytest.raises(MemoryError):
         _train(tmp_path / "b", stop=kill)
+    with (tmp_path / "b/steps.jsonl").open("a") as log:
+        log.write('{"kind": "train", "st')  # the crash cut a line off
     _train(tmp_path / "b", resumed, resume=True)
     assert _same(_weights(straight), _weights(resumed))
     assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+def test_a_damaged_best_checkpoint_is_forgotten(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        _train(tmp_path, stop=lambda step: step == 11)
+    (tmp_path / "checkpoints/step-000009/state.safetensors").write_bytes(b"")
+    outcome = _train(tmp_path, resume=True)
+    assert outcome.best_step > 11
 
 
 def test_ctrl_c_finishes_the_step_and_writes_a_checkpoint(tmp_path: Path) -> None:

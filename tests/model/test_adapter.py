@@ -36,7 +36,7 @@ def test_a_fresh_adapter_changes_nothing() -> None:
 
 def test_a_loaded_adapter_computes_what_the_saved_one_did(tmp_path: Path) -> None:
     tuned = _tuned()
-    save_adapter(tuned, tmp_path / "adapter", {"prompt": PROMPT})
+    save_adapter(tuned, tmp_path / "adapter", {"prompt": PROMPT, "style": "plain"})
     loaded = load_adapter(tiny.model(), tmp_path / "adapter", PROMPT)
     assert loaded.tuned
     torch.testing.assert_close(

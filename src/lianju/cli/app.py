@@ -14,7 +14,8 @@ app = App(
     name="lianju",
     version=__version__,
     help="Lianju 聯句: teach a language model to finish Tang poems, and prove that it can.\n\n"
-    "Start with `lianju run`: poems, fine-tuning, before and after, a report.",
+    "Start with `lianju run`: poems, fine-tuning, before and after, a report. With --debug, an "
+    "error also prints where in the program it arose.",
     default_parameter=Parameter(negative=()),
 )
 for number, (name, where, text) in enumerate(
@@ -45,19 +46,21 @@ def _guarded(arguments: list[str], debug: bool) -> int:
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
     except cyclopts.CycloptsError as error:
-        return _fail(" ".join(str(error).split()) + " See lianju --help.", debug)
+        return _fail(f"{error} See lianju --help.", debug)
     except UserError as error:
         return _fail(str(error), debug)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         # Whoever read our output has gone, as with `| head`; that is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if debug:
-            raise
+        if type(error).__name__ == "OutOfMemoryError":
+            return _fail("the GPU has too little memory: lower train.batch_size", debug)
         return _fail(
             f"internal error, {type(error).__name__}: {error}. Run again with --debug and "
             "please report what it prints.",
@@ -70,5 +73,5 @@ def _guarded(arguments: list[str], debug: bool) -> int:
 def _fail(message: str, debug: bool, code: int = 2) -> int:
     if debug:
         traceback.print_exc()
-    print(f"lianju: {message}", file=sys.stderr)
+    print(f"lianju: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from lianju.cli.console import TerminalReporter, err, out
 from lianju.cli.flags import DecodeFlags
-from lianju.config import load_settings
+from lianju.config import ModelSettings, load_settings
 from lianju.corpus import simplified, traditional
 from lianju.errors import UserError
 from lianju.verse import couplet_fault, lines_of, shape_of
@@ -17,6 +17,9 @@ from lianju.verse import couplet_fault, lines_of, shape_of
 if TYPE_CHECKING:
     from lianju.decode import Completion
     from lianju.model import LanguageModel
+
+
+_LONGEST = 200
 
 
 def complete(
@@ -41,7 +44,7 @@ def complete(
 ) -> None:
     """Write the rest of a poem, given its first couplet.
 
-    Example: lianju complete "白日依山盡，黃河入海流。" -n 4 --temperature 0.8
+    Example: lianju complete "空山新雨後，天氣晚來秋。" -n 4 --temperature 0.8
     """
     overrides = {"decode.candidates": n, "decode.seed": seed}
     settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
@@ -64,6 +67,10 @@ def complete(
 
 def _checked(couplet: str) -> str:
     """The couplet to complete, with a word to the user where it is not what poems begin with."""
+    if len(couplet) > _LONGEST:
+        raise UserError(f"a couplet of {len(couplet)} characters is too long: at most {_LONGEST}")
+    if not couplet.isprintable():
+        raise UserError("the couplet has bytes that are no text: is the terminal set to UTF-8?")
     if not lines_of(couplet):
         raise UserError("the couplet is empty: give the first couplet of a poem, in quotes")
     if found := simplified(couplet):
@@ -89,15 +96,16 @@ def _load(
     folder: Path | None, name: str | None, default: str, style: str
 ) -> "tuple[LanguageModel, str]":
     """The model to ask, and the prompt style it knows."""
-    from lianju.config import ModelSettings
-    from lianju.model import choose_device, load_adapter, load_base, read_card
+    from lianju.model import choose_device, load_adapter, load_base, read_card, weights_dtype
     from lianju.prompt import fingerprint, fixed_texts
 
     card: dict[str, Any] = read_card(folder) if folder else {"base": default, "style": style}
     settings = ModelSettings(name=name or card["base"])
-    network = load_base(
-        settings, fixed_texts(), choose_device(settings), reporter=TerminalReporter()
-    )
+    device = choose_device(settings)
+    dtype = weights_dtype(device)
+    network = load_base(settings, fixed_texts(), device, dtype, TerminalReporter())
+    precision = str(dtype).removeprefix("torch.")
+    err.print(f"{settings.name} on {device} in {precision}", markup=False)
     if folder:
         network = load_adapter(network, folder, fingerprint(card["style"]))
     return network, card["style"]

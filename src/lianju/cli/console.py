@@ -19,9 +19,16 @@ from rich.progress import (
 
 from lianju.progress import Reporter, Task
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave what to do to the command line; rich would exit with 1."""
+        raise BrokenPipeError
+
+
 # Results go to standard output, everything about the work to standard error.
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = _Console(highlight=False, soft_wrap=True)
+err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _QUIET_SECONDS = 10.0
 

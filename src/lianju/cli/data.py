@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from lianju.cli.console import TerminalReporter, out
 from lianju.errors import UserError
@@ -21,7 +21,9 @@ def show(
         Path | None,
         Parameter(help="A folder or file in the homework's format.", show_default=False),
     ] = None,
-    samples: Annotated[int, Parameter(help="How many poems to print.")] = 3,
+    samples: Annotated[
+        int, Parameter(help="How many poems to print.", validator=validators.Number(gte=0))
+    ] = 3,
 ) -> None:
     """Print what the poems are, what was dropped and why, and a few samples."""
     from lianju.corpus import select, training_corpus
@@ -53,7 +55,8 @@ def check(
 
     report = check_file(file, test=test)
     for record in report.bad:
-        _print(f"{file}[{record.index}].{record.field}: {record.reason}")
+        field = f".{record.field}" if record.field else ""
+        _print(f"{file}[{record.index}]{field}: {record.reason}")
     _print(f"{report.total} records, {len(report.bad)} faults")
     if report.bad:
         raise UserError(f"{file} has {len(report.bad)} faults, listed above")

@@ -1,5 +1,6 @@
 """`lianju run` and `lianju finetune`."""
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,13 +86,10 @@ def finetune(
     set_: _Set | None = None,
 ) -> None:
     """Fine-tune only: writes the adapter and the log of steps into a run folder."""
-    from lianju.run import fix_compute, gather, train
-
-    def job_of(job: "Run") -> Any:
-        return train(job, gather(job), fix_compute(job))
+    from lianju.run import train_only
 
     job = _open(recipe, _overrides(poems, seed, model, source, set_), out, resume)
-    outcome = _interruptible(job, "finetune", job_of)
+    outcome = _interruptible(job, "finetune", train_only)
     _print(f"Adapter: {job.folder / 'adapter'}")
     _print(
         f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
@@ -143,7 +141,8 @@ def _interruptible(job: "Run", verb: str, work: Any) -> Any:
         return work(job)
     except (Interrupted, KeyboardInterrupt) as error:
         note = f" after step {error.step}" if isinstance(error, Interrupted) else ""
-        err.print(f"Stopped{note}. Go on with: lianju {verb} --resume {job.folder}")
+        folder = shlex.quote(str(job.folder))
+        err.print(f"Stopped{note}. Go on with: lianju {verb} --resume {folder}", markup=False)
         raise SystemExit(130) from None
 
 
@@ -168,12 +167,13 @@ def _tell(job: "Run", summary: dict[str, Any]) -> None:
     )
     seconds = summary["seconds"]
     _print(
-        f"{seconds['total']:.0f} s in all, {summary['training']['seconds']:.0f} s of it "
+        f"{seconds['total']:.0f} s in all, {seconds['finetune']:.0f} s of it "
         f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory"
     )
     _print(f"Report: {job.folder / 'report.html'}")
     _print(f"Hand in: {job.folder / 'results.txt'}")
-    _print(f"Try: lianju complete 白日依山盡，黃河入海流。 --adapter {job.folder / 'adapter'}")
+    adapter = shlex.quote(str(job.folder / "adapter"))
+    _print(f"Try: lianju complete 空山新雨後，天氣晚來秋。 --adapter {adapter}")
 
 
 def _print(line: str) -> None:

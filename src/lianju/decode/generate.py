@@ -1,7 +1,7 @@
 """Batched generation: all couplets of a call go through the model together."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from lianju.config import DecodeSettings
 from lianju.decode.sampling import distribution, draw
 from lianju.model import LanguageModel
-from lianju.progress import SILENT, Reporter
+from lianju.progress import SILENT, Reporter, Task
 from lianju.prompt import render
 
 # More rows in one forward pass need more memory and gain no speed.
@@ -54,7 +54,7 @@ def complete(
         for start in range(0, len(order), _ROWS):
             part = order[start : start + _ROWS]
             batch = _Batch(model, style, [jobs[index] for index in part], settings)
-            for row, completion in batch.run():
+            for row, completion in batch.run(task):
                 results[part[row]] = completion
                 task.advance()
     flat = [results[index] for index in range(len(jobs))]
@@ -93,8 +93,8 @@ class _Batch:
         self.cache = DynamicCache(config=model.network.config)
 
     @torch.inference_mode()
-    def run(self) -> list[tuple[int, Completion]]:
-        """Write until every row has stopped or reached the longest length."""
+    def run(self, task: Task) -> Iterator[tuple[int, Completion]]:
+        """Write until every row has stopped or reached the longest length; rows as they end."""
         for step in range(self.settings.max_length):
             logits = self._forward()
             probabilities = distribution(logits, self.seen, self.settings)
@@ -106,16 +106,21 @@ class _Batch:
             ):
                 self.written[row].append(token)
                 self.logprobs[row] += logprob
-            going = (chosen != self.model.vocabulary.stop).nonzero().squeeze(-1)
+            stopped = chosen == self.model.vocabulary.stop
+            for index in stopped.nonzero().squeeze(-1).tolist():
+                yield self.rows[index], self._completion(self.rows[index])
+            going = (~stopped).nonzero().squeeze(-1)
+            task.advance(0, f"token {step + 1} of at most {self.settings.max_length}")
             if not len(going):
-                break
+                return
             self.ids = chosen.unsqueeze(-1)
             if len(going) < len(self.rows):
                 self._keep(going)
             self.attention = torch.cat(
                 [self.attention, self.attention.new_ones(len(self.rows), 1)], dim=-1
             )
-        return [(row, self._completion(row)) for row in range(len(self.jobs))]
+        for row in self.rows:
+            yield row, self._completion(row)
 
     def _forward(self) -> Tensor:
         """Logits (rows, vocabulary) of the next token, in fp32."""

@@ -28,7 +28,8 @@ _VERSE_LINES, _VERSE_CHARACTERS = 16, 12
 _SHORT, _PREVIEW = 120, 220
 _STAGES = {
     "poems": "Poems 取詩",
-    "model": "Model 載入模型",
+    "compute": "Choosing the precision 選擇精度",
+    "model": "Base model 取得模型",
     "before": "Completing and scoring, before 微調前評測",
     "finetune": "Fine-tuning 微調",
     "after": "Completing and scoring, after 微調後評測",
@@ -170,7 +171,7 @@ def _figures(summary: Row) -> str:
         (
             "Peak memory 記憶體峰值",
             f"{summary['memory_gb']:.1f} GB",
-            machine["gpu"] or machine["cpu"],
+            machine["cpu"],
         ),
     )
     return "".join(
@@ -191,7 +192,7 @@ def _numbers(before: Row, after: Row) -> str:
         ("Validation loss per character 每字損失", *losses),
         ("Perplexity 困惑度", *(f"{one['perplexity']:,.1f}" for one in validations)),
     ]
-    if all("shape_n" in one for one in validations):
+    if "shape_n" in after["validation"]:
         rows.insert(1, ("Right shape, validation 驗證合式", *map(_shape, validations)))
     return _table("In numbers", ("", "Before 前", "After 後"), rows)
 
@@ -201,6 +202,8 @@ def _counts(tests: Iterable[Row], name: str) -> Iterable[str]:
 
 
 def _shape(validation: Row) -> str:
+    if "shape_n" not in validation:
+        return "not counted"
     low, high = validation["shape_interval"]
     counts = f"{validation['shape_right']:,} of {validation['shape_n']:,}"
     return f'{counts} <span class="range">({100 * low:.3g}–{_percent(high)})</span>'
@@ -332,6 +335,12 @@ def _model(model: Row) -> str:
     )
 
 
+def _share_of_peak(training: Row) -> str | None:
+    if training["mfu"] is None:
+        return None
+    return f"{_percent(training['mfu'])} of {training['peak_gflops']:,.0f} GFLOP/s"
+
+
 def _training(training: Row) -> str:
     steps, tokens = _plural(training["steps"], "step"), f"{training['tokens']:,}"
     return _facts(
@@ -339,10 +348,7 @@ def _training(training: Row) -> str:
             ("Steps 步數", f"{steps}, {_plural(training['epochs'], 'epoch')}"),
             ("Tokens 詞元", f"{tokens}, of which {training['trained_tokens']:,} trained"),
             ("Speed 速度", f"{training['tokens_per_second']:,.0f} tokens a second"),
-            (
-                "Used of the peak 算力利用",
-                f"{_percent(training['mfu'])} of {training['peak_gflops']:,.0f} GFLOP/s",
-            ),
+            ("Used of the peak 算力利用", _share_of_peak(training)),
             ("Best step 最佳步", f"{training['best_step']:,}"),
         )
     )

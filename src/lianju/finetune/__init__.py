@@ -1,7 +1,7 @@
 """Fine-tuning: batches, the loop, checkpoints, validation.
 
-`finetune` trains the adapter of a model in a run folder and leaves the best adapter in
-`adapter/`; interrupted, it goes on from the last checkpoint to the same bits. The loss covers
+`finetune` trains the adapter that a model carries and leaves its best weights in it;
+interrupted, it goes on from the last checkpoint to the same bits. The loss covers
 the completion only and is divided by the tokens it covers.
 """
 

@@ -1,7 +1,7 @@
 """From examples to batches: encoding, the plan of an epoch, padding.
 
 Poems have four lengths, so batches are cut from poems sorted by length and hold almost no
-padding; their order is shuffled.
+padding; short and long batches alternate.
 """
 
 import math

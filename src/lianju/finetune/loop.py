@@ -20,7 +20,7 @@ from accelerate import Accelerator
 
 from lianju.config import TrainSettings
 from lianju.errors import UserError
-from lianju.files import read_jsonl, write_jsonl
+from lianju.files import naming, read_jsonl, write_jsonl, write_text
 from lianju.finetune import checkpoint
 from lianju.finetune.batches import Batch, Encoded, collate, plan
 from lianju.finetune.checkpoint import Position
@@ -98,7 +98,7 @@ class Finetuning:
         optimizer = torch.optim.AdamW(weights, weight_decay=settings.weight_decay)
         self.network, self.optimizer = self.accelerator.prepare(self.plain, optimizer)
         self.every = max(1, math.ceil(len(self.plan) / settings.validations))
-        self.position = Position(0, 0.0, None, None)
+        self.position = Position(0, None, None)
 
     def resume(self) -> None:
         """Go back to the newest checkpoint, and the log to what it held then."""
@@ -106,6 +106,10 @@ class Finetuning:
         if newest is not None:
             self.position = checkpoint.restore(newest, self.plain, self.optimizer)
         log = self.run / STEPS
+        if log.is_file():
+            # A crash can cut the last line off; its step is done again.
+            written = log.read_text(encoding="utf-8").rpartition("\n")[0]
+            write_text(log, written + "\n" if written else "")
         rows = read_jsonl(log) if log.is_file() else []
         write_jsonl(log, [row for row in rows if row["step"] <= self.position.step])
 
@@ -130,15 +134,16 @@ class Finetuning:
         _check_norm(norm, index + 1)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        tokens = int(self._sum(sum(int(batch.attention.sum()) for batch in batches)))
         return {
             "kind": "train",
             "step": index + 1,
             "loss": self._sum(nats) / scored,
             "learning_rate": rate,
             "grad_norm": norm,
-            "tokens": int(self._sum(sum(int(b.attention.sum()) for b in batches))),
+            "tokens": tokens,
             "trained_tokens": int(scored),
-            "seconds": time.perf_counter() - start,
+            **self._speed(tokens, scored, time.perf_counter() - start),
         }
 
     def validate(self, step: int) -> dict[str, Any]:
@@ -160,13 +165,26 @@ class Finetuning:
         self.accelerator.wait_for_everyone()
 
     def _my_batches(self, micro_batches: list[list[int]]) -> list[Batch]:
+        """This process's share of each micro-batch."""
         rank, count = self.accelerator.process_index, self.accelerator.num_processes
-        mine = [indices[rank::count] for indices in micro_batches]
-        return [
-            collate([self.train[index] for index in indices], self.pad).to(self.accelerator.device)
-            for indices in mine
-            if indices
-        ]
+        batches = []
+        for indices in micro_batches:
+            mine = indices[rank::count]
+            batch = collate([self.train[index] for index in mine or indices[:1]], self.pad)
+            if not mine:
+                # Every process must take part in every backward pass.
+                batch.scored.zero_()
+            batches.append(batch.to(self.accelerator.device))
+        return batches
+
+    def _speed(self, tokens: int, scored: float, seconds: float) -> dict[str, Any]:
+        peak = self.compute.peak_gflops
+        flops = training_flops(self.plain, tokens, scored)
+        return {
+            "seconds": seconds,
+            "tokens_per_second": tokens / seconds,
+            "mfu": None if peak is None else flops / seconds / (peak * 1e9),
+        }
 
     def _sum(self, value: float) -> float:
         if self.accelerator.num_processes == 1:
@@ -202,27 +220,19 @@ def finetune(
     else:
         write_jsonl(log, [])
     work.network.train()
-    with (
-        _interrupts() as interrupted,
-        reporter.task("Fine-tuning", len(work.plan)) as task,
-        log.open("a", encoding="utf-8") as out,
-    ):
+    with _interrupts() as interrupted, reporter.task("Fine-tuning", len(work.plan)) as task:
         task.advance(work.position.step)
-        _loop(work, task, out, lambda step: interrupted() or stop(step))
-    best = work.position.best_step or work.position.step
-    checkpoint.load_best(run / "checkpoints" / f"step-{best:06d}", work.plain)
-    return _outcome(work, read_jsonl(log))
+        _loop(work, task, log, lambda step: interrupted() or stop(step))
+    outcome = _outcome(work, read_jsonl(log))
+    checkpoint.load_best(run / "checkpoints", outcome.best_step, work.plain)
+    return outcome
 
 
-def _loop(work: Finetuning, task: Task, out: Any, stop: Callable[[int], bool]) -> None:
+def _loop(work: Finetuning, task: Task, log: Path, stop: Callable[[int], bool]) -> None:
     """Steps from where `work` is to the end of its plan."""
-    seconds, best_step, best_loss = (
-        work.position.seconds,
-        work.position.best_step,
-        work.position.best_loss,
-    )
+    best_step, best_loss = work.position.best_step, work.position.best_loss
     for index in range(work.position.step, len(work.plan)):
-        start, step = time.perf_counter(), index + 1
+        step = index + 1
         rows = [work.step(index)]
         due = step % work.every == 0 or step == len(work.plan)
         if due:
@@ -230,16 +240,19 @@ def _loop(work: Finetuning, task: Task, out: Any, stop: Callable[[int], bool]) -
             loss = rows[-1]["loss_per_character"]
             if best_loss is None or loss < best_loss:
                 best_step, best_loss = step, loss
-        seconds += time.perf_counter() - start
         if work.accelerator.is_main_process:
-            out.write("".join(json.dumps(row) + "\n" for row in rows))
-            out.flush()
+            _append(log, rows)
         stopping = stop(step)
         if due or stopping:
-            work.write(Position(step, seconds, best_step, best_loss))
+            work.write(Position(step, best_step, best_loss))
         task.advance(1, _note(rows))
-        if stopping and step < len(work.plan):
+        if stopping:
             raise Interrupted(step)
+
+
+def _append(log: Path, rows: list[dict[str, Any]]) -> None:
+    with naming(log), log.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _note(rows: list[dict[str, Any]]) -> str:
@@ -252,25 +265,25 @@ def _note(rows: list[dict[str, Any]]) -> str:
 def _outcome(work: Finetuning, rows: list[dict[str, Any]]) -> Outcome:
     steps = [row for row in rows if row["kind"] == "train"]
     seconds = sum(row["seconds"] for row in steps)
-    position = work.position
-    assert position.best_step is not None and position.best_loss is not None
+    losses = {row["step"]: row["loss_per_character"] for row in rows if row["kind"] != "train"}
+    best_step = work.position.best_step or work.position.step
     tokens = sum(row["tokens"] for row in steps)
     scored = sum(row["trained_tokens"] for row in steps)
     peak = work.compute.peak_gflops
-    flops = _flops(work.plain, tokens, scored)
+    flops = training_flops(work.plain, tokens, scored)
     return Outcome(
         steps=len(work.plan),
         trainable_parameters=sum(weight.numel() for weight in work.weights),
         tokens=tokens,
         trained_tokens=scored,
         seconds=seconds,
-        best_step=position.best_step,
-        best_loss=position.best_loss,
+        best_step=best_step,
+        best_loss=losses[best_step],
         mfu=None if peak is None else flops / seconds / (peak * 1e9),
     )
 
 
-def _flops(network: Any, tokens: int, scored: int) -> float:
+def training_flops(network: Any, tokens: int, scored: float) -> float:
     """Operations that LoRA training needs at least, after Kaplan et al. 2020, section 2.1.
 
     Two a weight and token forward, two for the gradient of the activations, two more for

@@ -7,7 +7,7 @@ or GGUF only, and no code that comes with a model is run.
 
 from lianju.model.adapter import attach, load_adapter, read_card, save_adapter
 from lianju.model.catalogue import CATALOGUE
-from lianju.model.compute import Compute, choose_compute, choose_device
+from lianju.model.compute import Compute, choose_compute, choose_device, weights_dtype
 from lianju.model.load import LanguageModel, load_base
 from lianju.model.vocabulary import Vocabulary
 
@@ -23,4 +23,5 @@ __all__ = [
     "load_base",
     "read_card",
     "save_adapter",
+    "weights_dtype",
 ]

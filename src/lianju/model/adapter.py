@@ -17,11 +17,13 @@ CARD = "lianju.json"
 WEIGHTS = "adapter_model.safetensors"
 
 
-def attach(model: LanguageModel, settings: LoraSettings) -> LanguageModel:
+def attach(model: LanguageModel, settings: LoraSettings, seed: int = 0) -> LanguageModel:
     """`model` with a fresh adapter, whose weights are the only ones that train.
 
-    A fresh adapter changes nothing: one of its two factors is zero.
+    A fresh adapter changes nothing: one of its two factors is zero. The other is drawn; the
+    same seed draws the same.
     """
+    import torch
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -31,6 +33,7 @@ def attach(model: LanguageModel, settings: LoraSettings) -> LanguageModel:
         lora_dropout=settings.dropout,
         target_modules=list(settings.targets),
     )
+    torch.manual_seed(seed)
     try:
         network = get_peft_model(model.network, config)
     except ValueError as error:
@@ -68,9 +71,11 @@ def read_card(folder: Path) -> dict[str, Any]:
             )
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except ValueError:
-        raise UserError(f"{folder / CARD} is damaged; restore or train the adapter again") from None
-    return card
+        if {"base", "base_sha256", "prompt", "style"} <= card.keys():
+            return card
+    except (ValueError, AttributeError):
+        pass
+    raise UserError(f"{folder / CARD} is damaged; restore or train the adapter again")
 
 
 def load_adapter(model: LanguageModel, folder: Path, prompt_fingerprint: str) -> LanguageModel:

@@ -21,7 +21,7 @@ class Compute:
     """A device, the precision of matrix products in training, and why.
 
     `peak_gflops` is the rate measured here for products of that precision; None if not
-    measured. Weights stay fp32 on a CPU, so decoding there is fp32.
+    measured.
     """
 
     device: torch.device
@@ -41,28 +41,30 @@ class Compute:
             if frozen and module is not output:
                 module.weight.data = module.weight.data.bfloat16()
 
-    @property
-    def weights(self) -> torch.dtype:
-        """The precision in which base weights are held."""
-        cpu = self.device.type == "cpu" or self.precision == "fp32"
-        return torch.float32 if cpu else torch.bfloat16
-
 
 def choose_device(settings: ModelSettings) -> torch.device:
-    """The device that the settings ask for; auto: CUDA, then Apple's MPS, then the CPU."""
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if settings.device == "auto":
-        return torch.device(next(name for name, there in available.items() if there))
-    if not available[settings.device]:
+    """The device that the settings ask for; auto takes a CUDA GPU when there is one."""
+    there = torch.cuda.is_available()
+    if settings.device == "cuda" and not there:
         raise UserError(
-            f"model.device is {settings.device}, but torch {torch.__version__} sees no such "
-            "device here; use auto or cpu"
+            f"model.device is cuda, but torch {torch.__version__} sees no such device here; "
+            "use auto or cpu"
         )
-    return torch.device(settings.device)
+    return torch.device("cuda" if there and settings.device != "cpu" else "cpu")
+
+
+def weights_dtype(device: torch.device) -> torch.dtype:
+    """The precision in which base weights are held, and in which `device` decodes.
+
+    fp32 on a CPU, where a batch then gives what each poem alone gives; bf16 on a GPU that
+    has units for it.
+    """
+    return torch.bfloat16 if _has_bf16(device) else torch.float32
+
+
+def _has_bf16(device: torch.device) -> bool:
+    gpu = device.type == "cuda"
+    return gpu and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def choose_compute(settings: ModelSettings) -> Compute:
@@ -84,7 +86,7 @@ def choose_compute(settings: ModelSettings) -> Compute:
 def _on_accelerator(device: torch.device, precision: str) -> Compute:
     if precision != "auto":
         return Compute(device, precision, "as asked")
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+    if _has_bf16(device):
         return Compute(device, "bf16", f"{torch.cuda.get_device_name(device)} has bf16 units")
     return Compute(device, "fp32", "no bf16 units on this device")
 

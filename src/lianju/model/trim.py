@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from lianju.files import cache_dir, locked, writing_folder
+from lianju.files import cache_dir, writing_folder
 from lianju.model.vocabulary import Vocabulary, token_bytes
 
 # Han ideographs, CJK punctuation, full-width forms and printable ASCII with the newline.
@@ -111,7 +111,9 @@ def trimmed_folder(digest: str, texts: Iterable[str]) -> Path:
 
 
 def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path) -> None:
-    """Write a trimmed model and its vocabulary, whole or not at all."""
-    with locked(folder), writing_folder(folder) as temporary:
+    """Trim a full model, in place, and write it with its vocabulary, whole or not at all."""
+    trimmed = trim_vocabulary(vocabulary, kept_ids(vocabulary))
+    trim_network(network, trimmed)
+    with writing_folder(folder) as temporary:
         network.save_pretrained(temporary)
-        vocabulary.save(temporary / "vocabulary.json")
+        trimmed.save(temporary / "vocabulary.json")
