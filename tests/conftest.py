@@ -6,10 +6,15 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 import pytest
 import torch
+from hypothesis import settings
 
 from lianju.config import ModelSettings
 from lianju.model import LanguageModel, load_base
 from lianju.prompt import fixed_texts
+
+# A busy machine is no failure of ours.
+settings.register_profile("lianju", deadline=None)
+settings.load_profile("lianju")
 
 
 @pytest.fixture(scope="session")

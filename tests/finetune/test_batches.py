@@ -74,14 +74,22 @@ def test_nothing_is_truncated() -> None:
         encode(tiny.EXAMPLES, "plain", tiny.vocabulary(), 12)
 
 
+LENGTHS = [26] * 125 + [34] * 125 + [50] * 124 + [53] + [66] * 125
+
+
 def test_padding_is_slight_on_poems_of_the_usual_lengths() -> None:
-    lengths = [26] * 70 + [34] * 95 + [50] * 264 + [53] + [66] * 72
-    padded = real = 0
-    for step in plan(lengths, 8, 1, 1, 0):
-        for micro in step:
-            padded += len(micro) * max(lengths[index] for index in micro)
-            real += sum(lengths[index] for index in micro)
-    assert padded / real < 1.03
+    batches = [micro for step in plan(LENGTHS, 8, 1, 1, 0) for micro in step]
+    padded = sum(len(micro) * max(LENGTHS[index] for index in micro) for micro in batches)
+    assert padded / sum(LENGTHS) < 1.15
+
+
+def test_batches_mix_lines_of_five_and_of_seven_and_short_and_long_take_turns() -> None:
+    batches = [micro for step in plan(LENGTHS, 8, 1, 1, 0) for micro in step]
+    mixed = [len({LENGTHS[index] for index in micro}) > 1 for micro in batches]
+    assert sum(mixed) > 0.9 * len(batches)
+    short = [LENGTHS[micro[0]] <= 34 for micro in batches]
+    for start in range(0, len(short) - 10):
+        assert 2 <= sum(short[start : start + 10]) <= 8
 
 
 def test_collate_keeps_only_positions_that_are_scored() -> None:
