@@ -1,7 +1,6 @@
 import os
 
-# Before torch is imported: see lianju.cli.app.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# Before the libraries are imported: see lianju.cli.app.
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 import pytest

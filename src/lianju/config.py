@@ -86,7 +86,7 @@ class TrainSettings(Settings):
     """Poems a forward pass."""
     accumulation: int = Field(1, ge=1)
     """Forward passes an optimizer step; the loss is that of one large batch."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
     """Highest learning rate, after warm-up."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from zero."""
@@ -105,11 +105,11 @@ class TrainSettings(Settings):
 class DecodeSettings(Settings):
     """How the next character is drawn."""
 
-    temperature: float = Field(0.8, ge=0, le=10)
+    temperature: float = Field(0.7, ge=0, le=10)
     """Below 1 safer and more alike, above 1 wilder; 0 always takes the likeliest."""
     top_k: int = Field(0, ge=0)
     """Draw from the k likeliest tokens only; 0: from all."""
-    top_p: float = Field(0.9, gt=0, le=1)
+    top_p: float = Field(0.8, gt=0, le=1)
     """Draw from the likeliest tokens that together have this probability; 1: from all."""
     max_length: int = Field(128, ge=1, le=4096)
     """Stop after this many new tokens, finished or not."""
@@ -135,7 +135,7 @@ class RunSettings(Settings):
     """Name of the recipe these settings came from."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of poem selection, adapter initialisation, batch order and dropout."""
-    shape_couplets: int = Field(100, ge=0)
+    shape_couplets: int = Field(500, ge=0)
     """How many validation couplets the tuned model completes, to judge their shape."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()

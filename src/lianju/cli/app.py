@@ -31,9 +31,6 @@ for number, (name, where, text) in enumerate(
 
 def main() -> None:
     """Run the command line; the entry point of the `lianju` script."""
-    # A thread that waits should soon sleep: spinning ones make a loaded CPU collapse, and ones
-    # that never spin lose a quarter of the speed on an idle one (docs/log.md, 2026-11-22).
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # The libraries' own bars would run through ours.
     os.environ.setdefault("TQDM_DISABLE", "1")
     arguments = sys.argv[1:]
