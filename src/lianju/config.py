@@ -86,7 +86,7 @@ class TrainSettings(Settings):
     """Poems a forward pass."""
     accumulation: int = Field(1, ge=1)
     """Forward passes an optimizer step; the loss is that of one large batch."""
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(1.5e-3, gt=0)
     """Highest learning rate, after warm-up."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from zero."""
