@@ -47,7 +47,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verb", "flags"),
     [
-        ("", ["--help", "--version"]),
+        ("", ["--debug", "--help", "--version"]),
         (
             "run",
             [

@@ -103,7 +103,9 @@ def test_a_run_killed_between_checkpoints_resumes_from_the_last(tmp_path: Path) 
 def test_a_damaged_best_checkpoint_is_forgotten(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         _train(tmp_path, stop=lambda step: step == 11)
-    (tmp_path / "checkpoints/step-000009/state.safetensors").write_bytes(b"")
+    best, last = sorted((tmp_path / "checkpoints").iterdir())
+    assert last.name == "step-000011"
+    (best / "state.safetensors").write_bytes(b"")
     outcome = _train(tmp_path, resume=True)
     assert outcome.best_step > 11
 

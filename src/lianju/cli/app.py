@@ -8,6 +8,7 @@ import cyclopts
 from cyclopts import App, Parameter
 
 from lianju import __version__
+from lianju.cli.console import out
 from lianju.errors import UserError
 
 app = App(
@@ -41,7 +42,13 @@ def main() -> None:
 def _guarded(arguments: list[str], debug: bool) -> int:
     """Run `arguments`; returns the exit code. 2: the user can mend it; 130: Ctrl-C."""
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+        app(
+            arguments,
+            console=out,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_none",
+        )
     except cyclopts.CycloptsError as error:
         return _fail(f"{error} See lianju --help.", debug)
     except UserError as error:

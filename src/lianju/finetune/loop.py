@@ -62,7 +62,7 @@ def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
     """The rate at `step` (from 0): linear warm-up, then a cosine down to zero."""
     rising = max(1, round(settings.warmup * steps)) if settings.warmup else 0
     if step < rising:
-        return settings.learning_rate * (step + 1) / rising
+        return settings.learning_rate * ((step + 1) / rising)
     done = (step - rising) / max(1, steps - rising)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 

@@ -1,5 +1,6 @@
 """From a GGUF file to a folder that transformers loads in a second."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -54,7 +55,10 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
 
 
 # What a damaged file makes the readers raise.
-_UNREADABLE = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+_UNREADABLE = (
+    *(ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    struct.error,
+)
 
 
 class _QuickReader(gguf.GGUFReader):
