@@ -212,6 +212,12 @@ def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:
     assert done.returncode == 2 and "exists already" in done.stderr
 
 
+def test_a_run_that_failed_early_does_not_block_its_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = lianju("run", "--poems=6000", "--out=x", cwd=tmp_path)
+        assert done.returncode == 2 and "poems to train on" in done.stderr
+
+
 def test_complete_finds_the_newest_adapter_and_is_quick(small_run: Path) -> None:
     start = time.perf_counter()
     done = lianju("complete", COUPLET, "--max-length", "40", cwd=small_run)

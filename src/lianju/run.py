@@ -7,6 +7,7 @@ run skips the stages whose result stands.
 import hashlib
 import json
 import math
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ from lianju.model import (
 )
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import fingerprint, fixed_texts
+
+_LOCK = "run.lock"
 
 
 @dataclass
@@ -95,11 +98,13 @@ class Poems:
 
 def new_run(folder: Path, settings: RunSettings, reporter: Reporter = SILENT) -> Run:
     """Create a run folder holding `settings.json`. A folder that holds a run is refused."""
-    begun = folder.is_dir() and {path.name for path in folder.iterdir()} - {"settings.json"}
-    if begun or folder.is_file():
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if there - {"settings.json", "stages", _LOCK} or folder.is_file():
         raise UserError(
             f"{folder} exists already: choose another --out, or go on with --resume {folder}"
         )
+    # What is left of a run that failed before it produced anything.
+    shutil.rmtree(folder / "stages", ignore_errors=True)
     write_json(folder / "settings.json", settings.model_dump(mode="json"))
     return Run(folder, settings, reporter)
 
@@ -117,7 +122,7 @@ def open_run(folder: Path, reporter: Reporter = SILENT) -> Run:
 
 def execute(run: Run) -> dict[str, Any]:
     """Do the main job in `run`, going on from whatever it holds; returns the summary."""
-    with locked(run.folder, wait=False):
+    with locked(run.folder / "run", wait=False):
         poems = gather(run)
         compute = fix_compute(run)
         fetch_model(run, compute)
@@ -132,7 +137,7 @@ def execute(run: Run) -> dict[str, Any]:
 
 def train_only(run: Run) -> Outcome:
     """Do only the fine-tuning of the main job."""
-    with locked(run.folder, wait=False):
+    with locked(run.folder / "run", wait=False):
         poems, compute = gather(run), fix_compute(run)
         fetch_model(run, compute)
         return train(run, poems, compute)
