@@ -32,15 +32,7 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
             network = AutoModelForCausalLM.from_pretrained(
                 file.parent, gguf_file=file.name, dtype=torch.float32
             )
-        except (
-            ArithmeticError,
-            LookupError,
-            OSError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
-            # Whatever a damaged file makes the readers raise.
+        except _UNREADABLE as error:
             raise UserError(f"cannot read {file} as a language model: {error}") from error
         task.advance(1, "weights read")
         values = network.config.to_dict()
@@ -56,7 +48,12 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
 
 # What a damaged file makes the readers raise.
 _UNREADABLE = (
-    *(ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    ArithmeticError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
     struct.error,
 )
 
