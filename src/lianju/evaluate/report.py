@@ -2,20 +2,19 @@
 
 It says what the run's own files say, in the order a reader asks: what came of it, the poems,
 how training went, what it cost, what went in. It fetches nothing and runs no script, and text
-from a model or a corpus reaches it only through `_text`. `report.html` is its frame; the
+from a model or a corpus reaches it only through `markup.text`. `report.html` is its frame; the
 functions here fill it.
 """
 
 import json
-import unicodedata
 from collections.abc import Iterable
-from html import escape
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from lianju.errors import UserError
+from lianju.evaluate import markup
 from lianju.evaluate.plots import loss_figure
 from lianju.files import read_jsonl, write_text
 from lianju.verse import FORMS, is_han, lines_of
@@ -43,14 +42,16 @@ def write_report(run: Path) -> Path:
     before, after = _read(run, "before.jsonl"), _read(run, "results.jsonl")
     steps = _read(run, "steps.jsonl")
     page = Template(_resource("report.html")).substitute(
-        run=_text(run.resolve().name),
+        run=markup.text(run.resolve().name),
         style=_resource("report.css"),
-        recipe=_text(summary["recipe"]),
-        model=_text(summary["model"]["name"]),
+        recipe=markup.text(summary["recipe"]),
+        model=markup.text(summary["model"]["name"]),
         used=f"{summary['data']['used']:,}",
         figures=_figures(summary),
         tests=f"{summary['after']['test']['n']:,}",
-        decoding=_text(", ".join(f"{name} {value}" for name, value in _flat(summary["decoding"]))),
+        decoding=markup.text(
+            ", ".join(f"{name} {value}" for name, value in _flat(summary["decoding"]))
+        ),
         cards="\n".join(_card(*rows) for rows in zip(before, after, strict=True)),
         numbers=_numbers(summary["before"], summary["after"]),
         curve=loss_figure(steps),
@@ -84,71 +85,6 @@ def _resource(name: str) -> str:
     return resources.files("lianju.evaluate").joinpath(name).read_text(encoding="utf-8")
 
 
-# --- words, numbers, tables ----------------------------------------------------------------
-
-
-def _text(value: object) -> str:
-    """`value` as HTML text that shows what is there and changes nothing around it.
-
-    Control characters, characters that turn the direction of writing and halves of surrogate
-    pairs become the replacement character.
-    """
-    return escape("".join(map(_visible, str(value))))
-
-
-def _visible(character: str) -> str:
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return "\N{REPLACEMENT CHARACTER}" if hidden and character not in "\n\t" else character
-
-
-def _label(text: object) -> str:
-    """A label as HTML, its last word marked as Chinese when it is: "Before 前"."""
-    english, _, chinese = str(text).rpartition(" ")
-    if not is_han(chinese):
-        return _text(text)
-    return f'{_text(english)} <span lang="zh-Hant">{chinese}</span>'
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 59.95:
-        return f"{seconds:.1f}\N{NO-BREAK SPACE}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s".replace(" ", "\N{NO-BREAK SPACE}")
-    return f"{minutes // 60} h {minutes % 60} min".replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%"
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _facts(rows: Iterable[tuple[str, object]]) -> str:
-    """A list of terms and what they are; a row whose value is None has nothing to say."""
-    items = "".join(
-        f"<div><dt>{_label(term)}</dt><dd>{_text(value)}</dd></div>"
-        for term, value in rows
-        if value is not None
-    )
-    return f'<dl class="facts">{items}</dl>'
-
-
-def _table(name: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of HTML cells in a box of its own that scrolls when the page is too narrow."""
-    heads = "".join(f'<th scope="col">{_label(cell)}</th>' for cell in head)
-    lines = []
-    for first, *rest in rows:
-        cells = "".join(f"<td>{cell}</td>" for cell in rest)
-        lines.append(f'<tr><th scope="row">{_label(first)}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
-
-
 # --- the result ----------------------------------------------------------------------------
 
 
@@ -157,7 +93,7 @@ def _figures(summary: Row) -> str:
     shapes = f"{before['test']['right']:,} → {after['test']['right']:,}"
     old, new = (side["validation"]["loss_per_character"] for side in (before, after))
     rows = (
-        ("Right shape 合式", shapes, f"of {_plural(after['test']['n'], 'test couplet')}"),
+        ("Right shape 合式", shapes, f"of {markup.plural(after['test']['n'], 'test couplet')}"),
         (
             "Validation loss 驗證損失",
             f"{old:.2f} → {new:.2f}",
@@ -165,8 +101,8 @@ def _figures(summary: Row) -> str:
         ),
         (
             "Fine-tuning 微調時間",
-            _duration(summary["seconds"]["finetune"]),
-            _plural(summary["training"]["steps"], "step"),
+            markup.duration(summary["seconds"]["finetune"]),
+            markup.plural(summary["training"]["steps"], "step"),
         ),
         (
             "Peak memory 記憶體峰值",
@@ -175,8 +111,8 @@ def _figures(summary: Row) -> str:
         ),
     )
     return "".join(
-        f'<li><span class="name">{_label(name)}</span><span class="value">{value}</span>'
-        f'<span class="note">{_text(note)}</span></li>'
+        f'<li><span class="name">{markup.label(name)}</span><span class="value">{value}</span>'
+        f'<span class="note">{markup.text(note)}</span></li>'
         for name, value, note in rows
     )
 
@@ -194,7 +130,7 @@ def _numbers(before: Row, after: Row) -> str:
     ]
     if "shape_n" in after["validation"]:
         rows.insert(1, ("Right shape, validation 驗證合式", *map(_shape, validations)))
-    return _table("In numbers", ("", "Before 前", "After 後"), rows)
+    return markup.table("In numbers", ("", "Before 前", "After 後"), rows)
 
 
 def _counts(tests: Iterable[Row], name: str) -> Iterable[str]:
@@ -206,15 +142,15 @@ def _shape(validation: Row) -> str:
         return "not counted"
     low, high = validation["shape_interval"]
     counts = f"{validation['shape_right']:,} of {validation['shape_n']:,}"
-    return f'{counts} <span class="range">({100 * low:.3g}–{_percent(high)})</span>'
+    return f'{counts} <span class="range">({100 * low:.3g}–{markup.percent(high)})</span>'
 
 
 def _counted(after: Row) -> str:
-    text = f"The test has {_plural(after['test']['n'], 'couplet')}"
+    text = f"The test has {markup.plural(after['test']['n'], 'couplet')}"
     if "shape_n" not in after["validation"]:
         return f"{text}."
     return (
-        f"{text}. On {_plural(after['validation']['shape_n'], 'validation prompt')} the "
+        f"{text}. On {markup.plural(after['validation']['shape_n'], 'validation prompt')} the "
         f"fine-tuned model gave the right shape in {_shape(after['validation'])}, the range being "
         "a 95% interval."
     )
@@ -234,12 +170,14 @@ def _card(before: Row, after: Row) -> str:
     truth = ""
     if after["truth"] is not None:
         truth = (
-            f"<details><summary>{_label('The real poem goes on 原詩下文')}</summary>"
+            f"<details><summary>{markup.label('The real poem goes on 原詩下文')}</summary>"
             f"{_writing(after['truth'])}</details>"
         )
-    couplet = _verse(after["couplet"]) or f'<span class="plain">{_text(after["couplet"])}</span>'
+    couplet = (
+        _verse(after["couplet"]) or f'<span class="plain">{markup.text(after["couplet"])}</span>'
+    )
     return (
-        f'<article class="card">\n<h3><span class="number">{_text(after["index"])}</span>'
+        f'<article class="card">\n<h3><span class="number">{markup.text(after["index"])}</span>'
         f'{couplet}</h3>\n<div class="sides">\n'
         f"{_side('before', 'Before 前', before)}\n{_side('after', 'After 後', after)}\n"
         f"</div>{truth}\n</article>"
@@ -248,7 +186,7 @@ def _card(before: Row, after: Row) -> str:
 
 def _side(kind: str, name: str, row: Row) -> str:
     return (
-        f'<div class="side {kind}"><h4>{_label(name)}</h4>\n'
+        f'<div class="side {kind}"><h4>{markup.label(name)}</h4>\n'
         f"{_writing(row['completion'])}\n{_verdict(row)}</div>"
     )
 
@@ -259,22 +197,26 @@ def _verdict(row: Row) -> str:
     else:
         chinese = {form.name: form.chinese for form in FORMS}[row["form"]]
         kind, mark, words = "right", "✓ 合", f"{row['form']} {chinese}"
-    return f'<p class="verdict {kind}"><span class="mark">{_label(mark)}</span> {_label(words)}</p>'
+    return (
+        f'<p class="verdict {kind}"><span class="mark">{markup.label(mark)}</span> '
+        f"{markup.label(words)}</p>"
+    )
 
 
 def _writing(text: str) -> str:
     """What was written: as verse when it reads as verse, else as plain text, folded if long."""
     if not text.strip():
-        return f'<div class="plain nothing">{_label("nothing 無")}</div>'
+        return f'<div class="plain nothing">{markup.label("nothing 無")}</div>'
     if verse := _verse(text):
         return verse
     if len(text) <= _SHORT and text.count("\n") <= 3:
-        return f'<div class="plain" lang="zh-Hant">{_text(text)}</div>'
+        return f'<div class="plain" lang="zh-Hant">{markup.text(text)}</div>'
     opening = " ".join(text.split())[:_PREVIEW]
     return (
-        f'<div class="folded"><div class="plain preview" lang="zh-Hant">{_text(opening)} …</div>'
-        f"<details><summary>{_label('All 全文')} {len(text):,} characters</summary>"
-        f'<div class="plain" lang="zh-Hant">{_text(text.strip())}</div></details></div>'
+        '<div class="folded"><div class="plain preview" lang="zh-Hant">'
+        f"{markup.text(opening)} …</div>"
+        f"<details><summary>{markup.label('All 全文')} {len(text):,} characters</summary>"
+        f'<div class="plain" lang="zh-Hant">{markup.text(text.strip())}</div></details></div>'
     )
 
 
@@ -282,7 +224,7 @@ def _verse(text: str) -> str:
     """The text as verse, a couplet a row; empty when it does not read as verse."""
     if not _reads_as_verse(text):
         return ""
-    lines = [f'<span class="line">{_text(line)}</span>' for line in _lines(text)]
+    lines = [f'<span class="line">{markup.text(line)}</span>' for line in _lines(text)]
     rows = (
         f'<span class="row">{"".join(lines[at : at + 2])}</span>' for at in range(0, len(lines), 2)
     )
@@ -317,17 +259,17 @@ def _times(seconds: dict[str, float]) -> str:
     for name, value in seconds.items():
         width = 100 * value / seconds["total"]
         bar = "" if name == "total" else f'<span class="bar" style="width:{width:.1f}%"></span>'
-        rows.append((_STAGES.get(name, name), _duration(value), bar))
-    return _table("Time by stage", ("Stage 階段", "Time 時間", ""), rows)
+        rows.append((_STAGES.get(name, name), markup.duration(value), bar))
+    return markup.table("Time by stage", ("Stage 階段", "Time 時間", ""), rows)
 
 
 def _model(model: Row) -> str:
     parameters, trained = model["parameters"], model["trainable_parameters"]
-    return _facts(
+    return markup.facts(
         (
             ("Name 名稱", model["name"]),
             ("Parameters 參數", f"{parameters:,}"),
-            ("Trained 可訓練", f"{trained:,} ({_percent(trained / parameters)})"),
+            ("Trained 可訓練", f"{trained:,} ({markup.percent(trained / parameters)})"),
             ("Vocabulary 詞彙", f"{model['vocabulary']:,} of {model['full_vocabulary']:,} tokens"),
             ("Runs on 裝置", f"{model['device']}, {model['precision']}"),
             ("Because 理由", model["reason"]),
@@ -338,14 +280,14 @@ def _model(model: Row) -> str:
 def _share_of_peak(training: Row) -> str | None:
     if training["mfu"] is None:
         return None
-    return f"{_percent(training['mfu'])} of {training['peak_gflops']:,.0f} GFLOP/s"
+    return f"{markup.percent(training['mfu'])} of {training['peak_gflops']:,.0f} GFLOP/s"
 
 
 def _training(training: Row) -> str:
-    steps, tokens = _plural(training["steps"], "step"), f"{training['tokens']:,}"
-    return _facts(
+    steps, tokens = markup.plural(training["steps"], "step"), f"{training['tokens']:,}"
+    return markup.facts(
         (
-            ("Steps 步數", f"{steps}, {_plural(training['epochs'], 'epoch')}"),
+            ("Steps 步數", f"{steps}, {markup.plural(training['epochs'], 'epoch')}"),
             ("Tokens 詞元", f"{tokens}, of which {training['trained_tokens']:,} trained"),
             ("Speed 速度", f"{training['tokens_per_second']:,.0f} tokens a second"),
             ("Used of the peak 算力利用", _share_of_peak(training)),
@@ -356,9 +298,9 @@ def _training(training: Row) -> str:
 
 def _machine(summary: Row) -> str:
     machine = summary["machine"]
-    return _facts(
+    return markup.facts(
         (
-            ("Processor 處理器", f"{machine['cpu']}, {_plural(machine['cores'], 'core')}"),
+            ("Processor 處理器", f"{machine['cpu']}, {markup.plural(machine['cores'], 'core')}"),
             ("GPU 顯示卡", machine["gpu"]),
             ("Memory 記憶體", f"{machine['memory_gb']:.1f} GB"),
             ("Peak 本次峰值", f"{summary['memory_gb']:.1f} GB"),
@@ -370,7 +312,7 @@ def _machine(summary: Row) -> str:
 
 def _data(data: Row) -> str:
     validation = data["validation"]
-    return _facts(
+    return markup.facts(
         (
             ("Source 來源", data["origin"]),
             ("Poems in it 總數", f"{data['total']:,}"),
@@ -389,7 +331,8 @@ def _settings(settings: Row) -> str:
     if loose:
         groups = {"run": loose, **groups}
     return "".join(
-        f"<div><h3>{_text(name)}</h3>{_facts(_flat(group))}</div>" for name, group in groups.items()
+        f"<div><h3>{markup.text(name)}</h3>{markup.facts(_flat(group))}</div>"
+        for name, group in groups.items()
     )
 
 
