@@ -74,8 +74,9 @@ def test_help_is_quick(tmp_path: Path) -> None:
         (
             "complete",
             [
-                *("--adapter", "--base", "--candidates", "--json", "--max-length", "--model"),
-                *("--repetition-penalty", "--seed", "--temperature", "--top-k", "--top-p"),
+                *("--acrostic", "--adapter", "--base", "--candidates", "--form", "--json"),
+                *("--lines", "--max-length", "--model", "--particles", "--repetition-penalty"),
+                *("--rhyme", "--seed", "--temperature", "--tone", "--top-k", "--top-p"),
             ],
         ),
         ("data show", ["--samples", "--source"]),
@@ -111,6 +112,13 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
         ("run --resume /dev/null", "settings.json"),
         ("data show --samples -1", "samples"),
         ("complete 白 --base --adapter x", "exclude each other"),
+        ("complete 白日依山盡，黃河入海流。 --base --form qijue", "lines of 7"),
+        ("complete 白日依山盡，黃河入海流。 --base --form wulu --lines 4", "8 lines, not 4"),
+        ("complete 白日依山盡，黃河入海流。 --base --lines 5", "even"),
+        ("complete 白日依山盡，黃河入海流。 --base --rhyme 木", "no rhyme group"),
+        ("complete 白日依山盡，黃河入海流。 --base --acrostic 一", "acrostic has 1"),
+        ("complete 白日依山盡，黃河入海流。 --base --form free --tone off", "keeps no rules"),
+        ("complete 白日 --base --form wujue", "need a couplet"),
         ("complete 白日依山盡，黃河入海流。 --adapter nowhere", "is no adapter"),
         ("complete 白日依山盡，黃河入海流。 --base --model ./nowhere", "no model"),
         ("complete 白日依山盡，黃河入海流。 --base --top-p 7", "decode.top_p"),
@@ -133,7 +141,8 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_the_base_model_completes_in_a_pipe_without_control_codes(tmp_path: Path) -> None:
-    done = lianju("complete", COUPLET, "--base", "-n", "2", "--max-length", "8", cwd=tmp_path)
+    free = ("--form=free", "--max-length=8")
+    done = lianju("complete", COUPLET, "--base", "-n", "2", *free, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(COUPLET) == 2 and "1/2" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr and "\r" not in done.stdout + done.stderr
@@ -222,12 +231,12 @@ def test_a_run_that_failed_early_does_not_block_its_folder(tmp_path: Path) -> No
 
 def test_complete_finds_the_newest_adapter_and_is_quick(small_run: Path) -> None:
     start = time.perf_counter()
-    done = lianju("complete", COUPLET, "--max-length", "40", cwd=small_run)
+    done = lianju("complete", COUPLET, "--form=wujue", cwd=small_run)
     seconds = time.perf_counter() - start
     assert done.returncode == 0, done.stderr
-    assert COUPLET in done.stdout and "runs/small/adapter" in done.stderr
+    assert "regulated verse" in done.stdout and "runs/small/adapter" in done.stderr
     assert seconds < 8 * SLACK
-    base = lianju("complete", COUPLET, "--max-length", "40", "--base", cwd=small_run)
+    base = lianju("complete", COUPLET, "--form=wujue", "--base", cwd=small_run)
     assert base.stdout != done.stdout
 
 
@@ -236,7 +245,8 @@ def test_finetune_writes_an_adapter_that_complete_takes(tmp_path: Path) -> None:
     done = lianju("finetune", "--recipe=hw5", "--poems=16", "--out=x", *SMALL[:-1], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 steps" in done.stdout
-    written = lianju("complete", COUPLET, "--adapter=x/adapter", "--max-length=4", cwd=tmp_path)
+    free = ("--form=free", "--max-length=4")
+    written = lianju("complete", COUPLET, "--adapter=x/adapter", *free, cwd=tmp_path)
     assert written.returncode == 0 and COUPLET in written.stdout
 
 
@@ -267,7 +277,8 @@ def test_recipes_are_named_in_the_help(tmp_path: Path) -> None:
 
 
 def test_a_simplified_couplet_is_read_as_traditional(tmp_path: Path) -> None:
-    done = lianju("complete", "白日依山尽，黄河入海流。", "--base", "--max-length=4", cwd=tmp_path)
+    given = ("白日依山尽，黄河入海流。", "--form=free", "--max-length=4")
+    done = lianju("complete", *given, "--base", cwd=tmp_path)
     assert done.returncode == 0 and "simplified" in done.stderr
     assert COUPLET in done.stdout
 

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -111,20 +111,46 @@ class DecodeSettings(Settings):
     """Draw from the k likeliest tokens only; 0: from all."""
     top_p: float = Field(0.8, gt=0, le=1)
     """Draw from the likeliest tokens that together have this probability; 1: from all."""
-    max_length: int = Field(128, ge=1, le=4096)
-    """Stop after this many new tokens, finished or not."""
+    max_length: int | None = Field(None, ge=1, le=4096)
+    """Stop after this many new tokens, finished or not; none: 128, or what the form can need."""
     repetition_penalty: float = Field(1.0, ge=1, le=10)
     """Above 1, tokens that stand in the poem already become less likely."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The same seed gives the same poems."""
     candidates: int = Field(1, ge=1, le=1000)
     """How many completions of each couplet."""
+    particles: int = Field(1, ge=1, le=64)
+    """Poems written side by side for each candidate in a form; where the rules force the model,
+    those it likes better multiply (sequential Monte Carlo)."""
 
     @field_validator("temperature")
     @classmethod
     def _not_too_small(cls, value: float) -> float:
         if 0 < value < 0.001:
             raise ValueError("a temperature is 0 or at least 0.001")
+        return value
+
+
+class VerseSettings(Settings):
+    """The rules that a completion must keep. Each is kept from the first character on."""
+
+    form: Literal["auto", "wujue", "qijue", "wulu", "qilu", "free"] = "auto"
+    """wujue 五絕, qijue 七絕, wulu 五律, qilu 七律; auto: what the couplet can open, the model
+    choosing four or eight lines; free: no rule at all."""
+    rhyme: str = "auto"
+    """auto: the couplet's own rhyme; or a Pingshui group such as 東; or off."""
+    tone: Literal["on", "off"] = "on"
+    """Whether level 平 and oblique 仄 tones keep the metre."""
+    lines: int | None = Field(None, ge=4, le=100)
+    """Lines of the whole poem, an even number; ten or more make a pailü 排律."""
+    acrostic: str = ""
+    """藏頭: characters with which the lines begin, those to be written or all."""
+
+    @field_validator("lines")
+    @classmethod
+    def _even(cls, value: int | None) -> int | None:
+        if value is not None and value % 2:
+            raise ValueError("lines of verse come in couplets, so their number is even")
         return value
 
 
@@ -167,8 +193,20 @@ def load_settings(
 
 def validate(values: Any) -> RunSettings:
     """Settings from plain values, as a recipe or a run's `settings.json` holds them."""
+    return _validated(RunSettings, values)
+
+
+def verse_settings(values: Mapping[str, Any]) -> VerseSettings:
+    """The rules for a completion, from plain values. Raises `UserError` for a bad one."""
+    return _validated(VerseSettings, values)
+
+
+_Model = TypeVar("_Model", bound=Settings)
+
+
+def _validated(model: type[_Model], values: Any) -> _Model:
     try:
-        return RunSettings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         raise UserError("; ".join(_message(detail) for detail in error.errors())) from None
 

@@ -61,7 +61,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Poem]:
             return large_corpus()
     except UserError as error:
         try:
-            return sources._cached_large()
+            return sources.cached_large()
         except UnavailableError:
             pytest.skip(f"neither npm nor the cache gives chinese-poetry: {error}")
 

@@ -25,6 +25,7 @@ for number, (name, where, text) in enumerate(
         ("data", "data:app", "Look at the poems, and check a file of poems."),
         ("finetune", "run:finetune", "Fine-tune only: writes the adapter and the log of steps."),
         ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
+        ("check", "check:check", "Judge the tones and rhymes of a poem, or of a file of poems."),
     )
 ):
     app.command(f"lianju.cli.{where}", name=name, help=text, sort_key=number)

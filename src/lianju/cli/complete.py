@@ -1,6 +1,7 @@
 """`lianju complete`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from lianju.cli.console import TerminalReporter, err, out
-from lianju.cli.flags import DecodeFlags
-from lianju.config import ModelSettings, load_settings
-from lianju.corpus import simplified, traditional
+from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags
+from lianju.cli.poem import draw
+from lianju.config import ModelSettings, VerseSettings, load_settings
+from lianju.corpus import KnownLines, Poem, known_lines, simplified, traditional
 from lianju.errors import UserError
-from lianju.verse import couplet_fault, lines_of, shape_of
+from lianju.verse import check, couplet_fault, lines_of, shape_of, words
 
 if TYPE_CHECKING:
-    from lianju.decode import Completion
+    from lianju.decode import Completion, Constraint
     from lianju.model import LanguageModel
 
 
@@ -28,7 +30,15 @@ def complete(
     ],
     /,
     *,
-    n: Annotated[int, Parameter(name=["-n", "--candidates"], help="Completions a couplet.")] = 1,
+    n: Annotated[
+        int,
+        Parameter(
+            name=["-n", "--candidates"],
+            help="Completions a couplet; the one that the model likes best comes first.",
+        ),
+    ] = 1,
+    rules: VerseFlags | None = None,
+    particles: Annotated[int, PARTICLES] = 1,
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     adapter: Annotated[
@@ -46,23 +56,38 @@ def complete(
 
     Example: lianju complete "空山新雨後，天氣晚來秋。" -n 4 --temperature 0.8
     """
-    overrides = {"decode.candidates": n, "decode.seed": seed}
+    overrides = {"decode.candidates": n, "decode.particles": particles, "decode.seed": seed}
     settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
+    verse = rules.settings() if rules else VerseSettings()
     couplets = [_checked(couplet) for couplet in couplets]
+    verse = verse.model_copy(update={"acrostic": _in_traditional(verse.acrostic)})
     if base and adapter:
         raise UserError("--base and --adapter exclude each other")
     folder = None if base else adapter or _newest_adapter()
+    _fits(couplets, verse)
     network, style = _load(folder, model, settings.model.name, settings.prompt.style)
 
     from lianju.decode import complete as complete_all
 
-    results = complete_all(network, style, couplets, settings.decode, TerminalReporter())
-    for group in results:
-        for number, completion in enumerate(group, 1):
+    constraints = _constrain(network, couplets, verse)
+    results = complete_all(
+        network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
+    )
+    known = known_lines(TerminalReporter())
+    for group, constraint in zip(results, constraints, strict=True):
+        ranked = sorted(group, key=_liking, reverse=True)
+        for number, completion in enumerate(ranked, 1):
+            copied = _copied(completion, known)
             if as_json:
-                out.print(json.dumps(_row(completion), ensure_ascii=False), markup=False)
+                row = _row(completion, constraint, copied)
+                out.print(json.dumps(row, ensure_ascii=False), markup=False)
             else:
-                _show(completion, number, len(group))
+                _show(completion, f"{number}/{len(group)} " if len(group) > 1 else "", copied)
+
+
+def _liking(completion: "Completion") -> float:
+    """How much the model likes a completion: its log-probability per character."""
+    return completion.logprob / max(len(completion.text), 1)
 
 
 def _checked(couplet: str) -> str:
@@ -73,12 +98,54 @@ def _checked(couplet: str) -> str:
         raise UserError("the couplet has bytes that are no text: is the terminal set to UTF-8?")
     if not lines_of(couplet):
         raise UserError("the couplet is empty: give the first couplet of a poem, in quotes")
-    if found := simplified(couplet):
-        given, couplet = couplet, traditional(couplet)
-        err.print(f"Note: {given} has simplified {found}; read as {couplet}", markup=False)
+    couplet = _in_traditional(couplet)
     if fault := couplet_fault(couplet):
         err.print(f"Note on {couplet}: {fault}. The model may not find a form.", markup=False)
     return couplet
+
+
+def _in_traditional(text: str) -> str:
+    """The text in traditional characters, with a note if it was not."""
+    found = simplified(text)
+    if not found:
+        return text
+    converted = traditional(text)
+    err.print(f"Note: {text} has simplified {found}; read as {converted}", markup=False)
+    return converted
+
+
+def _fits(couplets: Sequence[str], verse: VerseSettings) -> None:
+    """Say what cannot be kept, and find contradictions before the model is loaded."""
+    from lianju.decode.rules import rules_for
+
+    for couplet in couplets:
+        rules = rules_for(couplet, verse)
+        if rules is None:
+            if verse.form == "auto":
+                err.print(f"Note on {couplet}: no couplet, so no rules are kept.", markup=False)
+            continue
+        if rules.faults:
+            where = ", ".join(f"{fault.rule} in line {fault.line}" for fault in rules.faults)
+            err.print(
+                f"Note on {couplet}: it cannot open regulated verse ({where}); the lines to come "
+                f"keep what they can: {rules.kept}.",
+                markup=False,
+            )
+        for note in rules.notes:
+            err.print(f"Note on {couplet}: {note}.", markup=False)
+
+
+def _constrain(
+    network: "LanguageModel", couplets: Sequence[str], verse: VerseSettings
+) -> "list[Constraint | None]":
+    """The rules of each couplet, over the tokens of the model."""
+    from lianju.decode import Constraint, Masks, rules_for
+
+    every = [rules_for(couplet, verse) for couplet in couplets]
+    if not any(every):
+        return [None] * len(every)
+    masks = Masks(network.vocabulary)
+    return [Constraint(rules, masks) if rules else None for rules in every]
 
 
 def _newest_adapter() -> Path:
@@ -111,19 +178,52 @@ def _load(
     return network, card["style"]
 
 
-def _row(completion: "Completion") -> dict[str, Any]:
+def _copied(completion: "Completion", known: KnownLines | None) -> dict[int, list[Poem]]:
+    """The lines, by their number in the poem, that stand in the corpus word for word."""
+    first = len(lines_of(completion.couplet)) + 1
+    every = enumerate(lines_of(completion.text), first)
+    return {number: poems for number, line in every if known and (poems := known.find(line))}
+
+
+def _row(
+    completion: "Completion", constraint: "Constraint | None", copied: dict[int, list[Poem]]
+) -> dict[str, Any]:
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
     form = shape.form.name if shape.form else None
-    return {**asdict(completion), "form": form, "fault": shape.fault}
+    verdict = check(completion.couplet + completion.text)
+    return {
+        **asdict(completion),
+        "logprob_per_character": _liking(completion),
+        "form": form,
+        "fault": shape.fault,
+        "verdict": words.verdict_row(verdict),
+        "copied": [
+            {"line": number, "poems": [{"author": p.author, "title": p.title} for p in poems]}
+            for number, poems in copied.items()
+        ],
+        "notes": list(constraint.rules.notes) if constraint else [],
+    }
 
 
-def _show(completion: "Completion", number: int, of: int) -> None:
-    """The poem, a couplet a line, with its form or its fault."""
+def _show(completion: "Completion", heading: str, copied: dict[int, list[Poem]]) -> None:
+    """The poem with its form, its tones and rhymes, and where its lines are copied from."""
+    verdict = check(completion.couplet + completion.text)
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
-    verdict = f"{shape.form.chinese} {shape.form.name}" if shape.form else f"✗ {shape.fault}"
-    heading = f"{number}/{of}  " if of > 1 else ""
-    out.print(f"[dim]{heading}{verdict}[/dim]")
-    out.print(completion.couplet, markup=False, style="bold")
-    for line in completion.text.replace("。", "。\n").splitlines():
-        out.print(line, markup=False)
+    liking = f"{_liking(completion):.2f} nats a character"
+    if not verdict.form or completion.finish != "stop":
+        out.print(f"{heading}✗ {shape.fault} · {liking}", style="dim", markup=False)
+        out.print(completion.couplet, markup=False, style="bold")
+        for line in completion.text.replace("。", "。\n").splitlines():
+            out.print(line, markup=False)
+    else:
+        parts = [words.form_words(verdict, "en"), words.style_words(verdict, "en"), liking]
+        out.print(f"{heading}{' · '.join(parts)}", style="dim", markup=False)
+        sources = {number: f"= {_named(poems)}" for number, poems in copied.items()}
+        draw(verdict, sources, given=len(lines_of(completion.couplet)))
     out.print()
+
+
+def _named(poems: Sequence[Poem]) -> str:
+    """Author and title of the poems that have a line; no more than two."""
+    named = "、".join(f"{poem.author}〈{poem.title}〉" for poem in poems[:2])
+    return named + ("…" if len(poems) > 2 else "")

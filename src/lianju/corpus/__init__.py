@@ -9,6 +9,7 @@ from lianju.corpus.characters import simplified, traditional
 from lianju.corpus.check import BadRecord, FileReport, check_file
 from lianju.corpus.clean import clean
 from lianju.corpus.homework import INSTRUCTION, read_records, test_set
+from lianju.corpus.known import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.sources import large_corpus, training_corpus
 from lianju.corpus.split import select, split
@@ -20,10 +21,12 @@ __all__ = [
     "Dropped",
     "Example",
     "FileReport",
+    "KnownLines",
     "Poem",
     "Split",
     "check_file",
     "clean",
+    "known_lines",
     "large_corpus",
     "read_records",
     "select",

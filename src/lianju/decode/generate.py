@@ -1,6 +1,5 @@
 """Batched generation: all couplets of a call go through the model together."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,13 +7,17 @@ import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings
-from lianju.decode.sampling import distribution, draw
+from lianju.decode.constraint import Constraint
+from lianju.decode.particles import Job, Particle
+from lianju.decode.sampling import RULED_OUT, distribution, draw, mass
+from lianju.errors import UserError
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter, Task
 from lianju.prompt import render
 
 # More rows in one forward pass need more memory and gain no speed.
 _ROWS = 64
+_FREE_LENGTH = 128
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Completion:
 
     `finish` is "stop" when it ended by itself, "length" when `max_length` cut it off.
     `logprob` is the sum over its `tokens` (the stop token included) of the natural
-    log-probability under the model as it is, before temperature and cuts.
+    log-probability under the model as it is, before temperature, rules and cuts. `allowed` is
+    the sum of the logarithms of the probability that the rules left at each step, at the
+    temperature of sampling: 0 where no rule forced the model, and less the more they did.
     """
 
     couplet: str
@@ -31,6 +36,7 @@ class Completion:
     finish: str
     tokens: int
     logprob: float
+    allowed: float = 0.0
 
 
 def complete(
@@ -40,87 +46,119 @@ def complete(
     settings: DecodeSettings,
     reporter: Reporter = SILENT,
     name: str = "Completing",
+    *,
+    constraints: Sequence[Constraint | None] | None = None,
 ) -> list[list[Completion]]:
     """`settings.candidates` completions of each couplet, in the order given.
 
-    A poem depends on its couplet, its number among the candidates and the seed, not on what
-    else is asked in the same call.
+    `constraints`: the rules that each couplet's completions keep, or None. A poem depends on
+    its couplet, its number among the candidates, its rules and the seed, not on what else is
+    asked in the same call. Raises `UserError` if `settings.max_length` is too short for the
+    longest poem that the rules allow.
     """
-    jobs = [(couplet, number) for couplet in couplets for number in range(settings.candidates)]
+    rules = constraints or [None] * len(couplets)
+    limits = [_limit(constraint, settings) for constraint in rules]
+    jobs = [
+        Job(couplet, number, constraint, settings, limit)
+        for couplet, constraint, limit in zip(couplets, rules, limits, strict=True)
+        for number in range(settings.candidates)
+    ]
     results: dict[int, Completion] = {}
     # Prompts of one length stand together, so that little is padded.
-    order = sorted(range(len(jobs)), key=lambda index: len(jobs[index][0]))
+    order = sorted(range(len(jobs)), key=lambda index: len(jobs[index].couplet))
+    size = max(1, _ROWS // settings.particles)
     with reporter.task(name, len(jobs)) as task:
-        for start in range(0, len(order), _ROWS):
-            part = order[start : start + _ROWS]
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
             batch = _Batch(model, style, [jobs[index] for index in part], settings)
-            for row, completion in batch.run(task):
-                results[part[row]] = completion
+            for number, completion in batch.run(task):
+                results[part[number]] = completion
                 task.advance()
     flat = [results[index] for index in range(len(jobs))]
-    size = settings.candidates
-    return [flat[start : start + size] for start in range(0, len(flat), size)]
+    each = settings.candidates
+    return [flat[start : start + each] for start in range(0, len(flat), each)]
+
+
+def _limit(constraint: Constraint | None, settings: DecodeSettings) -> int:
+    """The most tokens to write."""
+    needed = 1 if constraint is None else constraint.longest()
+    if settings.max_length is None:
+        return max(needed, _FREE_LENGTH)
+    if settings.max_length < needed:
+        raise UserError(
+            f"max_length {settings.max_length} is too short: a poem of "
+            f"{constraint.rules.last if constraint else 0} lines can need {needed} tokens"
+        )
+    return settings.max_length
 
 
 class _Batch:
-    """Rows that are generated together. Finished rows leave, so the batch gets smaller."""
+    """Poems that are written together. Those that have ended leave, so the batch gets smaller."""
 
     def __init__(
         self,
         model: LanguageModel,
         style: str,
-        jobs: list[tuple[str, int]],
+        jobs: list[Job],
         settings: DecodeSettings,
     ):
         from transformers import DynamicCache
 
         self.model, self.settings, self.jobs = model, settings, jobs
         device, vocabulary = model.device, model.vocabulary
-        prompts = [render(style, vocabulary, couplet) for couplet, _ in jobs]
+        couplets = list(dict.fromkeys(job.couplet for job in jobs))
+        prompts = [render(style, vocabulary, couplet) for couplet in couplets]
         width = max(map(len, prompts))
         padded = [[vocabulary.pad] * (width - len(ids)) + ids for ids in prompts]
         self.ids = torch.tensor(padded, device=device)
         self.attention = torch.tensor(
             [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device
         )
-        self.seen = torch.zeros(len(jobs), vocabulary.size, dtype=torch.bool, device=device)
+        self.seen = torch.zeros(len(prompts), vocabulary.size, dtype=torch.bool, device=device)
         for row, ids in enumerate(prompts):
             self.seen[row, ids] = True
-        self.chances = torch.stack([_chances(job, settings) for job in jobs]).to(device)
-        self.rows = list(range(len(jobs)))
-        self.written: list[list[int]] = [[] for _ in jobs]
-        self.logprobs = [0.0] * len(jobs)
         self.cache = DynamicCache(config=model.network.config)
+        # Particles by the row of the batch that they stand in: first those of one prompt share it.
+        self.active = [particle for job in jobs for particle in job.particles]
+        for job in jobs:
+            for particle in job.particles:
+                particle.row = couplets.index(job.couplet)
 
     @torch.inference_mode()
     def run(self, task: Task) -> Iterator[tuple[int, Completion]]:
-        """Write until every row has stopped or reached the longest length; rows as they end."""
-        for step in range(self.settings.max_length):
-            logits = self._forward()
-            probabilities = distribution(logits, self.seen, self.settings)
-            chosen = draw(probabilities, self.chances[:, step])
-            self.seen.scatter_(-1, chosen.unsqueeze(-1), True)
-            picked = logits.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-            for row, token, logprob in zip(
-                self.rows, chosen.tolist(), picked.tolist(), strict=True
-            ):
-                self.written[row].append(token)
-                self.logprobs[row] += logprob
-            stopped = chosen == self.model.vocabulary.stop
-            for index in stopped.nonzero().squeeze(-1).tolist():
-                yield self.rows[index], self._completion(self.rows[index])
-            going = (~stopped).nonzero().squeeze(-1)
-            task.advance(0, f"token {step + 1} of at most {self.settings.max_length}")
-            if not len(going):
+        """Write until all have stopped or reached the longest length; jobs as they end."""
+        writing = list(range(len(self.jobs)))
+        limit = max(job.limit for job in self.jobs)
+        logits = self._forward()
+        logits = logits[self._regroup()]
+        for step in range(limit):
+            self._write(logits, step)
+            for number in list(writing):
+                job = self.jobs[number]
+                job.resample()
+                if step + 1 == job.limit or all(particle.stopped for particle in job.particles):
+                    writing.remove(number)
+                    yield number, self._completion(job)
+            task.advance(0, f"token {step + 1} of at most {limit}")
+            if not writing:
                 return
-            self.ids = chosen.unsqueeze(-1)
-            if len(going) < len(self.rows):
-                self._keep(going)
-            self.attention = torch.cat(
-                [self.attention, self.attention.new_ones(len(self.rows), 1)], dim=-1
-            )
-        for row in self.rows:
-            yield row, self._completion(row)
+            self.active = [
+                particle
+                for number in writing
+                for particle in self.jobs[number].particles
+                if not particle.stopped
+            ]
+            self._append()
+            logits = self._forward()
+
+    def _append(self) -> None:
+        """Put what the active particles have just written where the next forward pass reads it."""
+        self._regroup()
+        last = [[particle.written[-1]] for particle in self.active]
+        self.ids = torch.tensor(last, device=self.model.device)
+        self.seen.scatter_(-1, self.ids, True)
+        one = self.attention.new_ones(len(self.active), 1)
+        self.attention = torch.cat([self.attention, one], dim=-1)
 
     def _forward(self) -> Tensor:
         """Logits (rows, vocabulary) of the next token, in fp32."""
@@ -136,28 +174,50 @@ class _Batch:
         logits: Tensor = output.logits[:, -1].float()
         return logits
 
-    def _keep(self, going: Tensor) -> None:
-        """Let the rows that have stopped leave the batch."""
-        self.rows = [self.rows[index] for index in going.tolist()]
-        self.ids, self.attention = self.ids[going], self.attention[going]
-        self.seen, self.chances = self.seen[going], self.chances[going]
-        self.cache.batch_select_indices(going)
+    def _regroup(self) -> Tensor:
+        """Give every active particle a row of its own; returns the rows that they came from."""
+        rows = torch.tensor([particle.row for particle in self.active], device=self.model.device)
+        if rows.tolist() != list(range(len(self.attention))):
+            self.attention, self.seen = self.attention[rows], self.seen[rows]
+            self.cache.batch_select_indices(rows)
+        for row, particle in enumerate(self.active):
+            particle.row = row
+        return rows
 
-    def _completion(self, row: int) -> Completion:
-        ids = self.written[row]
-        stopped = ids[-1] == self.model.vocabulary.stop
+    def _write(self, logits: Tensor, step: int) -> None:
+        """Draw a token for every active particle."""
+        allowed = self._allowed()
+        masses = torch.zeros(len(self.active))
+        free = logits
+        if allowed is not None:
+            logits = logits.masked_fill(~allowed, RULED_OUT)
+            masses = mass(free, logits, self.settings.temperature).cpu()
+        chances = torch.tensor([particle.chances[step] for particle in self.active])
+        chosen = draw(distribution(logits, self.seen, self.settings), chances.to(logits.device))
+        picked = free.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        for particle, token, logprob, left in zip(
+            self.active, chosen.tolist(), picked.tolist(), masses.tolist(), strict=True
+        ):
+            particle.write(token, logprob, left, self.model.vocabulary.stop)
+
+    def _allowed(self) -> Tensor | None:
+        """(rows, vocabulary) which tokens may come; None if nothing rules any out."""
+        masks = [particle.mask() for particle in self.active]
+        if all(mask is None for mask in masks):
+            return None
+        rows = torch.ones(len(masks), self.model.vocabulary.size, dtype=torch.bool)
+        for row, mask in enumerate(masks):
+            if mask is not None:
+                rows[row] = torch.from_numpy(mask)
+        return rows.to(self.model.device)
+
+    def _completion(self, job: Job) -> Completion:
+        particle: Particle = job.choose()
         return Completion(
-            couplet=self.jobs[row][0],
-            text=self.model.vocabulary.decode(ids),
-            finish="stop" if stopped else "length",
-            tokens=len(ids),
-            logprob=self.logprobs[row],
+            couplet=job.couplet,
+            text=self.model.vocabulary.decode(particle.written),
+            finish="stop" if particle.stopped else "length",
+            tokens=len(particle.written),
+            logprob=particle.logprob,
+            allowed=particle.allowed,
         )
-
-
-def _chances(job: tuple[str, int], settings: DecodeSettings) -> Tensor:
-    """A row's own random numbers in [0, 1), one a step."""
-    couplet, number = job
-    digest = hashlib.sha256(f"{settings.seed}\0{number}\0{couplet}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-    return torch.rand(settings.max_length, generator=generator)

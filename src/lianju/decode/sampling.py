@@ -45,6 +45,16 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     return logits.masked_fill(out.scatter(-1, order, out), RULED_OUT)
 
 
+def mass(logits: Tensor, allowed: Tensor, temperature: float) -> Tensor:
+    """Logarithm of the probability that is left in each row of `allowed`, at a temperature.
+
+    `allowed` is `logits` with the tokens that rules forbid ruled out. At temperature 0 it is
+    that of temperature 1.
+    """
+    scale = temperature or 1.0
+    return (allowed / scale).logsumexp(dim=-1) - (logits / scale).logsumexp(dim=-1)
+
+
 def distribution(logits: Tensor, seen: Tensor, settings: DecodeSettings) -> Tensor:
     """The probabilities (rows, vocabulary) from which the next tokens are drawn.
 

@@ -20,7 +20,7 @@ from lianju.errors import UserError
 class Vocabulary:
     """The tokens of one model, which may be trimmed.
 
-    `tokens[i]` holds the bytes that token i stands for, or None for a control token.
+    `tokens[i]` holds the bytes that token i stands for, never none: a control token is None.
     `original_ids[i]` is its id in the untrimmed model; `full_size` that model's row count.
     `texts` holds the ordinary tokenisation of the fixed texts that prompts are made of.
     """
@@ -47,12 +47,21 @@ class Vocabulary:
         return table
 
     def spell(self, text: str) -> list[int]:
-        """The ids of `text`, one a character, or one a byte for a character without a token."""
-        ids = []
+        """The ids of `text`, one a character, or one a byte for a character without a token.
+
+        Raises `UserError` for a character that this vocabulary has neither way.
+        """
+        ids: list[int] = []
         for character in text:
             raw = character.encode()
-            whole = self._by_bytes.get(raw)
-            ids += [self._by_bytes[bytes([b])] for b in raw] if whole is None else [whole]
+            pieces = [raw] if raw in self._by_bytes else [bytes([byte]) for byte in raw]
+            try:
+                ids += [self._by_bytes[piece] for piece in pieces]
+            except KeyError:
+                raise UserError(
+                    f"the model has no token for {character!r} (U+{ord(character):04X}), nor for "
+                    "its bytes: leave it out, or choose a model whose tokenizer falls back to bytes"
+                ) from None
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -76,11 +85,13 @@ class Vocabulary:
 
 
 def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
-    """What each id of `tokenizer` stands for, in bytes; None for control tokens.
+    """What each id of `tokenizer` stands for, in bytes; None for control and empty tokens.
 
-    Knows the two families in use: SentencePiece with byte fallback (Llama, Mistral, Gemma),
-    where `▁` is a space and `<0xE7>` a byte, and byte-level BPE (GPT-2, Qwen), where each
-    byte is shown as one printable character. Raises `UserError` for any other.
+    Knows the three families in use: SentencePiece with byte fallback (Llama, Mistral, Gemma),
+    where `▁` is a space and `<0xE7>` a byte; byte-level BPE (GPT-2, Qwen, SmolLM2), where each
+    byte is shown as one printable character; and WordPiece (BERT and the Chinese GPT-2s), where
+    `##` marks the inside of a word and nothing stands for a space. Raises `UserError` for any
+    other.
     """
     layout = json.loads(tokenizer.to_str())
     control = {token["id"] for token in layout["added_tokens"] if token["special"]}
@@ -89,10 +100,12 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
         read = _sentencepiece_bytes
     elif "ByteLevel" in json.dumps(layout["decoder"]):
         read = _byte_level_bytes
+    elif layout["model"]["type"] == "WordPiece":
+        read = _wordpiece_bytes
     else:
         raise UserError(
-            "this model's tokenizer can spell neither by bytes nor by byte fallback; "
-            "choose a model with a SentencePiece (byte fallback) or byte-level BPE tokenizer"
+            "what this model's tokens stand for cannot be told; choose a model with a "
+            "SentencePiece (byte fallback), byte-level BPE or WordPiece tokenizer"
         )
     tokens: list[bytes | None] = []
     for index in range(tokenizer.get_vocab_size()):
@@ -102,7 +115,7 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
         elif index in plain:
             tokens.append(plain[index].encode())
         else:
-            tokens.append(read(piece))
+            tokens.append(read(piece) or None)
     return tokens
 
 
@@ -114,6 +127,10 @@ def _sentencepiece_bytes(piece: str) -> bytes:
 
 def _byte_level_bytes(piece: str) -> bytes:
     return bytes(_BYTE_OF[character] for character in piece)
+
+
+def _wordpiece_bytes(piece: str) -> bytes:
+    return piece.removeprefix("##").encode()
 
 
 def _byte_table() -> dict[str, int]:

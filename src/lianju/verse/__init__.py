@@ -7,23 +7,32 @@ books.
 """
 
 from lianju.verse.check import check, form_of_lines
+from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
+from lianju.verse.opening import Opening, opening
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
 from lianju.verse.reading import Reading, alphabet, common, groups, readings, secure, standard
-from lianju.verse.rhyme_groups import GROUPS, Group
+from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.shape import Shape, couplet_fault, shape_of
-from lianju.verse.verdict import Fault, Mark, Verdict
+from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
 
 __all__ = [
     "FORMS",
     "GROUPS",
+    "LEVEL",
+    "OBLIQUE",
+    "PATTERNS",
+    "RHYME_RULES",
     "Fault",
     "Form",
     "Group",
     "Mark",
+    "Opening",
+    "Pattern",
     "Reading",
     "Shape",
     "Verdict",
     "alphabet",
+    "bit",
     "check",
     "common",
     "couplet_fault",
@@ -32,9 +41,14 @@ __all__ = [
     "groups",
     "is_han",
     "lines_of",
+    "may_follow",
+    "members",
+    "names",
     "normal",
+    "opening",
     "readings",
     "secure",
     "shape_of",
     "standard",
+    "type_after",
 ]

@@ -26,12 +26,12 @@ _TONES = {"1": "平", "2": "仄"}
 
 
 def check(text: str, strict: bool = False, borrow: bool = False) -> Verdict:
-    """Judge a poem, with or without punctuation between its lines.
+    """Judge a poem; one without anything between its lines is parted by its length.
 
     Of a character with several readings the one that fits is taken; `strict` allows only the
     common one. With `borrow`, a rhyming first line may rhyme in a neighbouring group 借鄰韻.
     """
-    poem = lines_of(text)
+    poem = _parted(lines_of(text))
     known = [[_groups(character, strict) for character in line] for line in poem]
     form = form_of_lines(poem)
     if form is None:
@@ -40,12 +40,7 @@ def check(text: str, strict: bool = False, borrow: bool = False) -> Verdict:
     rhyme = rhyme_of(known)
     first = widened(rhyme, borrow)
     patterns = fit(known, first)
-    faults = [
-        *_rhyme_faults(poem, known, patterns, rhyme, first),
-        *_tone_faults(known, patterns, rhyme),
-        *_breaks(patterns),
-    ]
-    faults.sort(key=lambda fault: (fault.line, fault.position))
+    faults = _faults(poem, known, patterns, rhyme, first)
     why = _old_style(known, faults, rhyme)
     marks = _marks(poem, known, patterns, rhyme, first)
     return Verdict(
@@ -55,15 +50,33 @@ def check(text: str, strict: bool = False, borrow: bool = False) -> Verdict:
         names(rhyme),
         "".join(pattern.type for pattern in patterns),
         _frozen(marks),
-        tuple(faults),
+        faults,
         tuple(_remarks(marks, patterns, rhyme)),
     )
+
+
+def couplet_faults(poem: Sequence[str]) -> tuple[Fault, ...]:
+    """What keeps two lines of five or of seven characters from opening regulated verse."""
+    known = [[_groups(character, strict=False) for character in line] for line in poem]
+    rhyme = rhyme_of(known)
+    return _faults(poem, known, fit(known, rhyme), rhyme, rhyme)
+
+
+def _parted(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a quatrain or of eight lines that are written as one."""
+    for form in FORMS:
+        if len(lines) == 1 and len(lines[0]) == form.lines * form.characters:
+            starts = range(0, len(lines[0]), form.characters)
+            return tuple(lines[0][start : start + form.characters] for start in starts)
+    return lines
 
 
 def form_of_lines(lines: Sequence[str]) -> str | None:
     """The form of regulated verse that these lines have the shape of, or None."""
     length = len(lines[0]) if lines else 0
     if length not in PATTERNS or any(len(line) != length for line in lines):
+        return None
+    if any(character.isascii() for line in lines for character in line):
         return None
     for form in FORMS:
         if (form.lines, form.characters) == (len(lines), length):
@@ -75,6 +88,17 @@ def form_of_lines(lines: Sequence[str]) -> str | None:
 
 def _groups(character: str, strict: bool) -> int:
     return (common(character) if strict else groups(character)) or _UNKNOWN
+
+
+def _faults(
+    poem: Sequence[str], known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int, first: int
+) -> tuple[Fault, ...]:
+    faults = [
+        *_rhyme_faults(poem, known, patterns, rhyme, first),
+        *_tone_faults(known, patterns, rhyme),
+        *_breaks(patterns),
+    ]
+    return tuple(sorted(faults, key=lambda fault: (fault.line, fault.position)))
 
 
 def _rhyming(patterns: Sequence[Pattern]) -> list[int]:
@@ -108,7 +132,7 @@ def _tone_faults(known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int)
             rule = "出律"
             if pattern.type == "B" and from_end == 5:
                 rule = "孤平"
-            elif pattern.type == "D" and from_end == 3:
+            elif pattern.type == "D" and from_end == 3 and all(g & LEVEL for g in line[-3:]):
                 rule = "三平尾"
             elif from_end == 1 and line[-1] & rhyme:
                 rule, found = "撞韻", names(line[-1] & rhyme)

@@ -23,9 +23,10 @@ def rhyme_of(lines: Sequence[Line]) -> int:
     for number, line in enumerate(lines[1::2]):
         for index in _indices(line[-1]):
             ending.setdefault(1 << index, []).append(number)
-    level = {group: numbers for group, numbers in ending.items() if group & LEVEL}
-    most = max((level or ending).values(), key=len)
-    return sum(group for group, numbers in (level or ending).items() if numbers == most)
+    most = max(map(len, ending.values()))
+    best = [group for group, numbers in ending.items() if len(numbers) == most]
+    level = [group for group in best if group & LEVEL] or best
+    return sum(group for group in level if ending[group] == ending[level[0]])
 
 
 def _indices(groups: int) -> list[int]:

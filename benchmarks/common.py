@@ -1,0 +1,53 @@
+"""What the benchmarks share: the model to ask, and couplets that it has not seen."""
+
+import random
+from pathlib import Path
+
+import torch
+
+from lianju.config import DataSettings, ModelSettings, VerseSettings
+from lianju.corpus import large_corpus, split, test_set, training_corpus
+from lianju.corpus.characters import line_keys
+from lianju.decode import Constraint, Masks, rules_for
+from lianju.model import LanguageModel, load_adapter, load_base, read_card
+from lianju.prompt import fingerprint, fixed_texts
+from lianju.verse import form_of, lines_of
+
+
+def load(adapter: Path) -> tuple[LanguageModel, str]:
+    """The tuned model on the CPU, and the prompt style that it knows."""
+    card = read_card(adapter)
+    model = load_base(ModelSettings(name=card["base"]), fixed_texts(), torch.device("cpu"))
+    return load_adapter(model, adapter, fingerprint(card["style"])), card["style"]
+
+
+def constrain(
+    model: LanguageModel, couplets: list[str], verse: VerseSettings
+) -> list[Constraint | None]:
+    """The rules of each couplet over the model's vocabulary."""
+    masks = Masks(model.vocabulary)
+    every = [rules_for(couplet, verse) for couplet in couplets]
+    return [Constraint(rules, masks) if rules else None for rules in every]
+
+
+def held_out(count: int, seed: int = 0) -> list[str]:
+    """Couplets of poems of the four forms that no recipe trains or validates on.
+
+    Drawn from the large corpus, without the homework's poems and the 500 of validation; no line
+    of theirs stands in any of those.
+    """
+    large = large_corpus()
+    known = split(training_corpus(), test_set(), large, DataSettings().validation)
+    seen: set[str] = set()
+    for example in [*known.pool, *known.validation, *test_set()]:
+        seen |= line_keys(example.text)
+    random.Random(seed).shuffle(large)
+    couplets: list[str] = []
+    for poem in large:
+        text = "".join(poem.paragraphs)
+        if form_of(text) and not line_keys(text) & seen:
+            couplet = "，".join(lines_of(text)[:2]) + "。"
+            couplets.append(couplet)
+            if len(couplets) == count:
+                break
+    return couplets

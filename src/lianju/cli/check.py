@@ -1,0 +1,274 @@
+"""`lianju check`."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.poem import draw
+from lianju.corpus import simplified, traditional
+from lianju.corpus.verse_files import Verse, VerseFile, has_verse, read_verse, verse_only
+from lianju.errors import UserError
+from lianju.progress import SILENT, Reporter
+from lianju.verse import FORMS, Verdict, words
+from lianju.verse import check as judge
+from lianju.verse.words import Language
+
+# More than this takes over two seconds; the bar moves once a batch.
+_MANY = 4000
+_BATCH = 100
+_ROWS = 50
+_NAMED = 20
+_LEGEND = {"en": "○ level 平  ● oblique 仄  ◌ unknown", "zh": "○ 平  ● 仄  ◌ 不明"}
+_HEADS: dict[Language, tuple[str, ...]] = {
+    "en": ("no.", "poem", "form", "verse", "rhyme", "first fault"),
+    "zh": ("序號", "詩", "體裁", "格律", "韻部", "首個問題"),
+}
+_STYLES = {"regulated": "合律", "faulty": "失律", "old-style": "古體"}
+_TOTALS: dict[Language, tuple[str, ...]] = {
+    "en": ("form", "poems", "rhyme", "tone", "full"),
+    "zh": ("體裁", "首數", "押韻", "平仄", "全合"),
+}
+_HELP = """A poem in quotes, or a file of poems. One poem is shown line by line with its tones, \
+its rhymes and what is wrong. \
+Example: lianju check "移舟泊煙渚，日暮客愁新。野曠天低樹，江清月近人。"
+
+A file is JSON or JSONL as the homework has it (input, output), as a run writes it \
+(results.jsonl), or as chinese-poetry has it (paragraphs); or it is text with one poem a line \
+(results.txt) or blank lines between poems. Several poems give a table and totals: rhyme, every \
+rhyme is right; tone, every other tone is; full, both. A terminal shows the first 50 rows; a \
+file or a pipe gets all. Faults are an answer, not an error: the exit status is 0."""
+
+
+def check(
+    poem: Annotated[str, Parameter(name="POEM|FILE", help=_HELP)],
+    /,
+    *,
+    strict: Annotated[
+        bool, Parameter(help="Read every character in its common way only, even where it fails.")
+    ] = False,
+    borrow: Annotated[
+        bool, Parameter(help="Let the first line rhyme in a neighbouring group 借鄰韻.")
+    ] = False,
+    lang: Annotated[Language, Parameter(help="The language of the answer.")] = "en",
+    as_json: Annotated[
+        bool, Parameter(name="--json", help="One JSON object a poem, with all that is known of it.")
+    ] = False,
+) -> None:
+    """Judge the tones and rhymes of a poem, or of a file of poems."""
+    file, path = _read(poem)
+    poems = _as_traditional(file.poems)
+    verdicts = _judged(poems, strict, borrow)
+    if as_json:
+        for item, verdict in zip(poems, verdicts, strict=True):
+            print(json.dumps(_row(item, verdict), ensure_ascii=False))
+    elif len(poems) == 1 and not file.bad:
+        _show(poems[0], verdicts[0], lang)
+    else:
+        _table(poems, verdicts, lang)
+        out.print()
+        _totals(verdicts, lang)
+    if file.bad:
+        _name_bad(file, path)
+
+
+def _read(poem: str) -> tuple[VerseFile, str]:
+    """What there is to judge, and the file's name if it is one."""
+    if poem and _exists(poem):
+        return read_verse(Path(poem)), poem
+    if not "".join(poem.split()).isprintable():
+        raise UserError("the poem has bytes that are no text: is the terminal set to UTF-8?")
+    # A poem that ends in a full stop has no suffix.
+    if not has_verse(poem) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
+        raise UserError(f"{poem!r} is neither a file that exists nor a poem in Chinese characters")
+    return VerseFile([Verse(1, verse_only(poem))], []), ""
+
+
+def _exists(poem: str) -> bool:
+    try:
+        return Path(poem).exists()
+    except OSError:  # too long for the name of a file
+        return False
+
+
+def _as_traditional(poems: list[Verse]) -> list[Verse]:
+    """The poems in traditional characters, with a note on those that were not."""
+    found = {item.number: short for item in poems if (short := simplified(item.text))}
+    if not found:
+        return poems
+    changed = [
+        replace(item, text=traditional(item.text)) if item.number in found else item
+        for item in poems
+    ]
+    number, short = next(iter(found.items()))
+    if len(poems) == 1:
+        given, text = poems[0].text, changed[0].text
+        err.print(f"Note: {given} has simplified {short}; read as {text}", markup=False)
+    else:
+        err.print(
+            f"Note: {len(found):,} of {len(poems):,} poems have simplified characters, such as "
+            f"{short} in no. {number}; these were read as traditional",
+            markup=False,
+        )
+    return changed
+
+
+def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]:
+    reporter: Reporter = TerminalReporter() if len(poems) > _MANY else SILENT
+    verdicts = []
+    with reporter.task("Checking", len(poems)) as task:
+        for start in range(0, len(poems), _BATCH):
+            batch = poems[start : start + _BATCH]
+            verdicts += [judge(item.text, strict, borrow) for item in batch]
+            task.advance(len(batch))
+    return verdicts
+
+
+def _row(item: Verse, verdict: Verdict) -> dict[str, object]:
+    about = {"number": item.number, "title": item.title, "author": item.author}
+    return about | {"poem": item.text} | words.verdict_row(verdict)
+
+
+def _name_bad(file: VerseFile, path: str) -> None:
+    for line in file.bad[:_NAMED]:
+        err.print(f"{path}{line}", markup=False)
+    if len(file.bad) > _NAMED:
+        err.print(f"… and {len(file.bad) - _NAMED:,} more")
+    total = len(file.poems) + len(file.bad)
+    raise UserError(
+        f"{len(file.bad):,} of {total:,} records in {path} are no whole poems, as listed above; "
+        "the others were checked"
+    )
+
+
+def _show(item: Verse, verdict: Verdict, lang: Language) -> None:
+    """One poem: the verdict, the lines with their marks, and everything to say of them."""
+    style = "green" if verdict.regular else "yellow" if verdict.why else "red"
+    if about := " ".join(part for part in (item.author, item.title) if part):
+        out.print(about, markup=False, style="dim")
+    heading = " · ".join(
+        part for part in (words.form_words(verdict, lang), words.style_words(verdict, lang)) if part
+    )
+    out.print(heading, style=f"bold {style}")
+    opening, rhyme = words.opening_words(verdict, lang), words.rhyme_words(verdict, lang)
+    if rhyme:
+        rhyme = f"{'rhyme ' if lang == 'en' else '押'}{rhyme}"
+    if opening or rhyme:
+        out.print(" · ".join(part for part in (opening, rhyme) if part))
+    if verdict.why:
+        _paragraph(words.why_words(verdict, lang))
+    out.print()
+    draw(verdict)
+    out.print()
+    out.print(_LEGEND[lang], style="dim")
+    _notes(verdict, lang)
+    _faults(verdict, lang)
+
+
+def _notes(verdict: Verdict, lang: Language) -> None:
+    """The readings that the verdict rests on, and the characters without any."""
+    for line in words.reading_words(verdict, lang) if verdict.types else []:
+        out.print(f"{'Reading' if lang == 'en' else '讀音'}: {line}", markup=False)
+    if unknown := words.unknown_words(verdict, lang):
+        out.print(f"{'Unknown' if lang == 'en' else '不明'}: {unknown}", markup=False)
+
+
+def _faults(verdict: Verdict, lang: Language) -> None:
+    """Faults, then remarks, the first of each rule with the rule."""
+    shown = verdict.faults
+    if verdict.why:
+        # Old-style verse is not held to these rules; a few show what made it so.
+        shown = verdict.faults[:3] if verdict.why == "metre" else ()
+    explained = set()
+    remarks = () if verdict.why else verdict.remarks
+    for sign, fault in [("✗", f) for f in shown] + [("·", f) for f in remarks]:
+        out.print()
+        out.print(f"{sign} {words.fault_words(verdict, fault, lang)}", markup=False)
+        if (rule := words.rule_words(fault, lang)) not in explained:
+            explained.add(rule)
+            _paragraph(rule, 2)
+    if len(shown) < len(verdict.faults) and verdict.why == "metre":
+        more = len(verdict.faults) - len(shown)
+        out.print()
+        out.print(f"… {more} more" if lang == "en" else f"……另有 {more} 處")
+
+
+def _paragraph(text: str, indent: int = 0) -> None:
+    for line in Text(text).wrap(out, out.width - indent):
+        out.print(" " * indent + line.plain.rstrip(), markup=False, style="dim")
+
+
+def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) -> None:
+    shown = _ROWS if out.is_terminal else len(poems)
+    rows = [
+        (
+            str(item.number),
+            _opening(verdict),
+            words.form_words(verdict, "zh"),
+            verdict.style if lang == "en" else _STYLES[verdict.style],
+            verdict.rhyme if words.rhyme_words(verdict, lang) else "",
+            words.brief_words(verdict, lang),
+        )
+        for item, verdict in zip(poems[:shown], verdicts[:shown], strict=True)
+    ]
+    _columns([_HEADS[lang], *rows], "><<<<<")
+    if more := len(poems) - len(rows):
+        out.print(
+            f"… {more:,} more (a file or a pipe gets all)"
+            if lang == "en"
+            else f"……另有 {more:,} 首（輸出到檔案或管道則全部列出）",
+            style="dim",
+        )
+
+
+def _opening(verdict: Verdict) -> str:
+    """The first line of verse, cut after seven characters."""
+    line = "".join(mark.character for mark in verdict.marks[0])
+    return f"{line[:7]}…" if len(line) > 7 else line
+
+
+def _totals(verdicts: Sequence[Verdict], lang: Language) -> None:
+    """Per form, how many poems keep the rules, and what share of them."""
+    names = [*(form.name for form in FORMS), "wupai", "qipai", None]
+    rows = [_TOTALS[lang]]
+    for name in names:
+        if group := [verdict for verdict in verdicts if verdict.form == name]:
+            other = "other shapes" if lang == "en" else "其他"
+            rows.append(_count(words.form_words(group[0], lang) or other, group))
+    rows.append(_count("all" if lang == "en" else "合計", verdicts))
+    _columns(rows, "<>>>>")
+    if old := sum(verdict.style == "old-style" for verdict in verdicts):
+        out.print(
+            f"{old:,} of {len(verdicts):,} are old-style verse 古體詩, judged by the same rules"
+            if lang == "en"
+            else f"{len(verdicts):,} 首中有 {old:,} 首為古體詩，同以近體詩律判定",
+            style="dim",
+        )
+
+
+def _count(name: str, group: Sequence[Verdict]) -> tuple[str, ...]:
+    kept = (
+        sum(verdict.rhymes for verdict in group),
+        sum(verdict.scans for verdict in group),
+        sum(verdict.regular for verdict in group),
+    )
+    shares = (f"{number:,} {number / len(group):6.1%}" for number in kept)
+    return (name, f"{len(group):,}", *shares)
+
+
+def _columns(rows: Sequence[tuple[str, ...]], align: str) -> None:
+    """Print rows in columns, each flush left < or right >; a Han character is two columns wide."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = (
+            " " * (width - cell_len(cell)) + cell if side == ">" else set_cell_size(cell, width)
+            for cell, width, side in zip(row, widths, align, strict=True)
+        )
+        out.print("  ".join(cells).rstrip(), markup=False, style="" if number else "dim")

@@ -1,0 +1,231 @@
+"""Verse that is right by construction: which tokens keep the rules, in every state.
+
+The automaton reads characters; a token is the bytes of some, of a part of one, or of both. A
+state is where in the poem we are, with every way still open in which it may go on (line patterns
+and rhyme groups). No state is a dead end: a character counts only if the vocabulary spells it, a
+part of one only if bytes complete it, a rhyme group only if it has characters enough.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lianju.decode.masks import Demand, Key, Masks
+from lianju.decode.rules import Rules, Thread
+from lianju.decode.table import COMMA, STOP, Flags
+from lianju.errors import UserError
+from lianju.verse import LEVEL, OBLIQUE, names, standard
+
+_TONES = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a poem stands.
+
+    `line` is the one being written, counted from 1; `position` characters of it stand.
+    `threads`: what it can still be; none after the last line. `used`: the rhyme characters that
+    may not come again. `partial`: the bytes of an unfinished character.
+    """
+
+    line: int
+    position: int
+    threads: frozenset[Thread]
+    used: frozenset[str]
+    partial: bytes = b""
+
+
+class Constraint:
+    """The rules of one couplet over the tokens of one vocabulary."""
+
+    def __init__(self, rules: Rules, masks: Masks):
+        self.rules, self.masks, self.table = rules, masks, masks.table
+        if missing := "".join(sorted(set(rules.heads) - set(self.table.characters))):
+            raise UserError(f"the model's vocabulary lacks {missing}: choose another acrostic")
+        # How many lines after its own a token may reach into.
+        self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
+        self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)
+
+    def _spellable(self, threads: Iterable[Thread]) -> Iterator[Thread]:
+        """`threads`, with only the rhyme groups that have characters for all lines to come."""
+        needed = (self.rules.last - 2) // 2
+        kept, asked = [], 0
+        for pattern, rhyme in threads:
+            asked |= rhyme
+            enough = self.masks.rich(rhyme, needed, self.rules.used)
+            if enough or not rhyme:
+                kept.append((pattern, enough))
+        if not kept:
+            raise UserError(
+                f"the model's vocabulary has too few characters that rhyme in {names(asked)} "
+                f"for {needed} more rhymes"
+            )
+        return iter(kept)
+
+    def longest(self) -> int:
+        """The most tokens that a completion can take, the stop token included."""
+        total, threads = 1, self.start.threads
+        for line in range(3, self.rules.last + 1):
+            total += max(
+                sum(
+                    self.masks.longest(self._demand(line, position, thread))
+                    for position in range(self.rules.length + 1)
+                )
+                for thread in threads
+            )
+            threads = self.rules.follow(line, threads)
+        return total
+
+    def mask(self, state: State) -> Flags:
+        """Which tokens may come next, the stop token among them; do not change it."""
+        key = self._key(state)
+        base = self.masks.kept(key)
+        if base is None:
+            base = self._base(replace(state, threads=key.threads, used=frozenset()))
+            self.masks.keep(key, base)
+        if not state.used or not self._near_rhyme(state):
+            return base
+        mask = base.copy()
+        for token in self.masks.suspects(state.used, state.partial, base):
+            mask[token] = self.advance(state, token) is not None
+        return mask
+
+    def advance(self, state: State, token: int) -> State | None:
+        """The state after a token that is not the stop token; None if the rules forbid it."""
+        added = self.masks.bytes_of(token)
+        if not added:
+            return None
+        data = state.partial + added
+        state = replace(state, partial=b"")
+        start = 0
+        while start < len(data):
+            size = _SIZES[data[start] >> 4]
+            if size > len(data) - start:
+                return self._part(state, data[start:])
+            index = self.table.index.get(data[start : start + size].decode("utf-8", "replace"))
+            after = None if index is None else self._step(state, index)
+            if after is None:
+                return None
+            state, start = after, start + size
+        return state
+
+    def may_stop(self, state: State) -> bool:
+        """Whether the poem may end here."""
+        return state.position == 0 and not state.partial and state.line - 1 in self.rules.ends
+
+    def _part(self, state: State, partial: bytes) -> State | None:
+        """The state within a character, if one that is allowed begins so."""
+        beginning = self.table.prefixes.get(partial)
+        if beginning is None or not state.threads or not self._allowed(state)[beginning].any():
+            return None
+        return replace(state, partial=partial)
+
+    def _step(self, state: State, index: int) -> State | None:
+        """The state after a whole character."""
+        rules, groups = self.rules, self.table.groups[index]
+        if state.position == rules.length:
+            if self.table.characters[index] != _end(state.line):
+                return None
+            following = frozenset[Thread]()
+            if state.line < rules.last:
+                following = rules.follow(state.line, state.threads)
+            return State(state.line + 1, 0, following, state.used)
+        rhyming = self._rhymes(state.line, state.position)
+        threads = set()
+        for pattern, rhyme in state.threads:
+            demand = self._demand(state.line, state.position, (pattern, rhyme))
+            if groups & demand if isinstance(demand, int) else self.table.index[demand] == index:
+                threads.add((pattern, rhyme & groups if rhyming else rhyme))
+        if not threads:
+            return None
+        used = state.used
+        if rhyming and any(rhyme for _, rhyme in threads):
+            form = standard(self.table.characters[index])
+            if form in used:
+                return None
+            used |= {form}
+        return State(state.line, state.position + 1, frozenset(threads), used)
+
+    def _rhymes(self, line: int, position: int) -> bool:
+        return line % 2 == 0 and position == self.rules.length - 1
+
+    def _demand(self, line: int, position: int, thread: Thread) -> Demand:
+        """What a character must be: of certain rhyme groups, or a certain one."""
+        if position == self.rules.length:
+            return _end(line)
+        if position == 0 and self.rules.head(line):
+            return self.rules.head(line)
+        pattern, rhyme = thread
+        tone = _TONES[pattern.marks[position]]
+        return rhyme & tone if rhyme and self._rhymes(line, position) else tone
+
+    def _allowed(self, state: State) -> Flags:
+        """Which characters may come next."""
+        demands = {self._demand(state.line, state.position, thread) for thread in state.threads}
+        flags = self.masks.characters(demands)
+        rhyming = self._rhymes(state.line, state.position)
+        if state.used and rhyming and any(rhyme for _, rhyme in state.threads):
+            flags = flags.copy()
+            flags[self.masks.variants(state.used)] = False
+        return flags
+
+    def _near_rhyme(self, state: State) -> bool:
+        """Whether a token may reach as far as the next rhyme."""
+        away = self.rules.length - 1 - state.position
+        if state.line % 2 or away < 0:
+            away += self.rules.length + 1
+        return away < self.masks.reach
+
+    def _key(self, state: State) -> Key:
+        rules, line = self.rules, state.line
+        threads = state.threads
+        if not self._near_rhyme(state):
+            threads = frozenset((pattern, 0) for pattern, _ in threads)
+        return Key(
+            rules.length,
+            line % 2,
+            state.position,
+            threads,
+            state.partial,
+            rules.heads[line - 3 : line - 2 + self._span],
+            self.may_stop(state),
+            min(rules.last - line, self._span),
+        )
+
+    def _base(self, state: State) -> Flags:
+        """The mask of a state in which no rhyme character stands yet."""
+        masks, table = self.masks, self.table
+        mask = np.zeros(masks.vocabulary.size, dtype=np.bool_)
+        mask[masks.vocabulary.stop] = self.may_stop(state)
+        if not state.threads:
+            return mask
+        others = masks.continuing
+        if not state.partial:
+            mask[table.single_ids] = self._allowed(state)[table.single_characters]
+            for thread in state.threads:
+                mask[table.word_ids] |= self._words(state, thread)
+            others = masks.beginning
+        for token in others:
+            mask[token] = self.advance(state, token) is not None
+        return mask
+
+    def _words(self, state: State, thread: Thread) -> Flags:
+        """Which tokens of several characters fit where this thread is."""
+        words = self.table.word_characters
+        fits = np.ones(len(words), dtype=np.bool_)
+        for column, position in enumerate(range(state.position, state.position + words.shape[1])):
+            if position < self.rules.length:
+                demand = self._demand(state.line, position, thread)
+                fits &= self.masks.characters({demand})[words[:, column]]
+            else:
+                fits &= words[:, column] < 0
+        return fits
+
+
+# Bytes of a character by the upper half of its first byte; 8 where that cannot begin one.
+_SIZES = (1,) * 8 + (8,) * 4 + (2, 2, 3, 4)
+
+
+def _end(line: int) -> str:
+    return COMMA if line % 2 else STOP

@@ -1,0 +1,138 @@
+"""What all constraints over one vocabulary share: its table, and the masks worked out so far."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from lianju.decode.rules import Thread
+from lianju.decode.table import Flags, Table, table_of
+from lianju.model import Vocabulary
+from lianju.verse import GROUPS, standard
+
+# The masks of one vocabulary are kept up to this size.
+_BYTES = 64 * 2**20
+
+# What a character must be: of one of these rhyme groups, or this very character.
+Demand = int | str
+
+
+class Key(NamedTuple):
+    """What decides a mask, apart from rhyme characters that stand already.
+
+    `heads` and `more`: of the lines that a token may reach into, the first characters and how
+    many there are. `stop`: whether the poem may end here.
+    """
+
+    length: int
+    parity: int
+    position: int
+    threads: frozenset[Thread]
+    partial: bytes
+    heads: str
+    stop: bool
+    more: int
+
+
+class Masks:
+    """The table of one vocabulary, with what is worked out from it when it is first needed."""
+
+    def __init__(self, vocabulary: Vocabulary, table: Table | None = None):
+        self.vocabulary = vocabulary
+        self.table = table or table_of(vocabulary)
+        self._kept: dict[Key, Flags] = {}
+        self._most = max(64, _BYTES // vocabulary.size)
+        self._flags: dict[Demand, Flags] = {}
+        self._longest: dict[Demand, int] = {}
+        self._standard: dict[int, frozenset[str]] = {}
+        self._tokens: dict[str, list[int]] = {}
+        others = self.table.other_ids.tolist()
+        self.continuing = [t for t in others if self.bytes_of(t)[0] & 0xC0 == 0x80]
+        self.beginning = [t for t in others if self.bytes_of(t)[0] & 0xC0 != 0x80]
+        several = [*self.table.word_ids.tolist(), *others]
+        # No token touches more characters than this, those of which it has only a part included.
+        self.reach = max((_touched(self.bytes_of(t)) for t in several), default=1)
+
+    def bytes_of(self, token: int) -> bytes:
+        """The bytes of a token; none for a control token."""
+        return self.vocabulary.tokens[token] or b""
+
+    def kept(self, key: Key) -> Flags | None:
+        """The mask that was kept under `key`."""
+        return self._kept.get(key)
+
+    def keep(self, key: Key, mask: Flags) -> None:
+        """Keep a mask, after forgetting all if they have become too many."""
+        if len(self._kept) >= self._most:
+            self._kept.clear()
+        self._kept[key] = mask
+
+    def characters(self, demands: Iterable[Demand]) -> Flags:
+        """Which characters meet one of the demands, by index; do not change it.
+
+        The last entry stands for "no character" and is always true.
+        """
+        parts = [self._meeting(demand) for demand in demands]
+        return parts[0] if len(parts) == 1 else np.logical_or.reduce(parts)
+
+    def _meeting(self, demand: Demand) -> Flags:
+        if demand not in self._flags:
+            members = self.table.members
+            if isinstance(demand, int):
+                wanted = [index for index in range(len(GROUPS)) if demand >> index & 1]
+                flags = np.logical_or.reduce(members[wanted])
+            else:
+                flags = np.zeros(members.shape[1], dtype=np.bool_)
+                flags[[self.table.index[demand], -1]] = True
+            self._flags[demand] = flags
+        return self._flags[demand]
+
+    def longest(self, demand: Demand) -> int:
+        """The most tokens that a character can take which meets the demand."""
+        if demand not in self._longest:
+            flags = self._meeting(demand)[:-1]
+            self._longest[demand] = int(self.table.lengths[flags].max())
+        return self._longest[demand]
+
+    def rich(self, rhyme: int, needed: int, used: frozenset[str]) -> int:
+        """Those groups of `rhyme` that have `needed` characters besides `used`."""
+        return sum(
+            1 << index
+            for index in range(len(GROUPS))
+            if rhyme >> index & 1 and len(self._forms(index) - used) >= needed
+        )
+
+    def _forms(self, group: int) -> frozenset[str]:
+        """The characters of a group, in standard form."""
+        if group not in self._standard:
+            indices = self.table.members[group, :-1].nonzero()[0]
+            self._standard[group] = frozenset(standard(self.table.characters[i]) for i in indices)
+        return self._standard[group]
+
+    def variants(self, forms: Iterable[str]) -> list[int]:
+        """The indices of all characters whose standard form is one of `forms`."""
+        return [index for form in forms for index in self.table.same.get(form, ())]
+
+    def suspects(self, used: frozenset[str], partial: bytes, mask: Flags) -> list[int]:
+        """The tokens of a mask that may write a used rhyme character, or begin to."""
+        if partial:
+            return [token for token in self.continuing if mask[token]]
+        found = {token for form in used for token in self._writing(form)}
+        return [token for token in found if mask[token]]
+
+    def _writing(self, form: str) -> list[int]:
+        """The tokens that hold a variant of `form`, or the beginning of one."""
+        if form not in self._tokens:
+            table, indices = self.table, self.variants([form])
+            single = table.single_ids[np.isin(table.single_characters, indices)]
+            word = table.word_ids[np.isin(table.word_characters, indices).any(axis=1)]
+            heads = [table.characters[index].encode()[:1] for index in indices]
+            begun = [t for t in self.beginning if any(head in self.bytes_of(t) for head in heads)]
+            self._tokens[form] = [*single.tolist(), *word.tolist(), *begun]
+        return self._tokens[form]
+
+
+def _touched(raw: bytes) -> int:
+    """The characters of which `raw` holds some bytes."""
+    begun = sum(byte & 0xC0 != 0x80 for byte in raw)
+    return begun + (raw[0] & 0xC0 == 0x80)

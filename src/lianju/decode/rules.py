@@ -1,0 +1,229 @@
+"""What a completion of one couplet must keep: from the couplet and the settings to rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from lianju.config import VerseSettings
+from lianju.errors import UserError
+from lianju.verse import (
+    FORMS,
+    GROUPS,
+    LEVEL,
+    PATTERNS,
+    RHYME_RULES,
+    Fault,
+    Pattern,
+    alphabet,
+    bit,
+    groups,
+    is_han,
+    lines_of,
+    may_follow,
+    names,
+    opening,
+    standard,
+    type_after,
+)
+
+# A line still open to these: how its tones go, and the rhyme groups that even lines may share
+# (0: rhyme is off).
+Thread = tuple[Pattern, int]
+
+_FORMS = {form.name.replace("ü", "u"): form for form in FORMS}
+_SHORT, _LONG = 4, 8
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules for the lines from the third on.
+
+    `length`: characters a line. `ends`: the numbers of lines after which the poem may end.
+    `start`: what the third line may be. `used`: the rhyme characters that stand already, in
+    standard form. `heads`: the characters that the lines from the third on begin with, if any.
+    `faults`: what keeps the couplet from opening regulated verse. `notes`: in words, the rules
+    that cannot be kept, and why.
+    """
+
+    length: int
+    ends: frozenset[int]
+    start: frozenset[Thread]
+    used: frozenset[str]
+    heads: str
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """The most lines that the poem can have."""
+        return max(self.ends)
+
+    @property
+    def kept(self) -> str:
+        """What the lines to come keep, in words."""
+        kept = ["length"]
+        if any(rhyme for _, rhyme in self.start):
+            kept.append("rhyme")
+        if any(pattern.type for pattern, _ in self.start):
+            kept.append("metre")
+        return ", ".join(kept)
+
+    def head(self, line: int) -> str:
+        """The character that a line must begin with; empty for any."""
+        return self.heads[line - 3 : line - 2]
+
+    def begin(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
+        """Those of `threads` that can be line `line`: its head has the tone that they begin with.
+
+        Some always can: each type has a pattern for either tone, and a line that is rescued
+        does not ask anything of the next one's first character.
+        """
+        head = self.head(line)
+        if not head:
+            return threads
+        known = groups(head)
+        return frozenset(
+            (pattern, rhyme)
+            for pattern, rhyme in threads
+            if pattern.marks[0] == "0"
+            or not known
+            or (pattern.marks[0] == "1") == bool(known & LEVEL)
+        )
+
+    def follow(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
+        """What the line after `line` can be, if that was one of `threads`."""
+        following = frozenset(
+            (pattern, rhyme) for above, rhyme in threads for pattern in _after(above, line)
+        )
+        return self.begin(line + 1, following)
+
+
+def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
+    """Read a couplet; None where there is nothing to keep.
+
+    That is with form "free", and with form "auto" for a text that is no couplet: two lines of
+    equal length. Raises `UserError` where settings contradict the couplet or each other.
+    """
+    if settings.form == "free":
+        if settings != VerseSettings(form="free"):
+            raise UserError("--form free keeps no rules: leave out the other rules")
+        return None
+    lines = lines_of(couplet)
+    if len(lines) != 2 or len(lines[0]) != len(lines[1]) or not all(map(is_han, lines)):
+        if settings == VerseSettings():
+            return None
+        raise UserError(f"rules need a couplet, two lines of equal length; {couplet} is none")
+    length = len(lines[0])
+    ends, heads = _heads(lines, _ends(length, settings), settings.acrostic)
+    ways, faults, notes = _ways(lines, settings)
+    rules = Rules(length, ends, frozenset(), _used(lines), heads, faults, notes)
+    start = frozenset(
+        (pattern, rhyme)
+        for type, rhyme in ways
+        for pattern in _third(type, rhyme, length, settings)
+    )
+    return replace(rules, start=rules.begin(3, start))
+
+
+def _ends(length: int, settings: VerseSettings) -> frozenset[int]:
+    """The numbers of lines that the poem may have."""
+    form = _FORMS.get(settings.form)
+    if form and form.characters != length:
+        raise UserError(
+            f"{form.chinese} {settings.form} has lines of {form.characters}; "
+            f"those of the couplet have {length}"
+        )
+    if form and settings.lines and settings.lines != form.lines:
+        raise UserError(
+            f"{form.chinese} {settings.form} has {form.lines} lines, not {settings.lines}"
+        )
+    if settings.lines:
+        return frozenset({settings.lines})
+    return frozenset({form.lines} if form else {_SHORT, _LONG})
+
+
+def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[frozenset[int], str]:
+    """The number of lines that fits the acrostic, and the heads of the lines to be written."""
+    if not acrostic:
+        return ends, ""
+    if missing := set(acrostic) - set(alphabet()):
+        raise UserError(f"no Tang poet uses {''.join(sorted(missing))}: choose another acrostic")
+    for end in ends:
+        if len(acrostic) == end - 2:
+            return frozenset({end}), acrostic
+        if len(acrostic) == end and acrostic[:2] == lines[0][0] + lines[1][0]:
+            return frozenset({end}), acrostic[2:]
+    wanted = " or ".join(f"{end - 2}" for end in sorted(ends))
+    raise UserError(
+        f"the acrostic has {len(acrostic)} characters: give {wanted}, one for each line to be "
+        f"written, or two more, beginning with {lines[0][0]}{lines[1][0]}"
+    )
+
+
+def _ways(
+    lines: Sequence[str], settings: VerseSettings
+) -> tuple[frozenset[tuple[str, int]], tuple[Fault, ...], tuple[str, ...]]:
+    """How the poem can go on, what is wrong with the couplet, and what cannot be kept."""
+    last, notes = lines[1][-1], []
+    known = groups(last)
+    faults: tuple[Fault, ...] = ()
+    if len(lines[0]) in PATTERNS:
+        seen = opening(lines)
+        ways, faults = seen.ways, seen.faults
+    else:
+        ways = frozenset({("", known & LEVEL or known or LEVEL)})
+        if settings.tone == "on":
+            notes.append(f"no metre is known for lines of {len(lines[0])} characters")
+    if not known and settings.rhyme == "auto":
+        notes.append(f"the rhyme of {last} is unknown: any one rhyme is kept")
+    if settings.rhyme == "off":
+        ways = frozenset((type, 0) for type, _ in ways)
+    elif settings.rhyme != "auto":
+        group = _group(settings.rhyme)
+        if not known & group:
+            notes.append(f"line 2 ends in {last}, which does not rhyme in {names(group)}")
+        ways = frozenset((type if group & LEVEL else "", group) for type, _ in ways)
+    if settings.tone == "off":
+        return frozenset(("", rhyme) for _, rhyme in ways), _of_rhyme(faults), tuple(notes)
+    return ways, faults, tuple(notes)
+
+
+def _of_rhyme(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    return tuple(fault for fault in faults if fault.rule in RHYME_RULES)
+
+
+def _group(text: str) -> int:
+    """The rhyme group that a user names: 東, 一東, or 上平聲一東."""
+    for group in GROUPS:
+        if text and group.title.endswith(text):
+            return bit(group.name)
+    level = "".join(group.name for group in GROUPS[:30])
+    raise UserError(f"no rhyme group {text!r}: give one of {level}, or an oblique one, auto or off")
+
+
+def _third(type: str, rhyme: int, length: int, settings: VerseSettings) -> Sequence[Pattern]:
+    """The patterns of the third line."""
+    if type:
+        return [p for p in PATTERNS[length] if p.type == type_after(type, 2)]
+    if settings.tone == "off" or length not in PATTERNS or not rhyme:
+        return [_untoned(length, "0")]
+    return [_untoned(length, "2" if rhyme & LEVEL else "1")]
+
+
+def _untoned(length: int, end: str) -> Pattern:
+    """A line without metre. Where tones count at all, odd lines end unlike even ones."""
+    return Pattern("", "0" * (length - 1) + end)
+
+
+@cache
+def _after(above: Pattern, line: int) -> tuple[Pattern, ...]:
+    """The patterns of the line after `line`, if that had the pattern `above`."""
+    length = len(above.marks)
+    if not above.type:
+        return (_untoned(length, {"0": "0", "1": "2", "2": "1"}[above.marks[-1]]),)
+    return tuple(p for p in PATTERNS[length] if may_follow(above, p, line))
+
+
+def _used(lines: Sequence[str]) -> frozenset[str]:
+    """The characters that no later line may rhyme with: the couplet's own ends."""
+    return frozenset(standard(line[-1]) for line in lines)

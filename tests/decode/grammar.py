@@ -1,0 +1,112 @@
+"""What tests of the constraint share: couplets, walks, and a quatrain's language spelled out.
+
+The language is built from the readings and the patterns of verse alone, not from `decode`.
+"""
+
+import random
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from lianju.config import VerseSettings
+from lianju.decode import Constraint, Masks, State, rules_for
+from lianju.verse import (
+    LEVEL,
+    OBLIQUE,
+    PATTERNS,
+    Pattern,
+    alphabet,
+    lines_of,
+    may_follow,
+    opening,
+    secure,
+    standard,
+    type_after,
+)
+
+# Lines of five and of seven; the second line of type B and of type D; first lines that rhyme.
+LEGAL = (
+    "白日依山盡，黃河入海流。",
+    "空山新雨後，天氣晚來秋。",
+    "花明綺陌春，柳拂御溝新。",
+    "朝辭白帝彩雲間，千里江陵一日還。",
+    "月落烏啼霜滿天，江楓漁火對愁眠。",
+    "兩箇黃鸝鳴翠柳，一行白鷺上青天。",
+)
+# An oblique rhyme, a broken metre, and a first line of another rhyme.
+ILLEGAL = (
+    "千山鳥飛絕，萬徑人蹤滅。",
+    "床前看月光，疑是地上霜。",
+    "清明時節雨紛紛，路上行人欲斷魂。",
+)
+
+
+def constraint(couplet: str, masks: Masks, **verse: object) -> Constraint:
+    """The rules that a couplet and settings make."""
+    rules = rules_for(couplet, VerseSettings.model_validate(verse))
+    assert rules is not None
+    return Constraint(rules, masks)
+
+
+def walk(rules: Constraint, seed: int, most: int = 10_000) -> Iterator[tuple[State, int]]:
+    """States on a random way, each with the token that is taken there, the stop token last.
+
+    Tokens of every length in bytes are equally likely, so that all kinds of state are seen.
+    """
+    chance = random.Random(seed)
+    vocabulary = rules.masks.vocabulary
+    state: State | None = rules.start
+    for _ in range(most):
+        assert state is not None
+        allowed = np.flatnonzero(rules.mask(state))
+        assert len(allowed), f"a dead end: {state}"
+        sizes = np.array([len(vocabulary.tokens[token] or b"") for token in allowed])
+        wanted = chance.choice(np.unique(sizes).tolist())
+        token = chance.choice(allowed[sizes == wanted].tolist())
+        yield state, token
+        if token == vocabulary.stop:
+            return
+        state = rules.advance(state, token)
+
+
+def regex(couplet: str, heads: str = "") -> str:
+    """All that may follow a couplet in a quatrain, as an expression that every engine reads."""
+    lines = lines_of(couplet)
+    used = frozenset(standard(line[-1]) for line in lines)
+    rhymes: dict[str, int] = {}
+    for type, rhyme in opening(lines).ways:
+        rhymes[type] = rhymes.get(type, 0) | rhyme
+    ways = []
+    for type, rhyme in rhymes.items():
+        for third in _third(type, rhyme, len(lines[0])):
+            fourth = "|".join(
+                _line(p.marks[:-1], heads[1:], _members(rhyme, used)) for p in _fourth(type, third)
+            )
+            ways.append(f"{_line(third.marks, heads[:1])}，(?:{fourth})。")
+    return "|".join(f"(?:{way})" for way in ways)
+
+
+def _third(type: str, rhyme: int, length: int) -> list[Pattern]:
+    if type:
+        return [p for p in PATTERNS[length] if p.type == type_after(type, 2)]
+    return [Pattern("", "0" * (length - 1) + ("2" if rhyme & LEVEL else "1"))]
+
+
+def _fourth(type: str, third: Pattern) -> list[Pattern]:
+    if type:
+        return [p for p in PATTERNS[len(third.marks)] if may_follow(third, p, 3)]
+    return [Pattern("", "0" * len(third.marks))]
+
+
+def _line(marks: str, head: str, end: str = "") -> str:
+    tones = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
+    places = [_members(tones[mark]) for mark in marks] + [end] * bool(end)
+    if head:
+        places[0] = head if head in places[0] else ""
+    return "".join(f"[{place}]" for place in places)
+
+
+@cache
+def _members(groups: int, used: frozenset[str] = frozenset()) -> str:
+    return "".join(c for c in alphabet() if secure(c) & groups and standard(c) not in used)

@@ -1,0 +1,76 @@
+"""`lianju complete` with rules, on the real base model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lianju.corpus import known_lines
+from lianju.verse import check
+
+COUPLET = "移舟泊煙渚，日暮客愁新。"
+OLD = "千山鳥飛絕，萬徑人蹤滅。"
+
+
+def complete(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "lianju", "complete", *arguments, "--base"]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """Three candidates each of a couplet that can open regulated verse and of one that cannot."""
+    folder = tmp_path_factory.mktemp("complete")
+    done = complete(COUPLET, OLD, "-n", "3", "--particles", "2", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert f"Note on {OLD}: it cannot open regulated verse" in done.stderr
+    assert "keep what they can: length, rhyme." in done.stderr
+    assert COUPLET not in done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_candidate_is_regular(rows: list[dict[str, object]]) -> None:
+    for row in rows[:3]:
+        assert row["couplet"] == COUPLET and row["finish"] == "stop" and not row["fault"]
+        verdict = check(COUPLET + str(row["text"]))
+        assert verdict.regular and verdict.rhyme == "真"
+        assert row["form"] == verdict.form
+
+
+def test_of_old_style_verse_the_rhyme_is_kept(rows: list[dict[str, object]]) -> None:
+    for row in rows[3:]:
+        verdict = check(OLD + str(row["text"]))
+        assert row["couplet"] == OLD and verdict.why == "oblique rhyme" and verdict.rhyme == "屑"
+
+
+def test_candidates_are_ranked_by_what_the_model_likes(rows: list[dict[str, object]]) -> None:
+    for group in (rows[:3], rows[3:]):
+        liking = [row["logprob_per_character"] for row in group]
+        assert liking == sorted(liking, reverse=True)  # type: ignore[type-var]
+        assert len(set(liking)) > 1
+
+
+def test_a_poem_is_drawn_with_marks_rhymes_and_sources(tmp_path: Path) -> None:
+    # An acrostic whose heads are those of the poem that this couplet opens.
+    done = complete(COUPLET, "--acrostic", "野江", "-n", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("1/2 五絕 wujue · regulated verse 近體詩 with no fault · ")
+    assert lines[1].split() == ["1", "移舟泊煙渚"]
+    assert lines[2].split() == ["○", "○", "●", "○", "●"]
+    assert lines[3].split() == ["2", "日暮客愁新", "上平聲十一真"]
+    assert lines[5].split()[1].startswith("野") and lines[7].split()[1].startswith("江")
+    assert set("".join(lines[8].split())) <= {"○", "●"}
+
+
+def test_known_lines_are_found_with_author_and_title() -> None:
+    known = known_lines()
+    if known is None:
+        pytest.skip("the large corpus has not been fetched: `lianju run` does it")
+    [poem] = known.find("江清月近人")
+    assert (poem.author, poem.title) == ("孟浩然", "宿建德江")
+    assert known.find("江清月近人，") == known.find("江清月近人")
+    assert len(known.find("白日依山盡")) > 1
+    assert known.find("此句無人寫過") == []
