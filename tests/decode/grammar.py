@@ -11,6 +11,7 @@ import numpy as np
 
 from lianju.config import VerseSettings
 from lianju.decode import Constraint, Masks, State, rules_for
+from lianju.model import Vocabulary
 from lianju.verse import (
     LEVEL,
     OBLIQUE,
@@ -40,6 +41,37 @@ ILLEGAL = (
     "床前看月光，疑是地上霜。",
     "清明時節雨紛紛，路上行人欲斷魂。",
 )
+
+
+# What Tang poets wrote, each regular by readings that both books give.
+POEMS = (
+    "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。",
+    "空山新雨後，天氣晚來秋。明月松間照，清泉石上流。竹喧歸浣女，蓮動下漁舟。隨意春芳歇，王孫自可留。",
+    "朝辭白帝彩雲間，千里江陵一日還。兩岸猿聲啼不住，輕舟已過萬重山。",
+    "君問歸期未有期，巴山夜雨漲秋池。何當共剪西窗燭，卻話巴山夜雨時。",
+    "兩箇黃鸝鳴翠柳，一行白鷺上青天。窗含西嶺千秋雪，門泊東吳萬里船。",
+    "國破山河在，城春草木深。感時花濺淚，恨別鳥驚心。烽火連三月，家書抵萬金。白頭搔更短，渾欲不勝簪。",
+    "風急天高猿嘯哀，渚清沙白鳥飛回。無邊落木蕭蕭下，不盡長江滾滾來。"
+    "萬里悲秋常作客，百年多病獨登臺。艱難苦恨繁霜鬢，潦倒新停濁酒杯。",
+)
+
+
+@cache
+def patchwork(seed: int, lacking: bytes = b"") -> Vocabulary:
+    """Pieces of poems cut anywhere: words, parts of characters, both, punctuation, long ones.
+
+    Every other piece stands twice. `lacking`: single bytes that have no token.
+    """
+    chance = random.Random(seed)
+    cut = []
+    for _ in range(300):
+        text = chance.choice(POEMS).encode()
+        start = chance.randrange(len(text))
+        cut.append(text[start : start + chance.choice([2, 3, 4, 5, 6, 8, 12, 24, 30])])
+    single = [bytes([byte]) for byte in range(256) if byte not in lacking]
+    characters = [c.encode() for c in (*"，。", *chance.sample(alphabet(), 3000))]
+    tokens = [None, None, None, *single, *characters, *cut, *cut[::2]]
+    return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0)
 
 
 def constraint(couplet: str, masks: Masks, **verse: object) -> Constraint:
