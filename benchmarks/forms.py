@@ -3,8 +3,9 @@
 Run: `python -m benchmarks.forms ADAPTER OUT.jsonl [--couplets 1000]`. Every couplet is completed
 in every form that fits it, at temperatures 0.1, 0.8 and 1.5, from all of the distribution
 (top-p 1). The poems go to OUT.jsonl, for other checkers; the table counts those that keep length,
-rhyme, tone and all, and for couplets that cannot open regulated verse those whose new lines keep
-what is required of them. Goes on where it stopped.
+rhyme, tone and all, for legal couplets and for those that are legal only by rare readings; and for
+those that cannot open regulated verse how often the new lines keep what is required of them. Goes
+on where it stopped.
 """
 
 import argparse
@@ -16,7 +17,17 @@ from benchmarks.common import constrain, held_out, load
 from lianju.config import VerseSettings, load_settings
 from lianju.decode import Rules, complete, rules_for
 from lianju.files import read_jsonl
-from lianju.verse import LEVEL, OBLIQUE, PATTERNS, check, groups, lines_of, may_follow, standard
+from lianju.verse import (
+    LEVEL,
+    OBLIQUE,
+    PATTERNS,
+    check,
+    groups,
+    lines_of,
+    may_follow,
+    opening,
+    standard,
+)
 
 TEMPERATURES = (0.1, 0.8, 1.5)
 FORMS = {5: ("wujue", "wulu"), 7: ("qijue", "qilu")}
@@ -74,10 +85,10 @@ def _count(rows: list[dict[str, object]]) -> None:
         couplet, text, form = str(row["couplet"]), str(row["text"]), str(row["form"])
         rules = rules_for(couplet, VerseSettings.model_validate({"form": form}))
         assert rules is not None
-        legal = not rules.faults
+        legal, rare = not rules.faults, opening(lines_of(couplet)).rare
         verdict = check(couplet + text)
         counts = table.setdefault(
-            ("legal" if legal else "other", form, row["temperature"]), Counter()
+            ("rare" if rare else "legal" if legal else "other", form, row["temperature"]), Counter()
         )
         counts["n"] += 1
         counts["length"] += row["finish"] == "stop" and shaped(rules, text)

@@ -121,7 +121,7 @@ class _LLGuidanceMatcher(Matcher):
     def _raise(self) -> None:
         """A matcher that fails says so only when asked."""
         if self.matcher.is_error():
-            raise RuntimeError(self.matcher.get_error())
+            raise RuntimeError(self.matcher.get_error()[:200])
 
 
 class XGrammar(Engine):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lianju.config import VerseSettings
 from lianju.decode import Constraint, Masks, State, rules_for
@@ -18,10 +19,11 @@ from lianju.verse import (
     PATTERNS,
     Pattern,
     alphabet,
+    likely,
     lines_of,
     may_follow,
     opening,
-    secure,
+    rhymes,
     standard,
     type_after,
 )
@@ -43,7 +45,7 @@ ILLEGAL = (
 )
 
 
-# What Tang poets wrote, each regular by readings that both books give.
+# What Tang poets wrote, each regular by the readings that were most in use.
 POEMS = (
     "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。",
     "空山新雨後，天氣晚來秋。明月松間照，清泉石上流。竹喧歸浣女，蓮動下漁舟。隨意春芳歇，王孫自可留。",
@@ -51,8 +53,8 @@ POEMS = (
     "君問歸期未有期，巴山夜雨漲秋池。何當共剪西窗燭，卻話巴山夜雨時。",
     "兩箇黃鸝鳴翠柳，一行白鷺上青天。窗含西嶺千秋雪，門泊東吳萬里船。",
     "國破山河在，城春草木深。感時花濺淚，恨別鳥驚心。烽火連三月，家書抵萬金。白頭搔更短，渾欲不勝簪。",
-    "風急天高猿嘯哀，渚清沙白鳥飛回。無邊落木蕭蕭下，不盡長江滾滾來。"
-    "萬里悲秋常作客，百年多病獨登臺。艱難苦恨繁霜鬢，潦倒新停濁酒杯。",
+    "錦瑟無端五十絃，一絃一柱思華年。莊生曉夢迷蝴蝶，望帝春心託杜鵑。"
+    "滄海月明珠有淚，藍田日暖玉生煙。此情可待成追憶，只是當時已惘然。",
 )
 
 
@@ -64,13 +66,17 @@ def patchwork(seed: int, lacking: bytes = b"") -> Vocabulary:
     """
     chance = random.Random(seed)
     cut = []
-    for _ in range(300):
-        text = chance.choice(POEMS).encode()
-        start = chance.randrange(len(text))
-        cut.append(text[start : start + chance.choice([2, 3, 4, 5, 6, 8, 12, 24, 30])])
+    for _ in range(400):
+        poem = chance.choice(POEMS)
+        whole = chance.random() < 0.4
+        text = "".join(lines_of(poem)).encode() if whole else poem.encode()
+        size = chance.choice([6, 9, 12] if whole else [2, 3, 4, 5, 6, 8, 12, 24, 30])
+        start = chance.randrange(len(text)) // 3 * 3 if whole else chance.randrange(len(text))
+        cut.append(text[start : start + size])
     single = [bytes([byte]) for byte in range(256) if byte not in lacking]
-    characters = [c.encode() for c in (*"，。", *chance.sample(alphabet(), 3000))]
-    tokens = [None, None, None, *single, *characters, *cut, *cut[::2]]
+    known = {*"，。春夏秋冬天地", *chance.sample(alphabet(), 3000)}
+    characters = [character.encode() for character in sorted(known)]
+    tokens: list[bytes | None] = [None, None, None, *single, *characters, *cut, *cut[::2]]
     return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0)
 
 
@@ -93,7 +99,7 @@ def walk(rules: Constraint, seed: int, most: int = 10_000) -> Iterator[tuple[Sta
         assert state is not None
         allowed = np.flatnonzero(rules.mask(state))
         assert len(allowed), f"a dead end: {state}"
-        sizes = np.array([len(vocabulary.tokens[token] or b"") for token in allowed])
+        sizes = _sizes(rules.masks)[allowed]
         wanted = chance.choice(np.unique(sizes).tolist())
         token = chance.choice(allowed[sizes == wanted].tolist())
         yield state, token
@@ -102,21 +108,28 @@ def walk(rules: Constraint, seed: int, most: int = 10_000) -> Iterator[tuple[Sta
         state = rules.advance(state, token)
 
 
+@cache
+def _sizes(masks: Masks) -> NDArray[np.int64]:
+    """The bytes of each token."""
+    return np.array([len(token or b"") for token in masks.vocabulary.tokens])
+
+
 def regex(couplet: str, heads: str = "") -> str:
     """All that may follow a couplet in a quatrain, as an expression that every engine reads."""
     lines = lines_of(couplet)
     used = frozenset(standard(line[-1]) for line in lines)
-    rhymes: dict[str, int] = {}
+    open_to: dict[str, int] = {}
     for type, rhyme in opening(lines).ways:
-        rhymes[type] = rhymes.get(type, 0) | rhyme
+        open_to[type] = open_to.get(type, 0) | rhyme
     ways = []
-    for type, rhyme in rhymes.items():
+    for type, rhyme in open_to.items():
+        end = _rhyming(rhyme, used)
         for third in _third(type, rhyme, len(lines[0])):
-            fourth = "|".join(
-                _line(p.marks[:-1], heads[1:], _members(rhyme, used)) for p in _fourth(type, third)
-            )
-            ways.append(f"{_line(third.marks, heads[:1])}，(?:{fourth})。")
-    return "|".join(f"(?:{way})" for way in ways)
+            above = _line(third.marks, heads[:1])
+            below = [_line(p.marks[:-1], heads[1:], end) for p in _fourth(type, third)]
+            if above and any(below):
+                ways.append(f"(?:{above}，(?:{'|'.join(filter(None, below))})。)")
+    return "|".join(ways)
 
 
 def _third(type: str, rhyme: int, length: int) -> list[Pattern]:
@@ -132,13 +145,19 @@ def _fourth(type: str, third: Pattern) -> list[Pattern]:
 
 
 def _line(marks: str, head: str, end: str = "") -> str:
-    tones = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
-    places = [_members(tones[mark]) for mark in marks] + [end] * bool(end)
+    """A line of this pattern; nothing if its head does not suit."""
+    places = [_toned(mark) for mark in marks] + [end] * bool(end)
     if head:
         places[0] = head if head in places[0] else ""
-    return "".join(f"[{place}]" for place in places)
+    return "".join(f"[{place}]" for place in places) if places[0] else ""
 
 
 @cache
-def _members(groups: int, used: frozenset[str] = frozenset()) -> str:
-    return "".join(c for c in alphabet() if secure(c) & groups and standard(c) not in used)
+def _toned(mark: str) -> str:
+    tones = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}[mark]
+    return "".join(c for c in alphabet() if likely(c) & tones)
+
+
+@cache
+def _rhyming(groups: int, used: frozenset[str]) -> str:
+    return "".join(c for c in alphabet() if rhymes(c) & groups and standard(c) not in used)

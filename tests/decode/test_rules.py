@@ -35,9 +35,11 @@ def broken(found: Rules) -> list[tuple[str, int]]:
         ("兩箇黃鸝鳴翠柳，一行白鷺上青天。", {"A 0102012 先", "A 0102022 先"}),
         # The first line rhymes: it must share a group with the second.
         ("君問歸期未有期，巴山夜雨漲秋池。", {"A 0102012 支", "A 0102022 支"}),
-        # 還 rhymes in 刪 and in 先; 間 is level in 刪, so the first line rhymes there, or it is
-        # oblique, and both are open.
-        (BAIDI, {"C 0201122 刪", "C 0211212 刪", "C 0201122 刪先", "C 0211212 刪先"}),
+        # 還 can be read in 刪 and in 先; the first line, ending in 間, rhymes in 刪.
+        (BAIDI, {"C 0201122 刪", "C 0211212 刪"}),
+        ("白日依山盡，孤帆此日還。", {"C 01122 刪先", "C 11212 刪先"}),
+        # 看 may be level or oblique: the second line is of type B or of type D.
+        ("看看看看看，看看看看寒。", {"A 02012 寒", "A 02022 寒", "C 01122 寒", "C 11212 寒"}),
     ],
 )
 def test_types_and_rhymes_are_read_from_the_couplet(couplet: str, third: set[str]) -> None:

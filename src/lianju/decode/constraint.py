@@ -15,9 +15,7 @@ from lianju.decode.masks import Demand, Key, Masks
 from lianju.decode.rules import Rules, Thread
 from lianju.decode.table import COMMA, STOP, Flags
 from lianju.errors import UserError
-from lianju.verse import LEVEL, OBLIQUE, names, standard
-
-_TONES = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
+from lianju.verse import names
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Constraint:
 
     def _step(self, state: State, index: int) -> State | None:
         """The state after a whole character."""
-        rules, groups = self.rules, self.table.groups[index]
+        rules = self.rules
         if state.position == rules.length:
             if self.table.characters[index] != _end(state.line):
                 return None
@@ -135,13 +133,13 @@ class Constraint:
         threads = set()
         for pattern, rhyme in state.threads:
             demand = self._demand(state.line, state.position, (pattern, rhyme))
-            if groups & demand if isinstance(demand, int) else self.table.index[demand] == index:
-                threads.add((pattern, rhyme & groups if rhyming else rhyme))
+            if self.masks.meeting(demand)[index]:
+                threads.add((pattern, rhyme & self.table.rhymes[index] if rhyming else rhyme))
         if not threads:
             return None
         used = state.used
         if rhyming and any(rhyme for _, rhyme in threads):
-            form = standard(self.table.characters[index])
+            form = self.table.standards[index]
             if form in used:
                 return None
             used |= {form}
@@ -151,14 +149,15 @@ class Constraint:
         return line % 2 == 0 and position == self.rules.length - 1
 
     def _demand(self, line: int, position: int, thread: Thread) -> Demand:
-        """What a character must be: of certain rhyme groups, or a certain one."""
+        """What a character must be: of a tone, of certain rhyme groups, or a certain one."""
         if position == self.rules.length:
             return _end(line)
         if position == 0 and self.rules.head(line):
             return self.rules.head(line)
         pattern, rhyme = thread
-        tone = _TONES[pattern.marks[position]]
-        return rhyme & tone if rhyme and self._rhymes(line, position) else tone
+        if rhyme and self._rhymes(line, position):
+            return rhyme
+        return pattern.marks[position]
 
     def _allowed(self, state: State) -> Flags:
         """Which characters may come next."""

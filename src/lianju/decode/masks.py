@@ -8,12 +8,13 @@ import numpy as np
 from lianju.decode.rules import Thread
 from lianju.decode.table import Flags, Table, table_of
 from lianju.model import Vocabulary
-from lianju.verse import GROUPS, standard
+from lianju.verse import GROUPS
 
 # The masks of one vocabulary are kept up to this size.
 _BYTES = 64 * 2**20
 
-# What a character must be: of one of these rhyme groups, or this very character.
+# What a character must be: of a tone (a mark of the metre: 0, 1 or 2), or of one of these rhyme
+# groups (a set), or this very character.
 Demand = int | str
 
 
@@ -72,25 +73,32 @@ class Masks:
 
         The last entry stands for "no character" and is always true.
         """
-        parts = [self._meeting(demand) for demand in demands]
-        return parts[0] if len(parts) == 1 else np.logical_or.reduce(parts)
+        parts = [self.meeting(demand) for demand in demands]
+        flags = parts[0]
+        for part in parts[1:]:
+            flags = flags | part
+        return flags
 
-    def _meeting(self, demand: Demand) -> Flags:
+    def meeting(self, demand: Demand) -> Flags:
+        """Which characters meet a demand; see `characters`."""
         if demand not in self._flags:
-            members = self.table.members
-            if isinstance(demand, int):
-                wanted = [index for index in range(len(GROUPS)) if demand >> index & 1]
-                flags = np.logical_or.reduce(members[wanted])
-            else:
-                flags = np.zeros(members.shape[1], dtype=np.bool_)
-                flags[[self.table.index[demand], -1]] = True
-            self._flags[demand] = flags
+            self._flags[demand] = np.append(self._suiting(demand), True)
         return self._flags[demand]
+
+    def _suiting(self, demand: Demand) -> Flags:
+        if isinstance(demand, int):
+            wanted = [index for index in range(len(GROUPS)) if demand >> index & 1]
+            flags: Flags = np.any(self.table.members[wanted], axis=0)
+        elif demand in "012":
+            flags = self.table.tones[int(demand)]
+        else:
+            flags = np.arange(len(self.table.characters)) == self.table.index[demand]
+        return flags
 
     def longest(self, demand: Demand) -> int:
         """The most tokens that a character can take which meets the demand."""
         if demand not in self._longest:
-            flags = self._meeting(demand)[:-1]
+            flags = self.meeting(demand)[:-1]
             self._longest[demand] = int(self.table.lengths[flags].max())
         return self._longest[demand]
 
@@ -105,8 +113,8 @@ class Masks:
     def _forms(self, group: int) -> frozenset[str]:
         """The characters of a group, in standard form."""
         if group not in self._standard:
-            indices = self.table.members[group, :-1].nonzero()[0]
-            self._standard[group] = frozenset(standard(self.table.characters[i]) for i in indices)
+            indices = self.table.members[group].nonzero()[0]
+            self._standard[group] = frozenset(self.table.standards[i] for i in indices)
         return self._standard[group]
 
     def variants(self, forms: Iterable[str]) -> list[int]:

@@ -170,6 +170,8 @@ def _ways(
     if len(lines[0]) in PATTERNS:
         seen = opening(lines)
         ways, faults = seen.ways, seen.faults
+        if seen.rare and settings.tone == "on":
+            notes.append("it fits the metre only by rare readings of its characters")
     else:
         ways = frozenset({("", known & LEVEL or known or LEVEL)})
         if settings.tone == "on":

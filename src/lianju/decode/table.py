@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from lianju.errors import UserError
 from lianju.files import cache_dir, writing
 from lianju.model import Vocabulary
-from lianju.verse import GROUPS, alphabet, secure, standard
+from lianju.verse import GROUPS, LEVEL, OBLIQUE, alphabet, edition, likely, rhymes, standard
 
 COMMA, STOP = "，", "。"
-_VERSION = "1"
+_VERSION = "2"
 _PAD = -1
 
 Ids = NDArray[np.int32]
@@ -37,6 +37,8 @@ class Table:
     index. `word_ids` and `word_characters`: tokens of several characters, without punctuation,
     a row of indices each, padded with -1. `other_ids`: tokens that hold a part of a character,
     or punctuation among others. `by_bytes`: whether each character can be spelled by bytes.
+    `standards`: the standard form of each character. `members`: (groups, characters) which may
+    rhyme in which group. `tones`: (3, characters) which suit the marks 0 any, 1 level, 2 oblique.
     """
 
     characters: str
@@ -46,6 +48,9 @@ class Table:
     word_characters: Ids
     other_ids: Ids
     by_bytes: Flags
+    standards: str
+    members: Flags
+    tones: Flags
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -53,21 +58,10 @@ class Table:
         return {character: index for index, character in enumerate(self.characters)}
 
     @cached_property
-    def groups(self) -> tuple[int, ...]:
-        """The rhyme groups of each character, by readings that both books attest."""
-        return (*map(secure, self.characters[:-2]), 0, 0)
-
-    @cached_property
-    def members(self) -> Flags:
-        """(groups, characters + 1): which character is in which group; the pad is in all."""
-        table = np.zeros((len(GROUPS), len(self.characters) + 1), dtype=np.bool_)
-        for index, groups in enumerate(self.groups):
-            while groups:
-                lowest = groups & -groups
-                table[lowest.bit_length() - 1, index] = True
-                groups ^= lowest
-        table[:, _PAD] = True
-        return table
+    def rhymes(self) -> list[int]:
+        """The groups that each character may rhyme in, as a set."""
+        packed = np.packbits(self.members, axis=0, bitorder="little")
+        return [int.from_bytes(column.tobytes(), "little") for column in packed.T]
 
     @cached_property
     def prefixes(self) -> dict[bytes, Ids]:
@@ -90,8 +84,8 @@ class Table:
     def same(self) -> dict[str, list[int]]:
         """Standard form to the indices of the characters that are variants of it."""
         found: dict[str, list[int]] = {}
-        for index, character in enumerate(self.characters):
-            found.setdefault(standard(character), []).append(index)
+        for index, form in enumerate(self.standards):
+            found.setdefault(form, []).append(index)
         return found
 
 
@@ -114,11 +108,12 @@ def table_of(vocabulary: Vocabulary) -> Table:
 def _read(path: Path) -> Table:
     with np.load(path, allow_pickle=False) as stored:
         values = {name: stored[name] for name in stored.files}
-    return Table(**{**values, "characters": str(values["characters"])})
+    texts = {name: str(values[name]) for name in ("characters", "standards")}
+    return Table(**{**values, **texts})
 
 
 def _fingerprint(vocabulary: Vocabulary) -> str:
-    digest = hashlib.sha256(f"{_VERSION}\0{''.join(alphabet())}\0".encode())
+    digest = hashlib.sha256(f"{_VERSION}\0{edition()}\0".encode())
     for token in vocabulary.tokens:
         digest.update(b"\xff" if token is None else token + b"\xfe")
     return digest.hexdigest()[:24]
@@ -159,7 +154,19 @@ def _build(vocabulary: Vocabulary) -> Table:
         _ids(padded).reshape(len(words), longest),
         _ids(others),
         np.array([by_bytes[c] for c in characters]),
+        *_sounds(characters),
     )
+
+
+def _sounds(characters: str) -> tuple[str, Flags, Flags]:
+    """Standard forms, rhyme groups and tones of the characters; the last two are punctuation."""
+    letters = characters[:-2]
+    sets = [*map(rhymes, letters), 0, 0]
+    members = [[groups >> index & 1 for groups in sets] for index in range(len(GROUPS))]
+    known = [*map(likely, letters), 0, 0]
+    tones = [[groups & tone > 0 for groups in known] for tone in (LEVEL | OBLIQUE, LEVEL, OBLIQUE)]
+    standards = "".join(map(standard, letters)) + characters[-2:]
+    return standards, np.array(members, dtype=np.bool_), np.array(tones)
 
 
 def _ids(values: Sequence[object]) -> Ids:

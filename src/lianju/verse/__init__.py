@@ -10,7 +10,18 @@ from lianju.verse.check import check, form_of_lines
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.opening import Opening, opening
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
-from lianju.verse.reading import Reading, alphabet, common, groups, readings, secure, standard
+from lianju.verse.reading import (
+    Reading,
+    alphabet,
+    common,
+    edition,
+    groups,
+    likely,
+    readings,
+    rhymes,
+    secure,
+    standard,
+)
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.shape import Shape, couplet_fault, shape_of
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
@@ -36,10 +47,12 @@ __all__ = [
     "check",
     "common",
     "couplet_fault",
+    "edition",
     "form_of",
     "form_of_lines",
     "groups",
     "is_han",
+    "likely",
     "lines_of",
     "may_follow",
     "members",
@@ -47,6 +60,7 @@ __all__ = [
     "normal",
     "opening",
     "readings",
+    "rhymes",
     "secure",
     "shape_of",
     "standard",

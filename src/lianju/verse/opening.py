@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lianju.verse.check import couplet_faults
 from lianju.verse.fit import Line, misses
 from lianju.verse.metre import PATTERNS, may_follow
-from lianju.verse.reading import groups
+from lianju.verse.reading import groups, likely
 from lianju.verse.rhyme_groups import LEVEL, OBLIQUE
 from lianju.verse.verdict import Fault
 
@@ -24,19 +24,24 @@ class Opening:
 
     `ways`: a type that the second line can be, with the rhyme groups that are then open.
     `faults`: what keeps the couplet from opening regulated verse; `ways` is then what can still
-    be kept, and no type at all ("") where the rhyme is oblique.
+    be kept, and no type at all ("") where the rhyme is oblique. `rare`: it opens regulated verse
+    only if some character is read in a way that poets hardly used.
     """
 
     ways: frozenset[tuple[str, int]]
     faults: tuple[Fault, ...]
+    rare: bool = False
 
 
 def opening(lines: Sequence[str]) -> Opening:
-    """Read a couplet. A character of several readings is taken as any of them."""
-    first, second = ([groups(c) or LEVEL | OBLIQUE for c in line] for line in lines)
+    """Read a couplet: by the readings that poets used, or else by any that the books give."""
+    for readings in (likely, groups):
+        first, second = ([readings(c) or LEVEL | OBLIQUE for c in line] for line in lines)
+        if ways := frozenset(_legal(first, second)):
+            break
     faults = couplet_faults(lines)
     if not faults:
-        return Opening(frozenset(_legal(first, second)), ())
+        return Opening(ways, (), rare=readings is groups)
     rhyme = second[-1] & LEVEL
     if not rhyme:
         return Opening(frozenset({("", second[-1])}), faults)

