@@ -7,7 +7,6 @@ that are compared are those of the extra `bench` that are installed.
 import argparse
 import os
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,25 +34,23 @@ _QUATRAIN = 13
 def timed(name: str, rows: int) -> Iterator[list[float]]:
     """Within, the seconds of every call of a method of `_Batch` with `rows` poems under way.
 
-    The first of each batch, which reads the prompts and fills caches, is left out.
+    The first of each batch, which reads the prompts, is left out.
     """
-    seconds: dict[int, list[float]] = defaultdict(list)
-    flat: list[float] = []
+    seconds: list[float] = []
     method = getattr(_Batch, name)
 
     def measured(batch: _Batch, *arguments: Any) -> Any:
         start = time.perf_counter()
         result = method(batch, *arguments)
-        if len(batch.active) == rows:
-            seconds[id(batch)].append(time.perf_counter() - start)
+        if len(batch.active) == rows and batch.ids.shape[1] == 1:
+            seconds.append(time.perf_counter() - start)
         return result
 
     setattr(_Batch, name, measured)
     try:
-        yield flat
+        yield seconds
     finally:
         setattr(_Batch, name, method)
-        flat += [second for calls in seconds.values() for second in calls[1:]]
 
 
 def steps(

@@ -36,8 +36,7 @@ class _Ours(Matcher):
 
     def __init__(self, rules: Constraint):
         super().__init__(0)
-        self.rules = rules
-        self.reset()
+        self.rules, self.state = rules, rules.start
 
     def fill(self) -> None:
         self.rules.mask(self.state)

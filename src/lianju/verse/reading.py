@@ -87,12 +87,12 @@ def likely(character: str) -> int:
 
 @functools.cache
 def rhymes(character: str) -> int:
-    """The secure groups in which Tang poets rhymed on a character; oblique ones as in `likely`.
+    """The `likely` groups in which Tang poets rhymed on a character; all the oblique ones.
 
     A level group counts if a seventh of the rhymes on this character are in it, and two at least.
     """
     use = _usage().get(character)
-    return (use.rhymes & secure(character) if use else 0) | likely(character) & OBLIQUE
+    return likely(character) & (OBLIQUE | (use.rhymes if use else 0))
 
 
 def alphabet() -> tuple[str, ...]:
