@@ -20,7 +20,7 @@ from lianju import machine
 from lianju.config import RunSettings, validate
 from lianju.corpus import Corpus, Example, Split, large_corpus, select, split, test_set
 from lianju.corpus import training_corpus as read_corpus
-from lianju.decode import Completion, complete
+from lianju.decode import FREE_LENGTH, Completion, complete
 from lianju.errors import UserError
 from lianju.evaluate import as_row, tally, write_report
 from lianju.files import locked, write_json, write_jsonl, write_text
@@ -366,7 +366,9 @@ def _summary(
         },
         "before": before,
         "after": after,
-        "decoding": settings.decode.model_dump(),
+        # Nothing is forced in a run, so particles play no part.
+        "decoding": settings.decode.model_dump(exclude={"particles"})
+        | {"max_length": settings.decode.max_length or FREE_LENGTH},
         "seconds": {**spent["seconds"], "total": sum(spent["seconds"].values())},
         "memory_gb": spent["memory_gb"],
         "machine": machine.describe(),

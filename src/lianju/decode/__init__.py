@@ -7,12 +7,13 @@ HTTP.
 """
 
 from lianju.decode.constraint import Constraint, State
-from lianju.decode.generate import Completion, complete
+from lianju.decode.generate import FREE_LENGTH, Completion, complete
 from lianju.decode.masks import Masks
 from lianju.decode.rules import Rules, rules_for
 from lianju.decode.sampling import distribution, draw, mass, penalize, temper, top_k, top_p
 
 __all__ = [
+    "FREE_LENGTH",
     "Completion",
     "Constraint",
     "Masks",

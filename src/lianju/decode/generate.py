@@ -17,7 +17,7 @@ from lianju.prompt import render
 
 # More rows in one forward pass need more memory and gain no speed.
 _ROWS = 64
-_FREE_LENGTH = 128
+FREE_LENGTH = 128
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _limit(constraint: Constraint | None, settings: DecodeSettings) -> int:
     """The most tokens to write."""
     needed = 1 if constraint is None else constraint.longest()
     if settings.max_length is None:
-        return max(needed, _FREE_LENGTH)
+        return max(needed, FREE_LENGTH)
     if settings.max_length < needed:
         raise UserError(
             f"max_length {settings.max_length} is too short: a poem of "

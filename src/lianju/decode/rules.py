@@ -10,6 +10,7 @@ from lianju.verse import (
     FORMS,
     GROUPS,
     LEVEL,
+    OBLIQUE,
     PATTERNS,
     RHYME_RULES,
     Fault,
@@ -81,13 +82,9 @@ class Rules:
         head = self.head(line)
         if not head:
             return threads
-        known = groups(head)
+        tones = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
         return frozenset(
-            (pattern, rhyme)
-            for pattern, rhyme in threads
-            if pattern.marks[0] == "0"
-            or not known
-            or (pattern.marks[0] == "1") == bool(known & LEVEL)
+            (pattern, rhyme) for pattern, rhyme in threads if groups(head) & tones[pattern.marks[0]]
         )
 
     def follow(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
