@@ -1,6 +1,6 @@
 """Write `verse/data/usage.tsv`: the characters of the Tang poets, and how they read them.
 
-Run from a checkout: `python tools/usage.py`. It counts in the large corpus, which it fetches if
+Run from a checkout: `python -m tools.usage`. It counts in the large corpus, which it fetches if
 need be: what the metre of regular poems asks of each character, and in which groups it rhymes. A
 poem of which a single tone is wrong counts against the readings of that character.
 """

@@ -17,11 +17,13 @@ from lianju.verse import (
     LEVEL,
     PATTERNS,
     Pattern,
+    alphabet,
     check,
     groups,
     lines_of,
     may_follow,
     opening,
+    rhymes,
     standard,
     type_after,
 )
@@ -228,6 +230,62 @@ def test_a_rhyme_never_comes_twice_nor_its_variant() -> None:
     state = spelled(rules, "天。春風春雨春草，春花春月春", state)
     assert state is not None
     assert spelled(rules, "天", state) is None and spelled(rules, "年", state) is not None
+
+
+def test_a_rhyme_that_may_be_of_two_groups_is_settled_by_the_first_that_tells() -> None:
+    """Poets rhymed on 行 in 陽 and in 庚: 霜 leaves 陽 alone, and 明, of 庚, cannot follow it."""
+    rules = constraint("白日依山盡，孤帆此日行。", masks("gemma_trimmed"), lines=8)
+    state = spelled(rules, "欲窮千里目，更上一層")
+    assert state is not None
+    assert spelled(rules, "明", state) is not None
+    state = spelled(rules, "霜。隨意春芳歇，王孫自可", state)
+    assert state is not None
+    assert spelled(rules, "香", state) is not None and spelled(rules, "明", state) is None
+    allowed = rules.mask(state)
+    fragrant, bright = (rules.masks.vocabulary.spell(c)[0] for c in "香明")
+    assert allowed[fragrant] and not allowed[bright]
+
+
+def own(*words: str | bytes) -> Vocabulary:
+    """All bytes, and tokens of these texts."""
+    raw = [word.encode() if isinstance(word, str) else word for word in words]
+    tokens = [None, None, None, *(bytes([byte]) for byte in range(256)), *raw]
+    return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0)
+
+
+def test_a_token_may_hold_the_end_of_a_character_and_the_beginning_of_the_next() -> None:
+    """It touches two characters, so that before a rhyme its mask depends on the rhyme."""
+    rare = next(c for c in alphabet() if rhymes(c) & groups("咸") & LEVEL and c > "\U00020000")
+    spring = "春".encode()
+    words = Masks(own(spring[2:] + rare.encode()[:1]))
+    assert words.reach == 2 and Masks(own()).reach == 1
+    for rhyme, fits in (("先", False), ("咸", True), ("先", False)):
+        rules = constraint("天寒月，夜長天。", words, rhyme=rhyme, lines=4)
+        state = spelled(rules, "春風月，春")
+        assert state is not None
+        state = after(rules, [3 + byte for byte in spring[:2]], state)
+        assert state is not None
+        assert bool(rules.mask(state)[259]) is fits
+        assert (rules.advance(state, 259) is not None) is fits
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_token_may_reach_over_two_lines(order: int) -> None:
+    """Whether it fits depends on how many lines there are, and on the heads of all of them."""
+    words = Masks(own("，人香。天"))
+    asked: list[tuple[dict[str, Any], bool]] = [
+        ({"lines": 4}, False),
+        ({"lines": 8}, True),
+        ({"acrostic": "山人天日月風"}, True),
+        ({"acrostic": "山人地日月風"}, False),
+        ({"acrostic": "山天天日月風"}, False),
+    ]
+    for verse, fits in asked[::order]:
+        rules = constraint("天寒，夜長。", words, **verse)
+        state = spelled(rules, "山月")
+        assert state is not None
+        assert bool(rules.mask(state)[259]) is fits
+        assert (rules.advance(state, 259) is not None) is fits
 
 
 def test_masks_that_are_kept_are_not_changed_by_rhymes_that_stand() -> None:

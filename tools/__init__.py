@@ -1,0 +1,1 @@
+"""What writes the data that the package carries: `python -m tools.NAME`."""
