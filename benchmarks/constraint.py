@@ -51,10 +51,11 @@ def application(rows: int, size: int) -> float:
     """Milliseconds to rule tokens out of logits and to add up what is left."""
     logits = torch.randn(rows, size)
     allowed = torch.rand(rows, size) < 0.2
+    chosen = allowed.int().argmax(dim=-1)
     spent = []
     for _ in range(51):
         start = time.perf_counter()
-        mass(logits, logits.masked_fill(~allowed, RULED_OUT), 0.7)
+        mass(logits, torch.where(allowed, logits, RULED_OUT), chosen, 0.7)
         spent.append(1000 * (time.perf_counter() - start))
     return median(spent)
 

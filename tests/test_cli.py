@@ -116,7 +116,7 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
         ("complete 白日依山盡，黃河入海流。 --base --form wulu --lines 4", "8 lines, not 4"),
         ("complete 白日依山盡，黃河入海流。 --base --lines 5", "even"),
         ("complete 白日依山盡，黃河入海流。 --base --rhyme 木", "no rhyme group"),
-        ("complete 白日依山盡，黃河入海流。 --base --acrostic 一", "acrostic has 1"),
+        ("complete 白日依山盡，黃河入海流。 --base --acrostic 一", "in the acrostic: 1"),
         ("complete 白日依山盡，黃河入海流。 --base --form free --tone off", "keeps no rules"),
         ("complete 白日 --base --form wujue", "need a couplet"),
         ("complete 白日依山盡，黃河入海流。 --adapter nowhere", "is no adapter"),

@@ -182,11 +182,11 @@ def test_free_is_free() -> None:
         ({"rhyme": "霧"}, "no rhyme group '霧': give one of 東冬江"),
         ({"rhyme": "二東"}, "no rhyme group '二東'"),
         ({"rhyme": ""}, "no rhyme group ''"),
-        ({"acrostic": "春"}, "has 1 characters: give 2 or 6, .* beginning with 白黃"),
-        ({"acrostic": "春夏秋冬"}, "has 4 characters: give 2 or 6"),
-        ({"acrostic": "春夏", "form": "wulu"}, "has 2 characters: give 6"),
-        ({"acrostic": "春夏", "lines": 10}, "has 2 characters: give 8"),
-        ({"acrostic": "春a们"}, "no Tang poet uses a们: choose another acrostic"),
+        ({"acrostic": "春"}, "acrostic: 1; give 2 or 6, .* beginning with 白黃"),
+        ({"acrostic": "春夏秋冬"}, "acrostic: 4; give 2 or 6"),
+        ({"acrostic": "春夏", "form": "wulu"}, "acrostic: 2; give 6"),
+        ({"acrostic": "春夏", "lines": 10}, "acrostic: 2; give 8"),
+        ({"acrostic": "春a们"}, "Tang poets hardly use a们: choose another acrostic"),
     ],
 )
 def test_contradictions_are_told(verse: dict[str, Any], message: str) -> None:

@@ -62,7 +62,7 @@ class Constraint:
         return iter(kept)
 
     def longest(self) -> int:
-        """The most tokens that a completion can take, the stop token included."""
+        """So many tokens are enough for any completion, the stop token included."""
         total, threads = 1, self.start.threads
         for line in range(3, self.rules.last + 1):
             total += max(

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint
 from lianju.decode.particles import Job, Particle
-from lianju.decode.sampling import RULED_OUT, distribution, draw, mass
+from lianju.decode.sampling import RULED_OUT, distribution, draw, logprob, mass
 from lianju.errors import UserError
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter, Task
@@ -187,29 +188,27 @@ class _Batch:
     def _write(self, logits: Tensor, step: int) -> None:
         """Draw a token for every active particle."""
         allowed = self._allowed()
-        masses = torch.zeros(len(self.active))
-        free = logits
-        if allowed is not None:
-            logits = logits.masked_fill(~allowed, RULED_OUT)
-            masses = mass(free, logits, self.settings.temperature).cpu()
+        ruled = logits if allowed is None else torch.where(allowed, logits, RULED_OUT)
         chances = torch.tensor([particle.chances[step] for particle in self.active])
-        chosen = draw(distribution(logits, self.seen, self.settings), chances.to(logits.device))
-        picked = free.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        for particle, token, logprob, left in zip(
-            self.active, chosen.tolist(), picked.tolist(), masses.tolist(), strict=True
+        probabilities = distribution(ruled, self.seen, self.settings)
+        chosen = draw(probabilities, chances.to(logits.device))
+        picked = logprob(logits, chosen)
+        left = torch.zeros(len(chosen))
+        if allowed is not None:
+            left = mass(logits, ruled, chosen, self.settings.temperature)
+        for particle, token, liking, share in zip(
+            self.active, chosen.tolist(), picked.tolist(), left.tolist(), strict=True
         ):
-            particle.write(token, logprob, left, self.model.vocabulary.stop)
+            particle.write(token, liking, share, self.model.vocabulary.stop)
 
     def _allowed(self) -> Tensor | None:
         """(rows, vocabulary) which tokens may come; None if nothing rules any out."""
         masks = [particle.mask() for particle in self.active]
         if all(mask is None for mask in masks):
             return None
-        rows = torch.ones(len(masks), self.model.vocabulary.size, dtype=torch.bool)
-        for row, mask in enumerate(masks):
-            if mask is not None:
-                rows[row] = torch.from_numpy(mask)
-        return rows.to(self.model.device)
+        every = np.ones(self.model.vocabulary.size, dtype=np.bool_)
+        rows = np.stack([every if mask is None else mask for mask in masks])
+        return torch.from_numpy(rows).to(self.model.device)
 
     def _completion(self, job: Job) -> Completion:
         particle: Particle = job.choose()

@@ -106,7 +106,7 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
             raise UserError("--form free keeps no rules: leave out the other rules")
         return None
     lines = lines_of(couplet)
-    if len(lines) != 2 or len(lines[0]) != len(lines[1]) or not all(map(is_han, lines)):
+    if not _couplet(lines):
         if settings == VerseSettings():
             return None
         raise UserError(f"rules need a couplet, two lines of equal length; {couplet} is none")
@@ -120,6 +120,10 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
         for pattern in _third(type, rhyme, length, settings)
     )
     return replace(rules, start=rules.begin(3, start))
+
+
+def _couplet(lines: Sequence[str]) -> bool:
+    return len(lines) == 2 and len(lines[0]) == len(lines[1]) > 1 and all(is_han(x) for x in lines)
 
 
 def _ends(length: int, settings: VerseSettings) -> frozenset[int]:
@@ -144,7 +148,9 @@ def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[f
     if not acrostic:
         return ends, ""
     if missing := set(acrostic) - set(alphabet()):
-        raise UserError(f"no Tang poet uses {''.join(sorted(missing))}: choose another acrostic")
+        raise UserError(
+            f"Tang poets hardly use {''.join(sorted(missing))}: choose another acrostic"
+        )
     for end in ends:
         if len(acrostic) == end - 2:
             return frozenset({end}), acrostic
@@ -152,7 +158,7 @@ def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[f
             return frozenset({end}), acrostic[2:]
     wanted = " or ".join(f"{end - 2}" for end in sorted(ends))
     raise UserError(
-        f"the acrostic has {len(acrostic)} characters: give {wanted}, one for each line to be "
+        f"characters in the acrostic: {len(acrostic)}; give {wanted}, one for each line to be "
         f"written, or two more, beginning with {lines[0][0]}{lines[1][0]}"
     )
 

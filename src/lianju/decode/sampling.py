@@ -45,14 +45,19 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     return logits.masked_fill(out.scatter(-1, order, out), RULED_OUT)
 
 
-def mass(logits: Tensor, allowed: Tensor, temperature: float) -> Tensor:
-    """Logarithm of the probability that is left in each row of `allowed`, at a temperature.
+def logprob(logits: Tensor, chosen: Tensor) -> Tensor:
+    """Natural log-probability of the token `chosen` (rows) in each row."""
+    return logits.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
 
-    `allowed` is `logits` with the tokens that rules forbid ruled out. At temperature 0 it is
-    that of temperature 1.
+
+def mass(logits: Tensor, ruled: Tensor, chosen: Tensor, temperature: float) -> Tensor:
+    """Logarithm of the probability that rules leave in each row, at a temperature.
+
+    `ruled` is `logits` with what the rules forbid ruled out; `chosen` is any token that is left,
+    for each became likelier by the same factor. Temperature 0 counts as 1.
     """
     scale = temperature or 1.0
-    return (allowed / scale).logsumexp(dim=-1) - (logits / scale).logsumexp(dim=-1)
+    return logprob(logits / scale, chosen) - logprob(ruled / scale, chosen)
 
 
 def distribution(logits: Tensor, seen: Tensor, settings: DecodeSettings) -> Tensor:
