@@ -37,7 +37,7 @@ def main() -> None:
     basis = None
     print(f"{len(couplets)} couplets, temperature {arguments.temperature}, {torch.__version__}")
     print(f"{'':14}{'mean':>8}{'±95%':>7}{'best':>8}{'allowed':>9}{'8 lines':>8}{'s':>7}{'×':>6}")
-    for candidates, particles in ((1, 1), (4, 1), (8, 1), (1, 2), (1, 4), (1, 8), (1, 16)):
+    for candidates, particles in ((1, 1), (4, 1), (1, 2), (1, 4), (1, 8)):
         settings = load_settings(
             "default",
             {

@@ -119,7 +119,7 @@ class DecodeSettings(Settings):
     """The same seed gives the same poems."""
     candidates: int = Field(1, ge=1, le=1000)
     """How many completions of each couplet."""
-    particles: int = Field(1, ge=1, le=64)
+    particles: int = Field(4, ge=1, le=64)
     """Poems written side by side for each candidate in a form; where the rules force the model,
     those it likes better multiply (sequential Monte Carlo)."""
 

@@ -38,7 +38,7 @@ def complete(
         ),
     ] = 1,
     rules: VerseFlags | None = None,
-    particles: Annotated[int, PARTICLES] = 1,
+    particles: Annotated[int | None, PARTICLES] = None,
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     adapter: Annotated[
@@ -56,7 +56,9 @@ def complete(
 
     Example: lianju complete "空山新雨後，天氣晚來秋。" -n 4 --temperature 0.8
     """
-    overrides = {"decode.candidates": n, "decode.particles": particles, "decode.seed": seed}
+    overrides: dict[str, Any] = {"decode.candidates": n, "decode.seed": seed}
+    if particles is not None:
+        overrides["decode.particles"] = particles
     settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
     verse = rules.settings() if rules else VerseSettings()
     couplets = [_checked(couplet) for couplet in couplets]

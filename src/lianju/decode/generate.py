@@ -67,7 +67,7 @@ def complete(
     results: dict[int, Completion] = {}
     # Prompts of one length stand together, so that little is padded.
     order = sorted(range(len(jobs)), key=lambda index: len(jobs[index].couplet))
-    size = max(1, _ROWS // settings.particles)
+    size = max(1, _ROWS // max((len(job.particles) for job in jobs), default=1))
     with reporter.task(name, len(jobs)) as task:
         for start in range(0, len(order), size):
             part = order[start : start + size]
