@@ -52,8 +52,8 @@ VERSES: list[dict[str, Any]] = [
     {"acrostic": "春夏"},
     {"acrostic": "春夏秋冬天地"},
 ]
-# The last are no verse, but tokens reach over several of their lines.
-COUPLETS = [*LEGAL, *ILLEGAL, "桃紅復含宿雨，柳綠更帶朝煙。", "天寒，夜長。", "夜，天。"]
+# The last is no verse, but tokens reach over several of its lines.
+COUPLETS = [*LEGAL, *ILLEGAL, "桃紅復含宿雨，柳綠更帶朝煙。", "天寒，夜長。"]
 
 
 @cache
