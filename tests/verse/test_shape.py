@@ -64,6 +64,11 @@ def test_faults_in_words(completion: str, fault: str) -> None:
     assert shape_of(FIVE, completion).fault == fault
 
 
+def test_lines_of_six_are_none_of_the_four_forms() -> None:
+    fault = shape_of("桃紅復含宿雨，柳綠更帶朝煙。", "花落家童未掃，鶯啼山客猶眠。").fault
+    assert fault == "lines of 6 characters, neither 5 nor 7"
+
+
 def test_a_poem_that_was_cut_off_is_not_right() -> None:
     assert shape_of(FIVE, "欲窮千里目，更上一層樓。", finished=False).form is None
 

@@ -46,6 +46,8 @@ def shape_of(couplet: str, completion: str, finished: bool = True) -> Shape:
     if not _punctuated(tail, completion):
         return Shape(None, "the punctuation is not one mark after each line, 。at the end")
     form = form_of(couplet + completion)
+    if form is None and len(head[0]) not in (5, 7):
+        return Shape(None, f"lines of {len(head[0])} characters, neither 5 nor 7")
     if form is None:
         return Shape(None, f"{len(head) + len(tail)} lines, neither 4 nor 8")
     return Shape(form, "")
