@@ -143,6 +143,7 @@ def test_json_of_one_poem(check: Any) -> None:
         ("nowhere.json", "'nowhere.json' is neither a file that exists nor a poem"),
         ("詩.txt", "neither"),
         ("hello", "neither"),
+        ("（白日）", "neither"),
         ("", "neither"),
         ("。" * 400, "neither"),
         ("白日\x1b[31m依山盡", "no text"),

@@ -138,7 +138,8 @@ class VerseSettings(Settings):
     """wujue 五絕, qijue 七絕, wulu 五律, qilu 七律; auto: what the couplet can open, the model
     choosing four or eight lines; free: no rule at all."""
     rhyme: str = "auto"
-    """auto: the couplet's own rhyme; or a Pingshui group such as 東; or off."""
+    """auto: the couplet's own rhyme; or a Pingshui group such as 東; or off. An oblique rhyme
+    leaves the tones free."""
     tone: Literal["on", "off"] = "on"
     """Whether level 平 and oblique 仄 tones keep the metre."""
     lines: int | None = Field(None, ge=4, le=100)

@@ -186,7 +186,7 @@ def test_free_is_free() -> None:
         ({"acrostic": "春夏秋冬"}, "acrostic: 4; give 2 or 6"),
         ({"acrostic": "春夏", "form": "wulu"}, "acrostic: 2; give 6"),
         ({"acrostic": "春夏", "lines": 10}, "acrostic: 2; give 8"),
-        ({"acrostic": "春a们"}, "Tang poets hardly use a们: choose another acrostic"),
+        ({"acrostic": "a们"}, "Tang poets hardly use 'a们': choose another acrostic"),
     ],
 )
 def test_contradictions_are_told(verse: dict[str, Any], message: str) -> None:

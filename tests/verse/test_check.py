@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lianju.verse import Fault, Verdict, check, form_of_lines
+from lianju.verse import Fault, Verdict, bit, check, form_of_lines, names
+from lianju.verse.fit import widened
 
 CLIMBING = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
 BAIDI = "朝辭白帝彩雲間，千里江陵一日還。兩岸猿聲啼不住，輕舟已過萬重山。"
@@ -337,3 +338,9 @@ def test_the_large_corpus_takes_less_than_a_minute(training_poems: list[str]) ->
     for text in training_poems[1000:3000]:
         check(text)
     assert (time.process_time() - start) / 2000 * 57_607 < 60
+
+
+def test_neighbours_of_two_groups_of_one_family_are_the_family() -> None:
+    assert names(widened(bit("支") | bit("微"), borrow=True)) == "支微齊"
+    assert names(widened(bit("真") | bit("文"), borrow=True)) == "真文元"
+    assert names(widened(bit("支"), borrow=False)) == "支"

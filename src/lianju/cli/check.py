@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from unicodedata import category
 
 from cyclopts import Parameter
 from rich.cells import cell_len, set_cell_size
@@ -83,12 +84,13 @@ def _read(poem: str) -> tuple[VerseFile, str]:
     """What there is to judge, and the file's name if it is one."""
     if poem and _exists(poem):
         return read_verse(Path(poem)), poem
-    if not "".join(poem.split()).isprintable():
+    text = verse_only(poem)
+    if any(category(sign) in ("Cc", "Cs") for sign in "".join(poem.split())):
         raise UserError("the poem has bytes that are no text: is the terminal set to UTF-8?")
     # A poem that ends in a full stop has no suffix.
-    if not has_verse(poem) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
+    if not has_verse(text) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
         raise UserError(f"{poem!r} is neither a file that exists nor a poem in Chinese characters")
-    return VerseFile([Verse(1, verse_only(poem))], []), ""
+    return VerseFile([Verse(1, text)], []), ""
 
 
 def _exists(poem: str) -> bool:

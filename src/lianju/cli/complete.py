@@ -62,7 +62,12 @@ def complete(
     settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
     verse = rules.settings() if rules else VerseSettings()
     couplets = [_checked(couplet) for couplet in couplets]
-    verse = verse.model_copy(update={"acrostic": _in_traditional(verse.acrostic)})
+    verse = verse.model_copy(
+        update={
+            "acrostic": _in_traditional("".join(lines_of(verse.acrostic))),
+            "rhyme": _in_traditional(verse.rhyme),
+        }
+    )
     if base and adapter:
         raise UserError("--base and --adapter exclude each other")
     folder = None if base else adapter or _newest_adapter()
@@ -75,6 +80,13 @@ def complete(
     results = complete_all(
         network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
     )
+    _print(results, constraints, as_json)
+
+
+def _print(
+    results: "list[list[Completion]]", constraints: "list[Constraint | None]", as_json: bool
+) -> None:
+    """The completions of each couplet, the one that the model likes best first."""
     known = known_lines(TerminalReporter())
     for group, constraint in zip(results, constraints, strict=True):
         ranked = sorted(group, key=_liking, reverse=True)
@@ -84,7 +96,8 @@ def complete(
                 row = _row(completion, constraint, copied)
                 out.print(json.dumps(row, ensure_ascii=False), markup=False)
             else:
-                _show(completion, f"{number}/{len(group)} " if len(group) > 1 else "", copied)
+                heading = f"{number}/{len(group)} " if len(group) > 1 else ""
+                _show(completion, constraint, heading, copied)
 
 
 def _liking(completion: "Completion") -> float:
@@ -191,13 +204,14 @@ def _row(
     completion: "Completion", constraint: "Constraint | None", copied: dict[int, list[Poem]]
 ) -> dict[str, Any]:
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
-    form = shape.form.name if shape.form else None
     verdict = check(completion.couplet + completion.text)
+    # With rules a poem has the shape that was asked for, whatever that is.
+    form = verdict.form if constraint else shape.form.name if shape.form else None
     return {
         **asdict(completion),
         "logprob_per_character": _liking(completion),
         "form": form,
-        "fault": shape.fault,
+        "fault": "" if constraint else shape.fault,
         "verdict": words.verdict_row(verdict),
         "copied": [
             {"line": number, "poems": [{"author": p.author, "title": p.title} for p in poems]}
@@ -207,13 +221,19 @@ def _row(
     }
 
 
-def _show(completion: "Completion", heading: str, copied: dict[int, list[Poem]]) -> None:
+def _show(
+    completion: "Completion",
+    constraint: "Constraint | None",
+    heading: str,
+    copied: dict[int, list[Poem]],
+) -> None:
     """The poem with its form, its tones and rhymes, and where its lines are copied from."""
     verdict = check(completion.couplet + completion.text)
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
     liking = f"{_liking(completion):.2f} nats a character"
     if not verdict.form or completion.finish != "stop":
-        out.print(f"{heading}✗ {shape.fault} · {liking}", style="dim", markup=False)
+        said = f"in {constraint.rules.kept}" if constraint else f"✗ {shape.fault}"
+        out.print(f"{heading}{said} · {liking}", style="dim", markup=False)
         out.print(completion.couplet, markup=False, style="bold")
         for line in completion.text.replace("。", "。\n").splitlines():
             out.print(line, markup=False)

@@ -59,7 +59,7 @@ def read_bytes(path: Path) -> bytes:
 
 def parse_records(data: bytes, path: Path) -> list[Any]:
     """The records in the bytes of a file; `path` is only named in messages."""
-    text = _decode(data, path)
+    text = decode(data, path)
     if not text.strip():
         raise UserError(f"{path} is empty")
     try:
@@ -103,7 +103,8 @@ def _place(error: ValueError) -> str:
     return "a number has too many digits"
 
 
-def _decode(data: bytes, path: Path) -> str:
+def decode(data: bytes, path: Path) -> str:
+    """The text of a file's bytes, which are UTF-8. Raises `UserError` naming the line if not."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -22,7 +22,7 @@ class KnownLines:
     """The lines of the large corpus, compared with variants folded (see `key`)."""
 
     def __init__(self, path: Path):
-        self._base = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+        self._base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
     def find(self, line: str) -> list[Poem]:
         """The poems that have this line word for word, in corpus order, without their texts."""

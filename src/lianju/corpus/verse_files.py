@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lianju.corpus.check import text_fault
-from lianju.corpus.homework import Unreadable, _decode, kind_of, parse_records, read_bytes
+from lianju.corpus.homework import Unreadable, decode, kind_of, parse_records, read_bytes
 from lianju.errors import UserError
 from lianju.verse import is_han, lines_of
 
@@ -60,7 +60,7 @@ def read_verse(path: Path) -> VerseFile:
     no poem in it.
     """
     data = read_bytes(path)
-    text = "" if path.suffix in _JSON_SUFFIXES else _decode(data, path)
+    text = "" if path.suffix in _JSON_SUFFIXES else decode(data, path)
     poems: list[Verse] = []
     bad = []
     is_json = path.suffix in _JSON_SUFFIXES or not text.strip() or _JSON.match(text)

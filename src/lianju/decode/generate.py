@@ -53,8 +53,8 @@ def complete(
     """`settings.candidates` completions of each couplet, in the order given.
 
     `constraints`: the rules that each couplet's completions keep, or None. A poem depends on
-    its couplet, its number among the candidates, its rules and the seed, not on what else is
-    asked in the same call. Raises `UserError` if `settings.max_length` is too short for the
+    its couplet, its number among the candidates, its rules and the seed, and on a CPU not on what
+    else is asked in the same call. Raises `UserError` if `settings.max_length` is too short for the
     longest poem that the rules allow.
     """
     rules = constraints or [None] * len(couplets)

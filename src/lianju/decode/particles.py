@@ -73,8 +73,11 @@ class Job:
         several = constraint is not None and settings.temperature > 0
         size = settings.particles if several else 1
         digest = hashlib.sha256(f"{settings.seed}\0{number}\0{couplet}".encode()).digest()
-        self.generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-        chances = torch.rand(size, limit, generator=self.generator).tolist()
+        seed = int.from_bytes(digest[:8], "big") >> 1
+        generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed ^ 1)
+        # A step's numbers do not depend on how many steps there may be.
+        chances = torch.rand(limit, size, generator=generator).T.tolist()
         start = constraint.start if constraint else None
         self.particles = [Particle(constraint, start, row) for row in chances]
 
@@ -82,13 +85,16 @@ class Job:
         """The weights of the particles, which sum to 1."""
         top = max(particle.weight for particle in self.particles)
         shares = [math.exp(particle.weight - top) for particle in self.particles]
-        return [share / sum(shares) for share in shares]
+        total = sum(shares)
+        return [share / total for share in shares]
 
     def resample(self) -> None:
         """Draw the particles anew if the effective number of them has fallen below half."""
         size = len(self.particles)
+        if size == 1:
+            return
         shares = self._shares()
-        if size == 1 or 1 / sum(share * share for share in shares) >= size / 2:
+        if 1 / sum(share * share for share in shares) >= size / 2:
             return
         # Systematic resampling: one random number, equal steps.
         at = torch.rand(1, generator=self.generator).item()

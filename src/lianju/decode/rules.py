@@ -147,20 +147,24 @@ def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[f
     """The number of lines that fits the acrostic, and the heads of the lines to be written."""
     if not acrostic:
         return ends, ""
-    if missing := set(acrostic) - set(alphabet()):
-        raise UserError(
-            f"Tang poets hardly use {''.join(sorted(missing))}: choose another acrostic"
-        )
     for end in ends:
         if len(acrostic) == end - 2:
-            return frozenset({end}), acrostic
+            return frozenset({end}), _writable(acrostic)
         if len(acrostic) == end and acrostic[:2] == lines[0][0] + lines[1][0]:
-            return frozenset({end}), acrostic[2:]
+            return frozenset({end}), _writable(acrostic[2:])
     wanted = " or ".join(f"{end - 2}" for end in sorted(ends))
     raise UserError(
         f"characters in the acrostic: {len(acrostic)}; give {wanted}, one for each line to be "
         f"written, or two more, beginning with {lines[0][0]}{lines[1][0]}"
     )
+
+
+def _writable(heads: str) -> str:
+    if missing := set(heads) - set(alphabet()):
+        raise UserError(
+            f"Tang poets hardly use {''.join(sorted(missing))!r}: choose another acrostic"
+        )
+    return heads
 
 
 def _ways(
@@ -182,19 +186,24 @@ def _ways(
     if not known and settings.rhyme == "auto":
         notes.append(f"the rhyme of {last} is unknown: any one rhyme is kept")
     if settings.rhyme == "off":
+        if settings.tone == "on" and any(not type for type, _ in ways):
+            notes.append("the couplet's own rhyme is oblique, so the metre is not kept")
         ways = frozenset((type, 0) for type, _ in ways)
     elif settings.rhyme != "auto":
         group = _group(settings.rhyme)
         if not known & group:
             notes.append(f"line 2 ends in {last}, which does not rhyme in {names(group)}")
+        if settings.tone == "on" and not group & LEVEL and any(type for type, _ in ways):
+            notes.append("an oblique rhyme binds no tones, so the metre is not kept")
         ways = frozenset((type if group & LEVEL else "", group) for type, _ in ways)
     if settings.tone == "off":
-        return frozenset(("", rhyme) for _, rhyme in ways), _of_rhyme(faults), tuple(notes)
-    return ways, faults, tuple(notes)
+        ways = frozenset(("", rhyme) for _, rhyme in ways)
+    return ways, tuple(f for f in faults if _asked(f, settings)), tuple(notes)
 
 
-def _of_rhyme(faults: Sequence[Fault]) -> tuple[Fault, ...]:
-    return tuple(fault for fault in faults if fault.rule in RHYME_RULES)
+def _asked(fault: Fault, settings: VerseSettings) -> bool:
+    """Whether a fault of the couplet is against a rule that is to be kept."""
+    return (settings.rhyme if fault.rule in RHYME_RULES else settings.tone) != "off"
 
 
 def _group(text: str) -> int:

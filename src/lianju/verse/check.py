@@ -123,14 +123,15 @@ def _rhyme_faults(
 def _tone_faults(known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int) -> Iterator[Fault]:
     for index, (line, pattern) in enumerate(zip(known, patterns, strict=True)):
         rhyming = pattern.marks[-1] == LEVEL_MARK
-        for miss in misses(line, pattern):
+        missed = misses(line, pattern)
+        for miss in missed:
             from_end = len(line) - miss
             if rhyming and from_end == 1:
                 continue  # it is the rhyme that is wrong
             expected = _TONES[pattern.marks[miss]]
             found = "仄" if expected == "平" else "平"
             rule = "出律"
-            if pattern.type == "B" and from_end == 5:
+            if pattern.type == "B" and from_end == 5 and len(missed) == 1:
                 rule = "孤平"
             elif pattern.type == "D" and from_end == 3 and all(g & LEVEL for g in line[-3:]):
                 rule = "三平尾"

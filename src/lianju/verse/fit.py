@@ -35,9 +35,10 @@ def _indices(groups: int) -> list[int]:
 
 def widened(rhyme: int, borrow: bool) -> int:
     """The groups that a rhyming first line may end in."""
-    if not borrow:
-        return rhyme
-    return rhyme | sum(NEIGHBOURS.get(1 << index, 0) & ~rhyme for index in _indices(rhyme))
+    groups = rhyme
+    for index in _indices(rhyme) if borrow else ():
+        groups |= NEIGHBOURS.get(1 << index, 0)
+    return groups
 
 
 def misses(line: Line, pattern: Pattern) -> tuple[int, ...]:

