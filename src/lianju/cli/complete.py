@@ -17,7 +17,7 @@ from lianju.errors import UserError
 from lianju.verse import check, couplet_fault, lines_of, shape_of, words
 
 if TYPE_CHECKING:
-    from lianju.decode import Completion, Constraint
+    from lianju.decode import Completion, Constraint, Rules
     from lianju.model import LanguageModel
 
 
@@ -71,12 +71,13 @@ def complete(
     if base and adapter:
         raise UserError("--base and --adapter exclude each other")
     folder = None if base else adapter or _newest_adapter()
-    _fits(couplets, verse)
+    # Contradictions are found before the model is loaded.
+    kept = _rules(couplets, verse)
     network, style = _load(folder, model, settings.model.name, settings.prompt.style)
 
     from lianju.decode import complete as complete_all
 
-    constraints = _constrain(network, couplets, verse)
+    constraints = _constrain(network, kept)
     results = complete_all(
         network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
     )
@@ -129,12 +130,12 @@ def _in_traditional(text: str) -> str:
     return converted
 
 
-def _fits(couplets: Sequence[str], verse: VerseSettings) -> None:
-    """Say what cannot be kept, and find contradictions before the model is loaded."""
-    from lianju.decode.rules import rules_for
+def _rules(couplets: Sequence[str], verse: VerseSettings) -> "list[Rules | None]":
+    """What each completion is to keep, and a word to the user on what it cannot."""
+    from lianju.decode import rules_for
 
-    for couplet in couplets:
-        rules = rules_for(couplet, verse)
+    every = [rules_for(couplet, verse) for couplet in couplets]
+    for couplet, rules in zip(couplets, every, strict=True):
         if rules is None:
             if verse.form == "auto":
                 err.print(f"Note on {couplet}: no couplet, so no rules are kept.", markup=False)
@@ -148,15 +149,15 @@ def _fits(couplets: Sequence[str], verse: VerseSettings) -> None:
             )
         for note in rules.notes:
             err.print(f"Note on {couplet}: {note}.", markup=False)
+    return every
 
 
 def _constrain(
-    network: "LanguageModel", couplets: Sequence[str], verse: VerseSettings
+    network: "LanguageModel", every: "Sequence[Rules | None]"
 ) -> "list[Constraint | None]":
-    """The rules of each couplet, over the tokens of the model."""
-    from lianju.decode import Constraint, Masks, rules_for
+    """The rules over the tokens of the model."""
+    from lianju.decode import Constraint, Masks
 
-    every = [rules_for(couplet, verse) for couplet in couplets]
     if not any(every):
         return [None] * len(every)
     masks = Masks(network.vocabulary)

@@ -82,13 +82,15 @@ def complete(
 
 def _limit(constraint: Constraint | None, settings: DecodeSettings) -> int:
     """The most tokens to write."""
-    needed = 1 if constraint is None else constraint.longest()
+    if constraint is None:
+        return settings.max_length or FREE_LENGTH
+    needed = constraint.longest()
     if settings.max_length is None:
         return max(needed, FREE_LENGTH)
     if settings.max_length < needed:
         raise UserError(
             f"max_length {settings.max_length} is too short: a poem of "
-            f"{constraint.rules.last if constraint else 0} lines can need {needed} tokens"
+            f"{constraint.rules.last} lines can need {needed} tokens"
         )
     return settings.max_length
 
