@@ -45,20 +45,29 @@ class ModelSettings(Settings):
     """Keep only the vocabulary rows that verse needs: exact, and several times faster."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Precision of matrix products in training; auto measures both on a CPU."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Precision of matrix products in training; auto measures fp32 and bf16 on a CPU, and on a
+    GPU takes bf16, or fp16 where it has no units for that."""
+    bits: Literal[4, 16] = 16
+    """4: hold the frozen weights in 4-bit NF4, quantised twice (Dettmers et al., QLoRA, 2023).
+    That saves memory, never time."""
 
 
 class PromptSettings(Settings):
     """How a couplet is put to the model, in training and in completing alike."""
 
-    style: Literal["plain", "homework"] = "plain"
-    """plain: the couplet alone. homework: system text, instruction and couplet."""
+    style: Literal["plain", "homework", "chat"] = "plain"
+    """plain: the couplet alone. homework: system text, instruction and couplet in the layout of
+    Llama 2, which is TAIDE's. chat: the same in the layout of the model's own chat template."""
 
 
 class LoraSettings(Settings):
     """The adapter. See Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021."""
 
+    variant: Literal["lora", "rslora", "dora", "pissa"] = "lora"
+    """lora; rslora scales by alpha / sqrt(rank) (Kalajdzievski 2023); dora trains magnitude and
+    direction apart (Liu et al. 2024); pissa starts from the largest singular values (Meng et al.
+    2024)."""
     rank: int = Field(16, ge=1)
     """Rank of the two factors."""
     alpha: float = Field(32, gt=0)
@@ -80,6 +89,8 @@ class LoraSettings(Settings):
 class TrainSettings(Settings):
     """The loop."""
 
+    method: Literal["lora", "full"] = "lora"
+    """lora: train an adapter. full: train every weight, for small models."""
     epochs: int = Field(1, ge=1)
     """How often each poem is seen."""
     batch_size: int = Field(8, ge=1)
@@ -94,6 +105,12 @@ class TrainSettings(Settings):
     """AdamW's decoupled weight decay."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients longer than this are scaled down to it."""
+    gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
+    """Compute activations twice and keep them once: saves memory, costs a third of the speed.
+    auto: only where memory would not suffice."""
+    sharding: Literal["auto", "on", "off"] = "auto"
+    """With several GPUs: divide the weights among them (FSDP2) instead of holding a copy on each
+    (DDP). auto: only where a copy does not fit."""
     cutoff: int = Field(256, ge=8)
     """Examples of more tokens than this are refused, not truncated."""
     validations: int = Field(4, ge=1)
