@@ -10,15 +10,15 @@ from lianju.corpus import large_corpus, split, test_set, training_corpus
 from lianju.corpus.characters import line_keys
 from lianju.decode import Constraint, Masks, rules_for
 from lianju.model import LanguageModel, load_adapter, load_base, read_card
-from lianju.prompt import fingerprint, fixed_texts
+from lianju.prompt import LAYOUTS
 from lianju.verse import form_of, is_han, lines_of
 
 
 def load(adapter: Path) -> tuple[LanguageModel, str]:
     """The tuned model on the CPU, and the prompt style that it knows."""
     card = read_card(adapter)
-    model = load_base(ModelSettings(name=card["base"]), fixed_texts(), torch.device("cpu"))
-    return load_adapter(model, adapter, fingerprint(card["style"])), card["style"]
+    model = load_base(ModelSettings(name=card["base"]), LAYOUTS, torch.device("cpu"))
+    return load_adapter(model, adapter), card["style"]
 
 
 def constrain(

@@ -25,7 +25,7 @@ from lianju.decode.particles import Particle
 from lianju.decode.sampling import RULED_OUT
 from lianju.decode.table import table_of
 from lianju.model import LanguageModel, Vocabulary, load_base
-from lianju.prompt import fixed_texts
+from lianju.prompt import LAYOUTS
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def main() -> None:
     if arguments.adapter:
         model, style = load(arguments.adapter)
     else:
-        model = load_base(ModelSettings(), fixed_texts(), torch.device("cpu"))
+        model = load_base(ModelSettings(), LAYOUTS, torch.device("cpu"))
         style = "plain"
     couplets = held_out(arguments.couplets)
     print(f"{model.vocabulary.size} tokens, {torch.get_num_threads()} threads")

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from lianju.config import ModelSettings
 from lianju.model import LanguageModel, load_base
-from lianju.prompt import fixed_texts
+from lianju.prompt import LAYOUTS
 
 # A busy machine is no failure of ours.
 settings.register_profile("lianju", deadline=None)
@@ -19,4 +19,4 @@ settings.load_profile("lianju")
 @pytest.fixture(scope="session")
 def gemma() -> LanguageModel:
     """The real base model, trimmed, in fp32. Shared: tests must not change it."""
-    return load_base(ModelSettings(), fixed_texts(), torch.device("cpu"))
+    return load_base(ModelSettings(), LAYOUTS, torch.device("cpu"))

@@ -17,10 +17,11 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from lianju.config import ModelSettings
 from lianju.model import Vocabulary
 from lianju.model.convert import _quick_reading
+from lianju.model.frame import frames_of
 from lianju.model.sources import base_folder
 from lianju.model.trim import full_vocabulary, kept_ids, trim_vocabulary
 from lianju.progress import SILENT
-from lianju.prompt import fixed_texts
+from lianju.prompt import LAYOUTS
 
 
 def carried(package: str, file: str) -> Path:
@@ -42,7 +43,8 @@ def gemma_full() -> Vocabulary:
     """All 262,144 tokens."""
     special: dict[str, int | None] = {"bos": 2, "stop": 1, "pad": 0}
     tokenizer = gemma_tokenizer()
-    return full_vocabulary(tokenizer, tokenizer.get_vocab_size(), special, fixed_texts())
+    frames = frames_of(LAYOUTS, tokenizer, None)
+    return full_vocabulary(tokenizer, tokenizer.get_vocab_size(), special, frames)
 
 
 @cache
@@ -130,7 +132,7 @@ def _vocabulary(
         name: None if piece is None else tokenizer.token_to_id(piece)
         for name, piece in {"bos": bos, "stop": stop, "pad": pad}.items()
     }
-    return full_vocabulary(tokenizer, tokenizer.get_vocab_size(), special, ())
+    return full_vocabulary(tokenizer, tokenizer.get_vocab_size(), special, {})
 
 
 FAMILIES: dict[str, Callable[[], Vocabulary]] = {

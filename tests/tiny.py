@@ -4,7 +4,7 @@ import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
 from lianju.corpus import Example
-from lianju.model import LanguageModel, Vocabulary
+from lianju.model import Frame, LanguageModel, Vocabulary
 
 COUPLETS = (
     ("白日依山盡，黃河入海流。", "欲窮千里目，更上一層樓。"),
@@ -26,8 +26,12 @@ def vocabulary() -> Vocabulary:
     tokens: list[bytes | None] = [None, None, None]
     tokens += [bytes([byte]) for byte in range(256)]
     tokens += [character.encode() for character in characters]
-    texts = {"": [], "before\n": [10, 11], " after": [12]}
-    return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0, texts=texts)
+    frames = {
+        "plain": Frame("plain", "", "", [], []),
+        "homework": Frame("homework", "before\n", " after", [10, 11], [12]),
+        "chat": Frame("chat", "<before>", "<after>", [13], [14, 15]),
+    }
+    return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0, frames=frames)
 
 
 def model(seed: int = 0) -> LanguageModel:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from lianju.errors import UserError
@@ -47,7 +47,7 @@ class ModelSettings(Settings):
     """Where to compute; auto takes a GPU when there is one."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Precision of matrix products in training; auto measures fp32 and bf16 on a CPU, and on a
-    GPU takes bf16, or fp16 where it has no units for that."""
+    GPU takes bf16 where it has units for it. fp16 is for GPUs that have none, such as the T4."""
     bits: Literal[4, 16] = 16
     """4: hold the frozen weights in 4-bit NF4, quantised twice (Dettmers et al., QLoRA, 2023).
     That saves memory, never time."""
@@ -188,6 +188,14 @@ class RunSettings(Settings):
     train: TrainSettings = TrainSettings()
     decode: DecodeSettings = DecodeSettings()
 
+    @model_validator(mode="after")
+    def _fitting(self) -> "RunSettings":
+        full = self.train.method == "full"
+        if self.model.bits == 4 and (full or self.lora.variant == "pissa"):
+            what = "train.method=full changes" if full else "lora.variant=pissa splits"
+            raise ValueError(f"{what} the base weights, which needs model.bits=16")
+        return self
+
 
 def recipe_names() -> list[str]:
     """The recipes that come with the package."""
@@ -276,6 +284,8 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
 
 def _message(detail: ErrorDetails) -> str:
     path = ".".join(str(part) for part in detail["loc"])
+    if not path:
+        return detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"unknown setting {path!r}: did you mean {_nearest(path)!r}?"
     text = detail["msg"][0].lower() + detail["msg"][1:]

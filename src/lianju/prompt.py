@@ -4,40 +4,31 @@ Fixed text is tokenised as the model's tokenizer does; verse is spelled. Prompt 
 completion are tokenised apart and joined as ids, so their boundary never moves.
 """
 
-import hashlib
-
-from lianju.model import Vocabulary
+from lianju.errors import UserError
+from lianju.model import SLOT, Frame, Layout, Messages, Vocabulary
 from lianju.verse import normal
 
 SYSTEM = "你是一個樂於助人的助手且擅長寫唐詩。"
 INSTRUCTION = "以下是一首唐詩的第一句話，請用你的知識判斷並完成整首詩。"
 
-# What stands before and after the couplet.
-STYLES = {
-    "plain": ("", ""),
-    # The homework's own wording in the Llama-2 layout that TAIDE was tuned on.
-    "homework": (f"[INST] <<SYS>>\n{SYSTEM}\n<</SYS>>\n\n{INSTRUCTION}\n", " [/INST]"),
+LAYOUTS: dict[str, Layout] = {
+    "plain": SLOT,
+    # The homework's own wording in the layout of Llama 2, on which TAIDE was tuned.
+    "homework": f"[INST] <<SYS>>\n{SYSTEM}\n<</SYS>>\n\n{INSTRUCTION}\n{SLOT} [/INST]",
+    # The same wording in the layout that the model brings with it.
+    "chat": Messages(SYSTEM, f"{INSTRUCTION}\n{SLOT}"),
 }
-
-
-def fixed_texts() -> tuple[str, ...]:
-    """Every fixed text that a prompt can contain, in a stable order."""
-    return tuple(text for pair in STYLES.values() for text in pair if text)
 
 
 def render(style: str, vocabulary: Vocabulary, couplet: str) -> list[int]:
     """The prompt's token ids: beginning token, fixed text, couplet, fixed text.
 
-    The couplet is first written as the corpus writes verse (see `verse.normal`).
+    The couplet is first written as the corpus writes verse (see `verse.normal`). Raises
+    `UserError` where the model has no such layout.
     """
-    before, after = STYLES[style]
-    ids = [] if vocabulary.bos is None else [vocabulary.bos]
-    if before:
-        ids += vocabulary.texts[before]
-    ids += vocabulary.spell(normal(couplet))
-    if after:
-        ids += vocabulary.texts[after]
-    return ids
+    frame = _frame(style, vocabulary)
+    start = [] if vocabulary.bos is None else [vocabulary.bos]
+    return [*start, *frame.before_ids, *vocabulary.spell(normal(couplet)), *frame.after_ids]
 
 
 def render_completion(vocabulary: Vocabulary, completion: str) -> list[int]:
@@ -45,7 +36,12 @@ def render_completion(vocabulary: Vocabulary, completion: str) -> list[int]:
     return [*vocabulary.spell(completion), vocabulary.stop]
 
 
-def fingerprint(style: str) -> str:
+def fingerprint(style: str, vocabulary: Vocabulary) -> str:
     """Changes whenever `render` would give other ids; stored in adapters, checked on load."""
-    parts = "\0".join(["spelled-1", style, *STYLES[style]])
-    return f"{style}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
+    return _frame(style, vocabulary).fingerprint
+
+
+def _frame(style: str, vocabulary: Vocabulary) -> Frame:
+    if style not in vocabulary.frames:
+        raise UserError("the model has no chat template: choose prompt.style homework or plain")
+    return vocabulary.frames[style]

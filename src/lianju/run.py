@@ -34,10 +34,11 @@ from lianju.model import (
     load_adapter,
     load_base,
     save_adapter,
+    unfreeze,
     weights_dtype,
 )
 from lianju.progress import SILENT, Reporter
-from lianju.prompt import fingerprint, fixed_texts
+from lianju.prompt import LAYOUTS, fingerprint
 
 _LOCK = "run.lock"
 
@@ -204,7 +205,9 @@ def train(run: Run, poems: Poems, compute: Compute) -> Outcome:
 def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
     settings = run.settings
     style, cutoff = settings.prompt.style, settings.train.cutoff
-    model = attach(_base(run, compute), settings.lora, settings.seed)
+    base = _base(run, compute)
+    full = settings.train.method == "full"
+    model = unfreeze(base) if full else attach(base, settings.lora, settings.seed)
     compute.lighten(model.network)
     outcome = finetune(
         model,
@@ -217,7 +220,12 @@ def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
         resume=(run.folder / "checkpoints").is_dir(),
         reporter=run.reporter,
     )
-    card = {"prompt": fingerprint(style), "style": style, "poems": len(poems.train)}
+    card = {
+        "prompt": fingerprint(style, model.vocabulary),
+        "style": style,
+        "poems": len(poems.train),
+        "precision": compute.precision,
+    }
     save_adapter(model, run.folder / "adapter", card)
     return outcome
 
@@ -234,8 +242,8 @@ def fetch_model(run: Run, compute: Compute) -> None:
 
 def _base(run: Run, compute: Compute) -> LanguageModel:
     settings = run.settings.model
-    dtype = weights_dtype(compute.device)
-    return load_base(settings, fixed_texts(), compute.device, dtype, run.reporter)
+    dtype = weights_dtype(compute.device, compute.precision)
+    return load_base(settings, LAYOUTS, compute.device, dtype, run.reporter)
 
 
 def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
@@ -250,8 +258,7 @@ def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
 
 def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
-        style = run.settings.prompt.style
-        tuned = load_adapter(_base(run, compute), run.folder / "adapter", fingerprint(style))
+        tuned = load_adapter(_base(run, compute), run.folder / "adapter")
         return _judge(run, poems, compute, tuned, "results")
 
     return run.once("after", judge)

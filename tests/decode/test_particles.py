@@ -257,7 +257,7 @@ def test_a_token_that_the_mask_rules_out_cannot_be_written(masks: Masks) -> None
     [comma] = masks.vocabulary.spell("，")
     particle = Particle(kept, kept.start, [])
     with pytest.raises(AssertionError, match="ruled out"):
-        particle.write(comma, 0.0, 0.0, masks.vocabulary.stop)
+        particle.write(comma, 0.0, 0.0, masks.vocabulary.stops)
 
 
 def test_completions_without_rules_allow_everything(model: LanguageModel) -> None:

@@ -6,7 +6,7 @@ from lianju.config import LoraSettings, ModelSettings, TrainSettings
 from lianju.corpus import large_corpus, select, split, test_set, training_corpus
 from lianju.finetune import encode, finetune, validation_loss
 from lianju.model import attach, choose_compute, load_base
-from lianju.prompt import fixed_texts
+from lianju.prompt import LAYOUTS
 
 # Pytest would take the name for a test.
 read_test_set = test_set
@@ -17,7 +17,7 @@ def test_64_poems_teach_gemma_something(tmp_path: Path) -> None:
     settings = ModelSettings(device="cpu")
     compute = choose_compute(settings)
     parts = split(training_corpus(), read_test_set(), large_corpus(), 24)
-    model = load_base(settings, fixed_texts(), torch.device("cpu"))
+    model = load_base(settings, LAYOUTS, torch.device("cpu"))
     train = encode(select(parts.pool, 64, 0), "plain", model.vocabulary, 256)
     unseen = encode(parts.validation, "plain", model.vocabulary, 256)
     pad = model.vocabulary.pad

@@ -10,7 +10,7 @@ from lianju.model import LanguageModel, attach, load_adapter, save_adapter
 from lianju.prompt import fingerprint
 from tests import tiny
 
-PROMPT = fingerprint("plain")
+PROMPT = fingerprint("plain", tiny.vocabulary())
 IDS = torch.tensor([[2, 40, 41, 42]])
 
 
@@ -37,7 +37,7 @@ def test_a_fresh_adapter_changes_nothing() -> None:
 def test_a_loaded_adapter_computes_what_the_saved_one_did(tmp_path: Path) -> None:
     tuned = _tuned()
     save_adapter(tuned, tmp_path / "adapter", {"prompt": PROMPT, "style": "plain"})
-    loaded = load_adapter(tiny.model(), tmp_path / "adapter", PROMPT)
+    loaded = load_adapter(tiny.model(), tmp_path / "adapter")
     assert loaded.tuned
     torch.testing.assert_close(
         loaded.network(input_ids=IDS).logits,
@@ -65,12 +65,14 @@ def test_plain_peft_reads_it_and_finds_no_weights_but_loras(adapter: Path) -> No
 
 def test_another_base_model_is_refused(adapter: Path) -> None:
     with pytest.raises(UserError, match="trained on tiny"):
-        load_adapter(tiny.model(seed=1), adapter, PROMPT)
+        load_adapter(tiny.model(seed=1), adapter)
 
 
 def test_another_prompt_is_refused(adapter: Path) -> None:
+    card = json.loads((adapter / "lianju.json").read_text())
+    (adapter / "lianju.json").write_text(json.dumps({**card, "style": "homework"}))
     with pytest.raises(UserError, match="another prompt"):
-        load_adapter(tiny.model(), adapter, fingerprint("homework"))
+        load_adapter(tiny.model(), adapter)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 1000])
@@ -78,27 +80,27 @@ def test_damaged_weights_are_refused(adapter: Path, keep: int) -> None:
     weights = adapter / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:keep])
     with pytest.raises(UserError, match="damaged"):
-        load_adapter(tiny.model(), adapter, PROMPT)
+        load_adapter(tiny.model(), adapter)
 
 
 def test_a_damaged_config_is_refused(adapter: Path) -> None:
     (adapter / "adapter_config.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
-        load_adapter(tiny.model(), adapter, PROMPT)
+        load_adapter(tiny.model(), adapter)
 
 
 @pytest.mark.parametrize("name", ["lianju.json", "adapter_config.json"])
 def test_a_folder_that_is_no_adapter_is_refused(adapter: Path, name: str) -> None:
     (adapter / name).unlink()
     with pytest.raises(UserError, match=f"has no {name}"):
-        load_adapter(tiny.model(), adapter, PROMPT)
+        load_adapter(tiny.model(), adapter)
 
 
 def test_weights_of_another_shape_are_refused(adapter: Path) -> None:
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "r": 3}))
     with pytest.raises(UserError, match="damaged"):
-        load_adapter(tiny.model(), adapter, PROMPT)
+        load_adapter(tiny.model(), adapter)
 
 
 def test_targets_that_name_no_layer_are_refused() -> None:

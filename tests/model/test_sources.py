@@ -68,7 +68,7 @@ def test_a_gguf_that_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no model folder"):
-        load_base(ModelSettings(name=str(tmp_path)), (), CPU)
+        load_base(ModelSettings(name=str(tmp_path)), {}, CPU)
 
 
 def test_weights_other_than_safetensors_are_never_read(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_weights_other_than_safetensors_are_never_read(tmp_path: Path) -> None:
     model.network.config.save_pretrained(tmp_path)
     torch.save(model.network.state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="cannot load"):
-        load_base(ModelSettings(name=str(tmp_path), trim=False), (), CPU)
+        load_base(ModelSettings(name=str(tmp_path), trim=False), {}, CPU)
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

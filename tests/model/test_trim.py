@@ -5,14 +5,14 @@ import torch
 
 from lianju.config import LoraSettings, ModelSettings
 from lianju.model import LanguageModel, attach, load_base, save_adapter
-from lianju.prompt import fixed_texts, render
+from lianju.prompt import LAYOUTS, render
 from tests import tiny
 
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[LanguageModel]:
     """The untrimmed Gemma."""
-    yield load_base(ModelSettings(trim=False), fixed_texts(), torch.device("cpu"))
+    yield load_base(ModelSettings(trim=False), LAYOUTS, torch.device("cpu"))
 
 
 def _ids(model: LanguageModel, style: str) -> torch.Tensor:
@@ -63,7 +63,7 @@ def test_an_adapter_of_the_trimmed_model_fits_the_full_one(
     from peft import PeftModel
 
     folder = tmp_path_factory.mktemp("adapter") / "adapter"
-    small = load_base(ModelSettings(), fixed_texts(), torch.device("cpu"))
+    small = load_base(ModelSettings(), LAYOUTS, torch.device("cpu"))
     tuned = attach(small, LoraSettings(rank=2))
     torch.manual_seed(0)
     for name, weight in tuned.network.named_parameters():

@@ -180,17 +180,17 @@ def _load(
 ) -> "tuple[LanguageModel, str]":
     """The model to ask, and the prompt style it knows."""
     from lianju.model import choose_device, load_adapter, load_base, read_card, weights_dtype
-    from lianju.prompt import fingerprint, fixed_texts
+    from lianju.prompt import LAYOUTS
 
     card: dict[str, Any] = read_card(folder) if folder else {"base": default, "style": style}
-    settings = ModelSettings(name=name or card["base"])
+    settings = ModelSettings(name=name or card["base"], bits=card.get("bits", 16))
     device = choose_device(settings)
-    dtype = weights_dtype(device)
-    network = load_base(settings, fixed_texts(), device, dtype, TerminalReporter())
-    precision = str(dtype).removeprefix("torch.")
-    err.print(f"{settings.name} on {device} in {precision}", markup=False)
+    dtype = weights_dtype(device, card.get("precision", "auto"))
+    network = load_base(settings, LAYOUTS, device, dtype, TerminalReporter())
+    held = "4 bits" if network.bits == 4 else str(dtype).removeprefix("torch.")
+    err.print(f"{settings.name} on {device} in {held}", markup=False)
     if folder:
-        network = load_adapter(network, folder, fingerprint(card["style"]))
+        network = load_adapter(network, folder)
     return network, card["style"]
 
 

@@ -201,7 +201,7 @@ class _Batch:
         for particle, token, liking, share in zip(
             self.active, chosen.tolist(), picked.tolist(), left.tolist(), strict=True
         ):
-            particle.write(token, liking, share, self.model.vocabulary.stop)
+            particle.write(token, liking, share, self.model.vocabulary.stops)
 
     def _allowed(self) -> Tensor | None:
         """(rows, vocabulary) which tokens may come; None if nothing rules any out."""

@@ -11,6 +11,7 @@ models: Lew et al., Sequential Monte Carlo Steering, 2023.
 
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -44,13 +45,13 @@ class Particle:
             return None
         return self.constraint.mask(self.state)
 
-    def write(self, token: int, logprob: float, allowed: float, stop: int) -> None:
+    def write(self, token: int, logprob: float, allowed: float, stops: Collection[int]) -> None:
         """Add a token that was drawn, with its log-probability and that of all allowed ones."""
         self.written.append(token)
         self.logprob += logprob
         self.allowed += allowed
         self.weight += allowed
-        if token == stop:
+        if token in stops:
             self.stopped = True
         elif self.constraint is not None and self.state is not None:
             self.state = self.constraint.advance(self.state, token)

@@ -1,20 +1,25 @@
 """Base models and adapters: the catalogue, loading, spelling, trimming.
 
 `load_base` gives a `LanguageModel` in eval mode whose `vocabulary` maps characters to ids;
-`attach`, `save_adapter` and `load_adapter` deal with LoRA. Weights are read from safetensors
-or GGUF only, and no code that comes with a model is run.
+`attach`, `save_adapter` and `load_adapter` deal with what is trained. Weights are read from
+safetensors or GGUF only, and no code that comes with a model is run.
 """
 
-from lianju.model.adapter import attach, load_adapter, read_card, save_adapter
+from lianju.model.adapter import attach, load_adapter, read_card, save_adapter, unfreeze
 from lianju.model.catalogue import CATALOGUE
 from lianju.model.compute import Compute, choose_compute, choose_device, weights_dtype
+from lianju.model.frame import SLOT, Frame, Layout, Messages
 from lianju.model.load import LanguageModel, load_base
 from lianju.model.vocabulary import Vocabulary
 
 __all__ = [
     "CATALOGUE",
+    "SLOT",
     "Compute",
+    "Frame",
     "LanguageModel",
+    "Layout",
+    "Messages",
     "Vocabulary",
     "attach",
     "choose_compute",
@@ -23,5 +28,6 @@ __all__ = [
     "load_base",
     "read_card",
     "save_adapter",
+    "unfreeze",
     "weights_dtype",
 ]

@@ -1,5 +1,6 @@
 """Where and in which precision to compute: chosen once, with the reason in words."""
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -38,28 +39,38 @@ class Compute:
         output = network.get_output_embeddings()
         for module in network.modules():
             frozen = isinstance(module, nn.Linear) and not module.weight.requires_grad
-            if frozen and module is not output:
+            # The weights of a 4-bit layer are bytes.
+            if frozen and module is not output and module.weight.is_floating_point():
                 module.weight.data = module.weight.data.bfloat16()
 
 
 def choose_device(settings: ModelSettings) -> torch.device:
-    """The device that the settings ask for; auto takes a CUDA GPU when there is one."""
+    """The device that the settings ask for; auto takes a CUDA GPU when there is one.
+
+    Of several processes on a machine each has the GPU of its own number.
+    """
     there = torch.cuda.is_available()
     if settings.device == "cuda" and not there:
         raise UserError(
             f"model.device is cuda, but torch {torch.__version__} sees no such device here; "
             "use auto or cpu"
         )
-    return torch.device("cuda" if there and settings.device != "cpu" else "cpu")
+    if not there or settings.device == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
-def weights_dtype(device: torch.device) -> torch.dtype:
+def weights_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     """The precision in which base weights are held, and in which `device` decodes.
 
-    fp32 on a CPU, where a batch then gives what each poem alone gives; bf16 on a GPU that
-    has units for it.
+    fp32 on a CPU, where a batch then gives what each poem alone gives. On a GPU `precision`;
+    auto is bf16 where the GPU has units for it, else fp32.
     """
-    return torch.bfloat16 if _has_bf16(device) else torch.float32
+    if device.type == "cpu":
+        return torch.float32
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(device) else "fp32"
+    return _DTYPES[precision]
 
 
 def _has_bf16(device: torch.device) -> bool:
@@ -72,7 +83,9 @@ def choose_compute(settings: ModelSettings) -> Compute:
     device = choose_device(settings)
     if device.type != "cpu":
         return _on_accelerator(device, settings.precision)
-    rates = {name: _gflops(dtype) for name, dtype in _DTYPES.items()}
+    if settings.precision == "fp16":
+        return Compute(device, "fp16", "as asked")
+    rates = {name: _gflops(_DTYPES[name]) for name in ("fp32", "bf16")}
     measured = f"bf16 runs at {rates['bf16']:.0f} GFLOP/s here, fp32 at {rates['fp32']:.0f}"
     if settings.precision != "auto":
         precision, reason = settings.precision, f"as asked; {measured}"
@@ -91,7 +104,7 @@ def _on_accelerator(device: torch.device, precision: str) -> Compute:
     return Compute(device, "fp32", "no bf16 units on this device")
 
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def _gflops(dtype: torch.dtype) -> float:

@@ -1,6 +1,6 @@
 """From settings to a model that can compute."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,9 @@ from tokenizers import Tokenizer
 from lianju.config import ModelSettings
 from lianju.errors import UserError
 from lianju.files import locked
-from lianju.model.sources import base_folder, identity, quiet
-from lianju.model.trim import (
-    full_vocabulary,
-    save_trimmed,
-    trimmed_folder,
-)
+from lianju.model.frame import Layout, frames_of
+from lianju.model.sources import IDENTITY, base_folder, identity, quiet
+from lianju.model.trim import full_vocabulary, save_trimmed, trim, trimmed_folder
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import SILENT, Reporter
 
@@ -26,8 +23,10 @@ from lianju.progress import SILENT, Reporter
 class LanguageModel:
     """A causal language model with the vocabulary it is spelled in.
 
-    `network` is a transformers or PEFT module; `sha256` identifies the base weights;
-    `tuned` says whether an adapter is in it.
+    `network` is a transformers or PEFT module; `sha256` identifies the base weights, whose
+    untrimmed form, with config and tokenizer, lies in `folder`; `bits` is 4 where the weights
+    are quantised; `tuned` says whether an adapter is in it. `start` holds the first weights of
+    an adapter that did not start from nothing (PiSSA).
     """
 
     network: Any
@@ -36,54 +35,127 @@ class LanguageModel:
     sha256: str
     device: torch.device
     tuned: bool = False
+    folder: Path = Path()
+    bits: int = 16
+    start: Mapping[str, torch.Tensor] | None = None
 
     @property
     def parameters(self) -> int:
         """How many numbers the network holds, the adapter's among them."""
-        return sum(weight.numel() for weight in self.network.parameters())
+        return sum(map(_count, self.network.parameters()))
+
+
+def _count(weight: torch.nn.Parameter) -> int:
+    """The numbers in a weight; 4-bit ones lie in pairs."""
+    state = getattr(weight, "quant_state", None)
+    return weight.numel() if state is None else int(state.shape.numel())
 
 
 def load_base(
     settings: ModelSettings,
-    texts: Iterable[str],
+    layouts: Mapping[str, Layout],
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     reporter: Reporter = SILENT,
 ) -> LanguageModel:
     """Load the base model, trimmed if the settings say so, ready for inference.
 
-    `texts` are the fixed texts that prompts may contain. Whatever has to be fetched,
-    converted or trimmed is kept in the cache; a trimmed model loads without its tokenizer.
+    `layouts` are those of the prompts. What has to be fetched or converted is kept in the
+    cache, and so is the trimmed copy of a converted model, which loads without its tokenizer;
+    other models are trimmed as they are loaded.
     """
     quiet()
-    texts = tuple(texts)
     # A CPU's fused kernel is slower on sequences as short as poems.
     attention = "eager" if device.type == "cpu" else "sdpa"
+    load = _Loader(device, dtype, attention, settings.bits)
     full = base_folder(settings.name, reporter)
     digest = identity(full)
-    if settings.trim:
-        folder = trimmed_folder(digest, texts)
-        with locked(folder):
-            if not folder.is_dir():
-                with reporter.task("Trimming the vocabulary (once)", 1) as task:
-                    full_model = _load_full(full, texts, torch.float32, attention)
-                    save_trimmed(*full_model, folder)
-                    task.advance()
-        network = _network(folder, dtype, attention)
-        vocabulary = Vocabulary.read(folder / "vocabulary.json")
+    if settings.trim and (full / IDENTITY).is_file() and settings.bits == 16:
+        network, vocabulary = _trimmed_once(full, digest, layouts, load, reporter)
     else:
-        network, vocabulary = _load_full(full, texts, dtype, attention)
+        network, vocabulary = _load_full(full, layouts, load)
+        if settings.trim:
+            vocabulary = trim(network, vocabulary)
     network.requires_grad_(False)
-    network.to(device).eval()
-    return LanguageModel(network, vocabulary, settings.name, digest, device)
+    if settings.bits == 16:
+        network.to(device)
+    network.eval()
+    return LanguageModel(
+        network, vocabulary, settings.name, digest, device, folder=full, bits=settings.bits
+    )
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """How weights are read."""
+
+    device: torch.device
+    dtype: torch.dtype
+    attention: str
+    bits: int = 16
+
+    def __call__(self, folder: Path) -> Any:
+        from transformers import AutoModelForCausalLM
+
+        try:
+            return AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=self.dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                attn_implementation=self.attention,
+                **self._placement(),
+            )
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"cannot load a language model from {folder}: {reason}") from error
+
+    def _placement(self) -> dict[str, Any]:
+        if self.bits == 16 and self.device.type == "cpu":
+            return {}
+        # Straight to the device, piece by piece: the machine's own memory may be small.
+        placed: dict[str, Any] = {"device_map": {"": self.device}}
+        if self.bits == 4:
+            placed["quantization_config"] = _nf4(self.dtype)
+        return placed
+
+
+def _nf4(dtype: torch.dtype) -> Any:
+    from importlib.util import find_spec
+
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise UserError("model.bits=4 needs bitsandbytes: pip install 'lianju[4bit]'")
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def _trimmed_once(
+    full: Path, digest: str, layouts: Mapping[str, Layout], load: _Loader, reporter: Reporter
+) -> tuple[Any, Vocabulary]:
+    """The trimmed copy of a converted model, made if it is not there yet."""
+    folder = trimmed_folder(digest, layouts)
+    with locked(folder):
+        if not folder.is_dir():
+            with reporter.task("Trimming the vocabulary (once)", 1) as task:
+                plain = _Loader(torch.device("cpu"), torch.float32, load.attention)
+                network, vocabulary = _load_full(full, layouts, plain)
+                save_trimmed(network, trim(network, vocabulary), folder)
+                task.advance()
+    return load(folder), Vocabulary.read(folder / "vocabulary.json")
 
 
 def _load_full(
-    folder: Path, texts: tuple[str, ...], dtype: torch.dtype, attention: str
+    folder: Path, layouts: Mapping[str, Layout], load: _Loader
 ) -> tuple[Any, Vocabulary]:
     from transformers import AutoTokenizer
 
-    network = _network(folder, dtype, attention)
     try:
         fast = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -91,23 +163,10 @@ def _load_full(
     backend: Tokenizer | None = getattr(fast, "backend_tokenizer", None)
     if backend is None or fast.eos_token_id is None:
         raise UserError(f"{folder} has no tokenizer.json with an end-of-text token")
+    network = load(folder)
     special = {"bos": fast.bos_token_id, "stop": fast.eos_token_id, "pad": fast.pad_token_id}
+    ends = network.generation_config.eos_token_id
+    stops = ends if isinstance(ends, list) else [] if ends is None else [ends]
     rows = network.get_input_embeddings().weight.shape[0]
-    return network, full_vocabulary(backend, rows, special, texts)
-
-
-def _network(folder: Path, dtype: torch.dtype, attention: str) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            attn_implementation=attention,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot load a language model from {folder}: {reason}") from error
+    frames = frames_of(layouts, backend, fast)
+    return network, full_vocabulary(backend, rows, special, frames, stops)

@@ -6,7 +6,8 @@ is the full one renormalised; the adapter never touches the embedding, so it fit
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from lianju.files import cache_dir, writing_folder
+from lianju.model.frame import Frame, Layout
 from lianju.model.vocabulary import Vocabulary, token_bytes
 
 # Han ideographs, CJK punctuation, full-width forms and printable ASCII with the newline.
@@ -25,12 +27,15 @@ _WANTED = re.compile(
 
 
 def full_vocabulary(
-    tokenizer: Tokenizer, rows: int, special: dict[str, int | None], texts: Iterable[str]
+    tokenizer: Tokenizer,
+    rows: int,
+    special: Mapping[str, int | None],
+    frames: Mapping[str, Frame],
+    stops: Iterable[int] = (),
 ) -> Vocabulary:
     """The vocabulary of an untrimmed model with `rows` embedding rows.
 
-    `special` holds the ids `bos`, `stop` and `pad`; `texts` are tokenised as the tokenizer
-    does, without its special tokens.
+    `special` holds the ids `bos`, `stop` and `pad`; `stops` more tokens that end an answer.
     """
     tokens = token_bytes(tokenizer)
     tokens += [None] * (rows - len(tokens))
@@ -44,21 +49,22 @@ def full_vocabulary(
         bos=special["bos"],
         stop=stop,
         pad=stop if pad is None else pad,
-        texts={text: tokenizer.encode(text, add_special_tokens=False).ids for text in texts},
+        stops=tuple(stops),
+        frames=dict(frames),
     )
 
 
 def kept_ids(vocabulary: Vocabulary) -> list[int]:
     """Which tokens a trimmed model keeps, in order.
 
-    All that stand for one byte or one character of verse, and those of the fixed texts and
+    All that stand for one byte or one character of verse, and those of the fixed text and
     the controls. Every text can still be spelled.
     """
-    keep = {vocabulary.stop, vocabulary.pad}
+    keep = {vocabulary.pad, *vocabulary.stops}
     if vocabulary.bos is not None:
         keep.add(vocabulary.bos)
-    for ids in vocabulary.texts.values():
-        keep.update(ids)
+    for frame in vocabulary.frames.values():
+        keep.update(frame.before_ids, frame.after_ids)
     for index, token in enumerate(vocabulary.tokens):
         if token is not None and (len(token) == 1 or _is_wanted(token)):
             keep.add(index)
@@ -82,7 +88,15 @@ def trim_vocabulary(vocabulary: Vocabulary, keep: Sequence[int]) -> Vocabulary:
         bos=None if vocabulary.bos is None else new[vocabulary.bos],
         stop=new[vocabulary.stop],
         pad=new[vocabulary.pad],
-        texts={text: [new[old] for old in ids] for text, ids in vocabulary.texts.items()},
+        stops=tuple(new[stop] for stop in vocabulary.stops),
+        frames={
+            style: replace(
+                frame,
+                before_ids=[new[old] for old in frame.before_ids],
+                after_ids=[new[old] for old in frame.after_ids],
+            )
+            for style, frame in vocabulary.frames.items()
+        },
     )
 
 
@@ -99,21 +113,26 @@ def trim_network(network: Any, vocabulary: Vocabulary) -> None:
     inputs.padding_idx = None
     for config in (network.config, network.generation_config):
         config.bos_token_id = vocabulary.bos
-        config.eos_token_id = vocabulary.stop
+        config.eos_token_id = list(vocabulary.stops)
         config.pad_token_id = vocabulary.pad
     network.config.vocab_size = vocabulary.size
 
 
-def trimmed_folder(digest: str, texts: Iterable[str]) -> Path:
+def trimmed_folder(digest: str, layouts: Mapping[str, Layout]) -> Path:
     """Where the trimmed copy of base model `digest` is cached, by what it was made from."""
-    key = hashlib.sha256("\0".join([_WANTED.pattern, *texts]).encode()).hexdigest()
+    key = hashlib.sha256(repr([2, _WANTED.pattern, *layouts.items()]).encode()).hexdigest()
     return cache_dir() / "models" / digest[:16] / f"trimmed-{key[:12]}"
 
 
-def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path) -> None:
-    """Trim a full model, in place, and write it with its vocabulary, whole or not at all."""
+def trim(network: Any, vocabulary: Vocabulary) -> Vocabulary:
+    """Trim a full model, in place; returns the vocabulary that it then has."""
     trimmed = trim_vocabulary(vocabulary, kept_ids(vocabulary))
     trim_network(network, trimmed)
+    return trimmed
+
+
+def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path) -> None:
+    """Write a trimmed model with its vocabulary, whole or not at all."""
     with writing_folder(folder) as temporary:
         network.save_pretrained(temporary)
-        trimmed.save(temporary / "vocabulary.json")
+        vocabulary.save(temporary / "vocabulary.json")

@@ -7,13 +7,14 @@ token that has exactly its UTF-8 bytes or, where there is none, by one token a b
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from lianju.errors import UserError
+from lianju.model.frame import Frame
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Vocabulary:
 
     `tokens[i]` holds the bytes that token i stands for, never none: a control token is None.
     `original_ids[i]` is its id in the untrimmed model; `full_size` that model's row count.
-    `texts` holds the ordinary tokenisation of the fixed texts that prompts are made of.
+    `stop` ends what is trained; generation ends at any of `stops`, `stop` among them. `frames`
+    holds, by style, the fixed text that prompts are made of.
     """
 
     tokens: Sequence[bytes | None]
@@ -31,7 +33,11 @@ class Vocabulary:
     bos: int | None
     stop: int
     pad: int
-    texts: dict[str, list[int]] = field(default_factory=dict)
+    stops: tuple[int, ...] = ()
+    frames: dict[str, Frame] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stops", tuple(sorted({self.stop, *self.stops})))
 
     @property
     def size(self) -> int:
@@ -72,6 +78,7 @@ class Vocabulary:
         """Write as JSON, tokens in hex."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["tokens"] = [None if token is None else token.hex() for token in self.tokens]
+        values["frames"] = {style: asdict(frame) for style, frame in self.frames.items()}
         path.write_text(json.dumps(values), encoding="utf-8")
 
     @classmethod
@@ -81,6 +88,7 @@ class Vocabulary:
         values["tokens"] = [
             None if token is None else bytes.fromhex(token) for token in values["tokens"]
         ]
+        values["frames"] = {style: Frame(**frame) for style, frame in values["frames"].items()}
         return cls(**values)
 
 
