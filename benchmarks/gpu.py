@@ -1,0 +1,336 @@
+"""LoRA training of a 7B on one GPU, beside TRL + PEFT in the same run. Nothing to download.
+
+    python -m benchmarks.gpu                 # on a GPU: TAIDE-7B's shapes, under nine minutes
+    python -m benchmarks.gpu --size tiny     # on a CPU: the same script, a small model
+
+The weights are random and have the exact shapes; the poems are random characters in the lengths
+that the homework's 5,001 have, under a prompt as long as the homework's. Every case trains the
+same sequences in the same batches, counts every token of prompt and completion once, and must
+show a gradient norm above zero. Speed is the median over the steps after the first ones. Results
+go to standard output as a table, and as JSON lines to --out.
+
+Beside `lianju` only torch, transformers, peft, accelerate, trl, datasets and, for the 4-bit case,
+bitsandbytes are needed. A case whose libraries are missing is named and left out.
+"""
+
+import argparse
+import gc
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lianju.config import LoraSettings, TrainSettings
+from lianju.finetune import Encoded, finetune
+from lianju.finetune.batches import plan as plan_steps
+from lianju.model import Compute, LanguageModel, Vocabulary, attach
+
+# Characters of the completions and couplets of the 5,001 poems: (couplet, completion): poems.
+LENGTHS = {(12, 12): 684, (12, 36): 2643, (16, 16): 950, (16, 48): 720}
+# Tokens of the homework's system text and instruction, spelled by a Chinese vocabulary.
+BEFORE, AFTER = 52, 4
+# TAIDE-LX-7B: Llama-2-7B with its vocabulary extended.
+SHAPES: dict[str, dict[str, int]] = {
+    "7b": {
+        "vocab_size": 56_064,
+        "hidden_size": 4096,
+        "intermediate_size": 11_008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+    },
+    "tiny": {
+        "vocab_size": 4096,
+        "hidden_size": 256,
+        "intermediate_size": 704,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+    },
+}
+LORA = LoraSettings(rank=8, alpha=16)
+RATE = 3e-4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every case does."""
+
+    shape: dict[str, int]
+    device: torch.device
+    dtype: torch.dtype
+    batch: int
+    steps: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """One case: tokens of every step, seconds of every step, gradient norms, memory in bytes."""
+
+    tokens: list[int]
+    seconds: list[float]
+    norms: list[float]
+    memory: int
+    parameters: int
+
+
+def poems(plan: Plan) -> list[Encoded]:
+    """As many examples as the steps need, batch by batch, each batch of similar lengths."""
+    draw = random.Random(0)
+    prefix = [draw.randrange(3, plan.shape["vocab_size"]) for _ in range(BEFORE)]
+    suffix = [draw.randrange(3, plan.shape["vocab_size"]) for _ in range(AFTER)]
+    kinds = draw.choices(list(LENGTHS), list(LENGTHS.values()), k=2 * plan.batch * plan.steps)
+    examples = []
+    for couplet, completion in kinds:
+        text = [draw.randrange(3, plan.shape["vocab_size"]) for _ in range(couplet + completion)]
+        prompt = [1, *prefix, *text[:couplet], *suffix]
+        examples.append(Encoded(prompt, [*text[couplet:], 2], completion))
+    lengths = [item.length for item in examples]
+    steps = (step[0] for step in plan_steps(lengths, plan.batch, 1, 1, seed=0))
+    whole = [step for step in steps if len(step) == plan.batch][: plan.steps]
+    return [examples[index] for step in whole for index in step]
+
+
+def base(plan: Plan) -> Any:
+    """The network with random weights, on its device."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(**plan.shape, attn_implementation="sdpa", pad_token_id=0)
+    torch.manual_seed(0)
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(plan.dtype)
+    with plan.device:
+        network = LlamaForCausalLM(config)
+    torch.set_default_dtype(default)
+    return network.requires_grad_(False)
+
+
+def in_four_bits(network: Any, device: torch.device) -> Any:
+    """Quantise the linear layers to NF4 with double quantisation, as loading with bits=4 does."""
+    import bitsandbytes as bnb
+
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, torch.nn.Linear) and not name.endswith("lm_head"):
+            small = bnb.nn.Linear4bit(
+                layer.in_features,
+                layer.out_features,
+                bias=False,
+                compute_dtype=layer.weight.dtype,
+                compress_statistics=True,
+                quant_type="nf4",
+            )
+            small.weight = bnb.nn.Params4bit(
+                layer.weight.data.cpu(), requires_grad=False, quant_type="nf4"
+            )
+            parent, _, child = name.rpartition(".")
+            setattr(network.get_submodule(parent), child, small.to(device))
+    network.is_loaded_in_4bit = True
+    return network
+
+
+def ours(plan: Plan, examples: list[Encoded], bits: int = 16) -> Result:
+    """Our loop."""
+    network = base(plan)
+    if bits == 4:
+        network = in_four_bits(network, plan.device)
+    size = plan.shape["vocab_size"]
+    words = Vocabulary([None] * size, range(size), size, bos=1, stop=2, pad=0)
+    model = LanguageModel(network, words, "random", "0" * 64, plan.device, bits=bits)
+    model = attach(model, LORA)
+    precision = "bf16" if plan.dtype == torch.bfloat16 else "fp32"
+    settings = TrainSettings(
+        batch_size=plan.batch,
+        learning_rate=RATE,
+        validations=1,
+        validation_part=1,
+        gradient_checkpointing="off",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        compute = Compute(plan.device, precision, "benchmark")
+        finetune(model, settings, examples, examples[:1], Path(folder), compute)
+        log = (Path(folder) / "steps.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, log) if row["kind"] == "train"]
+    return Result(
+        [row["tokens"] for row in rows],
+        [row["seconds"] for row in rows],
+        [row["grad_norm"] for row in rows],
+        _peak(plan.device),
+        model.parameters,
+    )
+
+
+def trl(plan: Plan, examples: list[Encoded], checkpointing: bool, liger: bool = False) -> Result:
+    """TRL's SFTTrainer on PEFT's model, the same sequences in batches of the same size."""
+    from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    seconds: list[float] = []
+    norms: list[float] = []
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            _wait(plan.device)
+            self.start = time.perf_counter()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            _wait(plan.device)
+            seconds.append(time.perf_counter() - self.start)
+
+        def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
+            if "grad_norm" in logs:
+                norms.append(float(logs["grad_norm"]))
+
+    rows = [
+        {
+            "input_ids": item.prompt + item.completion,
+            "completion_mask": [0] * len(item.prompt) + [1] * len(item.completion),
+        }
+        for item in examples
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(
+            output_dir=folder,
+            per_device_train_batch_size=plan.batch,
+            max_steps=plan.steps,
+            learning_rate=RATE,
+            bf16=plan.dtype == torch.bfloat16,
+            use_cpu=plan.device.type == "cpu",
+            gradient_checkpointing=checkpointing,
+            use_liger_kernel=liger,
+            train_sampling_strategy="sequential",
+            completion_only_loss=True,
+            logging_steps=1,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        trainer = SFTTrainer(
+            model=_with_peft(plan),
+            args=config,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=_tokenizer(plan),
+            callbacks=[Watch()],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    tokens = [
+        sum(item.length for item in examples[at : at + plan.batch])
+        for at in range(0, len(examples), plan.batch)
+    ]
+    count = sum(weight.numel() for weight in trainer.model.parameters())
+    return Result(tokens, seconds, norms, _peak(plan.device), count)
+
+
+def _with_peft(plan: Plan) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=LORA.rank,
+        lora_alpha=LORA.alpha,
+        target_modules=list(LORA.targets),
+    )
+    return get_peft_model(base(plan), config)
+
+
+def _tokenizer(plan: Plan) -> Any:
+    """One that TRL can ask for its special tokens; nothing is tokenised with it."""
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    ids = {f"t{index}": index for index in range(plan.shape["vocab_size"])}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel(ids, unk_token="t3")),
+        pad_token="t0",
+        bos_token="t1",
+        eos_token="t2",
+    )
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
+
+
+def cases(plan: Plan) -> dict[str, Callable[[list[Encoded]], Result]]:
+    """What is measured, in order, as far as the libraries are there."""
+    found: dict[str, Callable[[list[Encoded]], Result]] = {
+        "Lianju, 16 bits": lambda e: ours(plan, e)
+    }
+    if find_spec("bitsandbytes"):
+        found["Lianju, 4 bits"] = lambda e: ours(plan, e, bits=4)
+    if find_spec("trl"):
+        found["TRL, its defaults (checkpointing)"] = lambda e: trl(plan, e, True)
+        found["TRL, no checkpointing"] = lambda e: trl(plan, e, False)
+        if find_spec("liger_kernel"):
+            found["TRL, no checkpointing, Liger"] = lambda e: trl(plan, e, False, liger=True)
+    return found
+
+
+def judge(name: str, plan: Plan, result: Result) -> dict[str, Any]:
+    """The numbers of one case, as a row."""
+    assert len(result.seconds) == plan.steps and min(result.norms) > 0, f"{name} trained nothing"
+    kept = range(plan.skipped, plan.steps)
+    rate = statistics.median(result.tokens[step] / result.seconds[step] for step in kept)
+    epoch = sum((sum(length) + BEFORE + AFTER + 2) * count for length, count in LENGTHS.items())
+    return {
+        "case": name,
+        "tokens_per_second": round(rate),
+        "epoch_seconds": round(epoch / rate, 1),
+        "tflops_4n": round(4 * result.parameters * rate / 1e12, 1),
+        "memory_gb": round(result.memory / 1e9, 1),
+        "n_steps": len(kept),
+        "grad_norm": [round(min(result.norms), 4), round(max(result.norms), 4)],
+    }
+
+
+def main() -> None:
+    """Measure every case and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--size", choices=SHAPES, default="7b")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    there = torch.cuda.is_available()
+    plan = Plan(
+        SHAPES[given.size],
+        torch.device("cuda", 0) if there else torch.device("cpu"),
+        torch.bfloat16 if there else torch.float32,
+        given.batch,
+        given.steps,
+        skipped=min(5, given.steps // 2),
+    )
+    print(torch.cuda.get_device_name() if there else "CPU", torch.__version__, flush=True)
+    rows = []
+    for name, case in cases(plan).items():
+        if there:
+            torch.cuda.reset_peak_memory_stats()
+        start = time.perf_counter()
+        rows.append(judge(name, plan, case(poems(plan))))
+        print(json.dumps({**rows[-1], "wall": round(time.perf_counter() - start)}), flush=True)
+        gc.collect()
+        if there:
+            torch.cuda.empty_cache()
+    if given.out:
+        given.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = rows[0]["tokens_per_second"]
+    for row in rows:
+        ratio = row["tokens_per_second"] / first
+        print(f"{row['case']:36} {row['tokens_per_second']:8,} tokens/s {ratio:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
