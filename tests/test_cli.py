@@ -99,7 +99,7 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
         ("run --poems 0", "data.poems"),
         ("run --temperature -1", "decode.temperature"),
         ("run --set train.learnig_rate=1", "train.learning_rate"),
-        ("run --recipe nothing", "default, hw5"),
+        ("run --recipe nothing", "default, gemma-3-1b, hw5"),
         ("run --resume nowhere", "settings.json"),
         ("run --resume x --poems 3", "give it alone"),
         ("run --poems 6000 --out big", "poems to train on"),

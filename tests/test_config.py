@@ -15,7 +15,7 @@ from lianju.errors import UserError
 
 
 def test_every_recipe_is_valid_and_survives_json() -> None:
-    assert recipe_names() == ["default", "hw5"]
+    assert {"default", "hw5", "taide-7b", "breeze-7b-t4"} <= set(recipe_names())
     for name in recipe_names():
         settings = load_settings(name)
         assert settings.recipe == name
@@ -99,3 +99,12 @@ def test_every_setting_says_what_it_means() -> None:
     for section in RunSettings.model_fields.values():
         inner = getattr(section.annotation, "model_fields", {"": section})
         assert all(field.description for field in inner.values())
+
+
+def test_a_bare_on_or_off_is_the_word_and_not_yamls_truth() -> None:
+    settings = load_settings("default", parse_assignments(["train.sharding=on"]))
+    assert settings.train.sharding == "on"
+    settings = load_settings("default", parse_assignments(["train.gradient_checkpointing=off"]))
+    assert settings.train.gradient_checkpointing == "off"
+    with pytest.raises(UserError, match=r"train\.sharding"):
+        load_settings("default", {"train.sharding": "perhaps"})

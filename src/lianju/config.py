@@ -118,6 +118,12 @@ class TrainSettings(Settings):
     validation_part: int = Field(64, ge=1)
     """How many of the validation poems are looked at while training."""
 
+    @field_validator("gradient_checkpointing", "sharding", mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        # YAML reads a bare on or off as true or false.
+        return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
 
 class DecodeSettings(Settings):
     """How the next character is drawn."""

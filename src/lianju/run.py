@@ -5,86 +5,34 @@ run skips the stages whose result stands.
 """
 
 import hashlib
-import json
 import math
-import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lianju import machine
-from lianju.config import RunSettings, validate
+from lianju.config import TrainSettings
 from lianju.corpus import Corpus, Example, Split, large_corpus, select, split, test_set
 from lianju.corpus import training_corpus as read_corpus
 from lianju.decode import FREE_LENGTH, Completion, complete
 from lianju.errors import UserError
 from lianju.evaluate import as_row, tally, write_report
 from lianju.files import locked, write_json, write_jsonl, write_text
-from lianju.finetune import Outcome, encode, finetune, validation_loss
+from lianju.finetune import Outcome, encode, validation_loss
+from lianju.job import Job, base, fine_tune, trainable
 from lianju.model import (
     Compute,
     LanguageModel,
-    attach,
     choose_compute,
     choose_device,
     load_adapter,
-    load_base,
     save_adapter,
-    unfreeze,
-    weights_dtype,
 )
-from lianju.progress import SILENT, Reporter
-from lianju.prompt import LAYOUTS, fingerprint
-
-_LOCK = "run.lock"
-
-
-@dataclass
-class Run:
-    """A run folder with its settings, and where to report.
-
-    `stages/` holds the result of each finished stage, and `spent.json` the seconds of each
-    and the most memory, over all the sessions that a run took.
-    """
-
-    folder: Path
-    settings: RunSettings
-    reporter: Reporter = SILENT
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time and memory of the body to what the run has spent, also if it fails."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = self.spent()
-            spent["seconds"][name] = spent["seconds"].get(name, 0.0) + time.perf_counter() - start
-            spent["memory_gb"] = max(spent["memory_gb"], machine.peak_memory_gb())
-            write_json(self.folder / "stages" / "spent.json", spent)
-
-    def spent(self) -> dict[str, Any]:
-        """`seconds` by stage, and `memory_gb` at most."""
-        path = self.folder / "stages" / "spent.json"
-        if not path.is_file():
-            return {"seconds": {}, "memory_gb": 0.0}
-        spent: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return spent
-
-    def once(self, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The result of a stage: read if it stands already, else worked out and written."""
-        path = self.folder / "stages" / f"{stage}.json"
-        if path.is_file():
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return found
-        with self.stage(stage):
-            result = work()
-            write_json(path, result)
-        return result
+from lianju.model.memory import plan_memory, text_lengths
+from lianju.model.sources import base_config
+from lianju.prompt import fingerprint
+from lianju.run_folder import Run
 
 
 @dataclass(frozen=True)
@@ -97,38 +45,15 @@ class Poems:
     test: list[Example]
 
 
-def new_run(folder: Path, settings: RunSettings, reporter: Reporter = SILENT) -> Run:
-    """Create a run folder holding `settings.json`. A folder that holds a run is refused."""
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if there - {"settings.json", "stages", _LOCK} or folder.is_file():
-        raise UserError(
-            f"{folder} exists already: choose another --out, or go on with --resume {folder}"
-        )
-    # What is left of a run that failed before it produced anything.
-    shutil.rmtree(folder / "stages", ignore_errors=True)
-    write_json(folder / "settings.json", settings.model_dump(mode="json"))
-    return Run(folder, settings, reporter)
-
-
-def open_run(folder: Path, reporter: Reporter = SILENT) -> Run:
-    """Open an existing run folder, to go on with it."""
-    path = folder / "settings.json"
-    try:
-        return Run(folder, validate(json.loads(path.read_text(encoding="utf-8"))), reporter)
-    except OSError:
-        raise UserError(f"{folder} is no run folder: it has no settings.json") from None
-    except ValueError:
-        raise UserError(f"{path} is damaged: it is not JSON") from None
-
-
 def execute(run: Run) -> dict[str, Any]:
     """Do the main job in `run`, going on from whatever it holds; returns the summary."""
     with locked(run.folder / "run", wait=False):
         poems = gather(run)
         compute = fix_compute(run)
-        fetch_model(run, compute)
+        plan = plan_training(run, poems, compute)
+        fetch_model(run, compute, plan)
         before = _judge_base(run, poems, compute)
-        outcome = train(run, poems, compute)
+        outcome = train(run, poems, compute, plan)
         after = _judge_tuned(run, poems, compute)
         summary = _summary(run, poems, compute, outcome, before, after)
         write_json(run.folder / "summary.json", summary)
@@ -140,8 +65,9 @@ def train_only(run: Run) -> Outcome:
     """Do only the fine-tuning of the main job."""
     with locked(run.folder / "run", wait=False):
         poems, compute = gather(run), fix_compute(run)
-        fetch_model(run, compute)
-        return train(run, poems, compute)
+        plan = plan_training(run, poems, compute)
+        fetch_model(run, compute, plan)
+        return train(run, poems, compute, plan)
 
 
 def gather(run: Run) -> Poems:
@@ -197,29 +123,41 @@ def fix_compute(run: Run) -> Compute:
     return compute
 
 
-def train(run: Run, poems: Poems, compute: Compute) -> Outcome:
-    """Fine-tune, or go on with it, and write the best adapter to `adapter/`."""
-    return Outcome(**run.once("finetune", lambda: asdict(_train(run, poems, compute))))
-
-
-def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
+def plan_training(run: Run, poems: Poems, compute: Compute) -> TrainSettings:
+    """How to train within the memory that there is: the settings with nothing left to decide."""
     settings = run.settings
-    style, cutoff = settings.prompt.style, settings.train.cutoff
-    base = _base(run, compute)
-    full = settings.train.method == "full"
-    model = unfreeze(base) if full else attach(base, settings.lora, settings.seed)
-    compute.lighten(model.network)
-    outcome = finetune(
-        model,
-        settings.train,
-        encode(poems.train, style, model.vocabulary, cutoff),
-        encode(poems.split.validation, style, model.vocabulary, cutoff),
-        run.folder,
-        compute,
-        seed=settings.seed,
-        resume=(run.folder / "checkpoints").is_dir(),
-        reporter=run.reporter,
+    config = base_config(settings.model.name, run.reporter)
+    texts = [(example.couplet, example.completion) for example in poems.train]
+    lengths = text_lengths(texts, settings.prompt.style)
+    plan = plan_memory(config, settings, compute.device, lengths, run.processes.count)
+    run.reporter.say(plan.line)
+    chosen = {"gradient_checkpointing": plan.checkpointing, "sharding": plan.sharding}
+    switches = {name: "on" if value else "off" for name, value in chosen.items()}
+    return settings.train.model_copy(update=switches)
+
+
+def train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Outcome:
+    """Fine-tune, or go on with it, and write the best weights to `adapter/`.
+
+    The other processes are done then.
+    """
+    outcome = run.once("finetune", lambda: asdict(_train(run, poems, compute, plan)))
+    run.processes.share(None)
+    run.processes.part()
+    return Outcome(**outcome)
+
+
+def _train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Outcome:
+    settings = run.settings.model_copy(update={"train": plan})
+    style = settings.prompt.style
+    job = Job(settings, compute, resume=(run.folder / "checkpoints").is_dir())
+    run.processes.share(job.as_json())
+    model = trainable(job, run.processes, run.reporter)
+    train, validation = (
+        encode(part, style, model.vocabulary, plan.cutoff)
+        for part in (poems.train, poems.split.validation)
     )
+    outcome = fine_tune(job, model, train, validation, run.folder, run.processes, run.reporter)
     card = {
         "prompt": fingerprint(style, model.vocabulary),
         "style": style,
@@ -230,25 +168,19 @@ def _train(run: Run, poems: Poems, compute: Compute) -> Outcome:
     return outcome
 
 
-def fetch_model(run: Run, compute: Compute) -> None:
+def fetch_model(run: Run, compute: Compute, plan: TrainSettings) -> None:
     """Get the base model into the cache: assembled, converted and trimmed once."""
     with run.stage("model"):
-        model = _base(run, compute)
+        model = base(run.settings, compute, run.reporter, whole=plan.sharding == "off")
     run.reporter.say(
         f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
         f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
     )
 
 
-def _base(run: Run, compute: Compute) -> LanguageModel:
-    settings = run.settings.model
-    dtype = weights_dtype(compute.device, compute.precision)
-    return load_base(settings, LAYOUTS, compute.device, dtype, run.reporter)
-
-
 def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
-        model = _base(run, compute)
+        model = base(run.settings, compute, run.reporter)
         # A poem that cannot be trained on is better found now than after the judging.
         encode(poems.train, run.settings.prompt.style, model.vocabulary, run.settings.train.cutoff)
         return _judge(run, poems, compute, model, "before")
@@ -258,7 +190,8 @@ def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
 
 def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
-        tuned = load_adapter(_base(run, compute), run.folder / "adapter")
+        plain = base(run.settings, compute, run.reporter)
+        tuned = load_adapter(plain, run.folder / "adapter")
         return _judge(run, poems, compute, tuned, "results")
 
     return run.once("after", judge)

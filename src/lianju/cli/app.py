@@ -25,6 +25,7 @@ for number, (name, where, text) in enumerate(
         ("data", "data:app", "Look at the poems, and check a file of poems."),
         ("finetune", "run:finetune", "Fine-tune only: writes the adapter and the log of steps."),
         ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
+        ("export", "export:export", "Turn what was trained into a PEFT adapter, a model, a GGUF."),
         ("check", "check:check", "Judge the tones and rhymes of a poem, or of a file of poems."),
     )
 ):
@@ -51,6 +52,8 @@ def _guarded(arguments: list[str], debug: bool) -> int:
             result_action="return_none",
         )
     except cyclopts.CycloptsError as error:
+        if os.environ.get("RANK", "0") != "0":
+            return 2  # several processes were given the same arguments: one speaks for all
         return _fail(f"{error} See lianju --help.", debug)
     except UserError as error:
         return _fail(str(error), debug)

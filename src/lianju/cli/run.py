@@ -1,6 +1,7 @@
 """`lianju run` and `lianju finetune`."""
 
 import shlex
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +10,16 @@ from cyclopts import Parameter
 
 from lianju.cli.console import TerminalReporter, err, out
 from lianju.cli.flags import DecodeFlags
-from lianju.config import RunSettings, load_settings, parse_assignments
+from lianju.config import RunSettings, load_settings, parse_assignments, recipe_names
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
-    from lianju.run import Run
+    from lianju.processes import Processes
+    from lianju.run_folder import Run
 
-_Recipe = Annotated[str, Parameter(help="A recipe by name (default, hw5) or a YAML file.")]
+_Recipe = Annotated[
+    str, Parameter(help=f"A recipe by name ({', '.join(recipe_names())}) or a YAML file.")
+]
 _Set = Annotated[
     list[str],
     Parameter(name="--set", help="Any setting, as section.name=value; can be repeated."),
@@ -66,12 +70,14 @@ def run(
     """
     from lianju.run import execute
 
-    overrides = _overrides(poems, seed, model, source, set_)
-    if decoding:
-        overrides |= decoding.overrides()
-    job = _open(recipe, overrides, out, resume)
-    summary = _interruptible(job, "run", execute)
-    _tell(job, summary)
+    def begin(processes: "Processes") -> "Run":
+        overrides = _overrides(poems, seed, model, source, set_)
+        if decoding:
+            overrides |= decoding.overrides()
+        return _open(recipe, overrides, out, resume, processes)
+
+    if done := _together("run", begin, execute):
+        _tell(*done)
 
 
 def finetune(
@@ -88,8 +94,14 @@ def finetune(
     """Fine-tune only: writes the adapter and the log of steps into a run folder."""
     from lianju.run import train_only
 
-    job = _open(recipe, _overrides(poems, seed, model, source, set_), out, resume)
-    outcome = _interruptible(job, "finetune", train_only)
+    def begin(processes: "Processes") -> "Run":
+        overrides = _overrides(poems, seed, model, source, set_)
+        return _open(recipe, overrides, out, resume, processes)
+
+    done = _together("finetune", begin, train_only)
+    if done is None:
+        return
+    job, outcome = done
     _print(f"Adapter: {job.folder / 'adapter'}")
     _print(
         f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
@@ -115,25 +127,47 @@ def _overrides(
     return flags | parse_assignments(assignments or [])
 
 
+def _together(
+    verb: str, begin: Callable[["Processes"], "Run"], work: Callable[["Run"], Any]
+) -> tuple["Run", Any] | None:
+    """The run that the main process begins, and what `work` made of it.
+
+    None on a process that only assists.
+    """
+    from lianju.job import assist
+    from lianju.processes import together
+
+    with together() as processes:
+        if processes.main:
+            job = begin(processes)
+            return job, _interruptible(job, verb, work)
+        assist(processes)
+        return None
+
+
 def _open(
-    recipe: str, overrides: dict[str, Any], folder: Path | None, resume: Path | None
+    recipe: str,
+    overrides: dict[str, Any],
+    folder: Path | None,
+    resume: Path | None,
+    processes: "Processes",
 ) -> "Run":
-    from lianju.run import new_run, open_run
+    from lianju.run_folder import new_run, open_run
 
     reporter = TerminalReporter()
     if resume is not None:
         if overrides or folder or recipe != "default":
             raise UserError("--resume keeps the run's own settings: give it alone")
-        return open_run(resume, reporter)
+        return open_run(resume, reporter, processes)
     settings = load_settings(recipe, overrides)
-    return new_run(folder or _default_folder(settings), settings, reporter)
+    return new_run(folder or _default_folder(settings), settings, reporter, processes)
 
 
 def _default_folder(settings: RunSettings) -> Path:
     return Path("runs") / f"{settings.recipe}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _interruptible(job: "Run", verb: str, work: Any) -> Any:
+def _interruptible(job: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:
     """`work(job)`; Ctrl-C says how to go on."""
     from lianju.finetune import Interrupted
 

@@ -1,12 +1,13 @@
 """Fine-tuning: batches, the loop, checkpoints, validation.
 
-`finetune` trains the adapter that a model carries and leaves its best weights in it;
+`finetune` trains what of a model wants training and leaves the best weights in it;
 interrupted, it goes on from the last checkpoint to the same bits. The loss covers
-the completion only and is divided by the tokens it covers.
+the completion only and is divided by the tokens it covers, on one process or on several.
 """
 
 from lianju.finetune.batches import Encoded, encode
-from lianju.finetune.loop import Interrupted, Outcome, finetune
+from lianju.finetune.loop import Interrupted, finetune
+from lianju.finetune.outcome import Outcome
 from lianju.finetune.validation import Loss, validation_loss
 
 __all__ = [

@@ -3,9 +3,11 @@
 Batches are cut from poems of similar length, so that little is padded.
 """
 
+import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import torch
 
@@ -15,6 +17,8 @@ from lianju.model import Vocabulary
 from lianju.prompt import render, render_completion
 
 _SPREAD = 1.4
+# A prefix shorter than this is not worth a pass of its own.
+_PREFIX = 16
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,29 @@ class Encoded:
 class Batch:
     """Right-padded tensors. `scored` marks, in `ids[:, 1:]`, the tokens that the loss covers.
 
-    `keep` is how many last positions hold all scored predictions.
+    `keep` is how many last positions hold all scored predictions. The first `shared` positions
+    are the same in every row, and need computing only once.
     """
 
     ids: torch.Tensor
     attention: torch.Tensor
     scored: torch.Tensor
     keep: int
+    shared: int = 0
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`."""
-        return Batch(
-            self.ids.to(device), self.attention.to(device), self.scored.to(device), self.keep
+        return replace(
+            self,
+            ids=self.ids.to(device),
+            attention=self.attention.to(device),
+            scored=self.scored.to(device),
         )
+
+    @property
+    def computed(self) -> int:
+        """How many positions go through the network, padding left out."""
+        return int(self.attention.sum()) - self.shared * (len(self.ids) - 1)
 
 
 def encode(
@@ -114,6 +128,31 @@ def _buckets(lengths: Sequence[int]) -> list[list[int]]:
     return buckets
 
 
+def share_of(micro_batches: list[list[int]], rank: int, count: int) -> list[list[int]]:
+    """What process `rank` of `count` computes of `micro_batches`: whole ones if there are enough.
+
+    Together they see every example once. Each gets as many batches as any other, for all must
+    take part in every pass; so some may be empty.
+    """
+    pieces = math.ceil(count / len(micro_batches))
+    parts = [micro[piece::pieces] for micro in micro_batches for piece in range(pieces)]
+    parts += [[]] * (-len(parts) % count)
+    return parts[rank::count]
+
+
+def batch_of(
+    items: Sequence[Encoded], indices: Sequence[int], pad: int, share: bool = True
+) -> Batch:
+    """The batch of `indices`; without any, one that computes as others do and scores nothing.
+
+    Without `share`, what all rows begin with is computed for each of them.
+    """
+    batch = collate([items[index] for index in indices or (0,)], pad)
+    if not indices:
+        batch.scored.zero_()
+    return batch if share else replace(batch, shared=0)
+
+
 def collate(items: Sequence[Encoded], pad: int) -> Batch:
     """Pad `items` on the right to the longest of them."""
     width = max(item.length for item in items)
@@ -125,4 +164,12 @@ def collate(items: Sequence[Encoded], pad: int) -> Batch:
         attention[row, : item.length] = 1
         scored[row, len(item.prompt) - 1 : item.length - 1] = True
     keep = width - min(len(item.prompt) for item in items)
-    return Batch(ids, attention, scored, keep)
+    return Batch(ids, attention, scored, keep, _shared([item.prompt for item in items]))
+
+
+def _shared(prompts: list[list[int]]) -> int:
+    """How many ids all prompts begin with, the last of each left out, if that is many."""
+    # The first prediction that is scored is made at a prompt's last token.
+    columns = zip(*(prompt[:-1] for prompt in prompts), strict=False)
+    common = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    return common if len(prompts) > 1 and common >= _PREFIX else 0

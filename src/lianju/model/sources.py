@@ -7,14 +7,16 @@ import shutil
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from lianju.errors import UserError
-from lianju.files import cache_dir, locked, sha256, writing
+from lianju.files import cache_dir, locked, sha256, write_json, writing
 from lianju.model.catalogue import CATALOGUE, Entry, GgufPackage
-from lianju.progress import Reporter
+from lianju.model.hub import hub_config, hub_folder
+from lianju.progress import SILENT, Reporter, Task
 
 IDENTITY = "identity.json"
-_HUB_FILES = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
+_CHUNK = 10**6
 
 
 def base_folder(name: str, reporter: Reporter) -> Path:
@@ -36,27 +38,75 @@ def base_folder(name: str, reporter: Reporter) -> Path:
         if magic != b"GGUF":
             raise UserError(f"{path} is not a GGUF file; give a GGUF file or a model folder")
         return _converted(path, sha256(path), reporter)
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+    if not _is_hub_id(name):
         known = ", ".join(CATALOGUE)
         raise UserError(
             f"no model {name!r}: give one of {known}, a folder, a GGUF file "
             "or a hub id like org/name"
         )
-    return _from_hub(name, reporter)
+    return hub_folder(name, reporter)
 
 
-def identity(folder: Path) -> str:
+def _is_hub_id(name: str) -> bool:
+    """Whether `name`, unless something here has that name, can only be an id of the hub."""
+    here = Path(name).expanduser().exists()
+    return name.count("/") == 1 and not here and not name.startswith((".", "/", "~"))
+
+
+def base_config(name: str, reporter: Reporter) -> Any:
+    """The transformers configuration of model `name`; of a hub model, nothing else is fetched."""
+    from transformers import AutoConfig
+
+    quiet()
+    folder = hub_config(name) if _is_hub_id(name) else base_folder(name, reporter)
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{name} is no model that can be read: {reason}") from error
+
+
+def identity(folder: Path, reporter: Reporter = SILENT) -> str:
     """The SHA-256 that tells this base model from any other.
 
     For a converted GGUF, that of the GGUF; else that of the names and contents of the
-    folder's config and weights.
+    folder's config and weights, which are read only once as long as they do not change.
     """
     marker = folder / IDENTITY
     if marker.is_file():
         return str(json.loads(marker.read_text(encoding="utf-8"))["sha256"])
+    files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
     total = hashlib.sha256()
-    for file in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
-        total.update(f"{file.name} {sha256(file)}\n".encode())
+    for file, digest in zip(files, _digests(files, reporter), strict=True):
+        total.update(f"{file.name} {digest}\n".encode())
+    return total.hexdigest()
+
+
+def _digests(files: list[Path], reporter: Reporter) -> list[str]:
+    """The SHA-256 of each file, remembered by path, size and time of the last change."""
+    book = cache_dir() / "digests.json"
+    keys = []
+    for file in files:
+        real = file.resolve()
+        stat = real.stat()
+        keys.append(f"{stat.st_size} {stat.st_mtime_ns} {real}")
+    with locked(book):
+        known = json.loads(book.read_text(encoding="utf-8")) if book.is_file() else {}
+        new = [(file, key) for file, key in zip(files, keys, strict=True) if key not in known]
+        if new:
+            size = sum(-(-file.stat().st_size // _CHUNK) for file, _ in new)
+            with reporter.task("Reading the base model (MB, once)", size) as task:
+                known |= {key: _sha256(file, task) for file, key in new}
+            write_json(book, known)
+    return [known[key] for key in keys]
+
+
+def _sha256(file: Path, task: Task) -> str:
+    total = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            total.update(chunk)
+            task.advance()
     return total.hexdigest()
 
 
@@ -67,10 +117,8 @@ def _catalogue_folder(entry: Entry, reporter: Reporter) -> Path:
     missing = [module for module, _ in entry.package.parts if find_spec(module) is None]
     if missing:
         package = f"{entry.package.distribution}=={entry.package.version}"
-        reporter.say(
-            f"The package {package} is not installed (pip install {package}); trying the hub"
-        )
-        return _from_hub(entry.hub, reporter)
+        reporter.say(f"{package} is not installed ({entry.package.install}); trying the hub")
+        return hub_folder(entry.hub, reporter)
     reporter.say(entry.terms)
     gguf = cache_dir() / "models" / f"{entry.package.sha256[:16]}.gguf"
     with locked(gguf):
@@ -112,26 +160,6 @@ def _converted(gguf: Path, digest: str, reporter: Reporter) -> Path:
     return folder
 
 
-def _from_hub(name: str, reporter: Reporter) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
-
-    reporter.say(f"Looking for {name} on the hub, and downloading what is not here yet")
-    try:
-        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
-    except GatedRepoError:
-        raise UserError(
-            f"{name} is gated: accept its licence on its hub page, then `hf auth login`"
-        ) from None
-    except RepositoryNotFoundError:
-        raise UserError(f"the hub has no model {name!r}; check the id, or give a folder") from None
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise UserError(
-            f"cannot reach the hub for {name} ({type(error).__name__}). Check the network, or "
-            f"download the model elsewhere and give its folder instead of its name"
-        ) from None
-
-
 def quiet() -> None:
     """Keep the libraries' own progress bars and advice out of our output."""
     import transformers
@@ -139,4 +167,5 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    logging.getLogger("gguf").setLevel(logging.ERROR)
+    for library in ("bitsandbytes", "gguf"):
+        logging.getLogger(library).setLevel(logging.ERROR)

@@ -1,0 +1,91 @@
+"""`lianju export`."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from lianju.cli.complete import _newest_adapter
+from lianju.cli.console import TerminalReporter, out
+from lianju.errors import UserError
+
+if TYPE_CHECKING:
+    from lianju.export import Upload
+
+_HELP = """A run folder or an adapter; default: the newest run in runs/. \
+Example: lianju export --to gguf --out tang && ollama create tang -f tang/Modelfile
+
+What is written brings a tokenizer that spells verse as the model was trained, the prompt as a \
+chat template whose only message is the couplet, and a model card. It is read back with other \
+libraries and its logits are compared before it is called done."""
+
+
+def export(
+    source: Annotated[
+        Path | None,
+        Parameter(
+            name="RUN|ADAPTER",
+            help=_HELP,
+            show_default=False,
+        ),
+    ] = None,
+    /,
+    *,
+    to: Annotated[
+        Literal["adapter", "merged", "gguf"],
+        Parameter(
+            help="adapter: for PEFT, beside the base model. merged: a whole model for "
+            "transformers, in bf16. gguf: one file for llama.cpp and Ollama, with a Modelfile."
+        ),
+    ],
+    out_: Annotated[Path, Parameter(name="--out", help="The folder to write; it must not exist.")],
+    type_: Annotated[
+        Literal["f16", "bf16", "q8_0"],
+        Parameter(name="--type", help="gguf only: how weights are held; q8_0 halves the file."),
+    ] = "f16",
+    push: Annotated[
+        str | None,
+        Parameter(help="Send it to this hub repository, ORG/NAME, when it is done."),
+    ] = None,
+    dry_run: Annotated[
+        bool, Parameter(help="With --push: export, say what would be sent, and send nothing.")
+    ] = False,
+) -> None:
+    """Turn a trained adapter into something that other programs use."""
+    if dry_run and push is None:
+        raise UserError("--dry-run goes with --push ORG/NAME")
+    if type_ != "f16" and to != "gguf":
+        raise UserError("--type goes with --to gguf")
+    from lianju.export import check_login, check_name, find_source, plan_upload
+    from lianju.export import export as make
+    from lianju.export import push as send
+
+    if push is not None:
+        check_name(push)
+        if not dry_run:
+            check_login()
+    found = find_source(source or _newest_adapter())
+    make(found, to, out_, type_, TerminalReporter())
+    _print(f"Exported to {out_}")
+    if to == "gguf":
+        modelfile = shlex.quote(str(out_ / "Modelfile"))
+        _print(f"Try: ollama create tang -f {modelfile}")
+    if push is not None:
+        upload = plan_upload(out_, push)
+        if dry_run:
+            _print_plan(upload)
+        else:
+            _print(f"Pushed to {send(upload)}")
+
+
+def _print_plan(upload: "Upload") -> None:
+    """The files that a push would send."""
+    total = sum(size for _, size in upload.files)
+    _print(f"Would push {len(upload.files)} files, {total / 1e6:.1f} MB, to {upload.repository}:")
+    for name, size in upload.files:
+        _print(f"{size / 1e6:10.3f} MB  {name}")
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False)

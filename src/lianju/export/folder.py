@@ -1,0 +1,79 @@
+"""Exports that transformers and PEFT read: a merged model, or an adapter beside its base."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lianju.config import DecodeSettings
+from lianju.decode import FREE_LENGTH
+from lianju.errors import UserError
+from lianju.export.source import Source
+from lianju.export.tokenizer import Words, save_tokenizer
+from lianju.files import write_json
+from lianju.model import LanguageModel
+from lianju.model.adapter import CARD, CONFIG, WEIGHTS
+from lianju.model.trim import kept_ids
+
+
+def check_unquantized(folder: Path, bits: int = 16) -> None:
+    """Refuse to merge into weights of few bits, whose errors the adapter has learned to live with
+    and a second rounding would not keep.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if bits < 16 or "quantization_config" in config:
+        raise UserError(
+            f"the base weights in {folder} are quantised, and merges go into 16-bit weights only: "
+            "train and export with model.name set to the unquantised model (model.bits=4 holds it "
+            "in 4 bits while training), or export --to adapter"
+        )
+
+
+def write_merged(
+    model: LanguageModel, words: Words, decode: DecodeSettings, trimmed: bool, folder: Path
+) -> None:
+    """Write the untrimmed `model`, whose weights have values of bf16, as plain transformers
+    reads it. Its weights are bf16 afterwards.
+    """
+    check_unquantized(model.folder, model.bits)
+    network = model.network.to(torch.bfloat16)
+    network.generation_config = _generation(words, decode, trimmed)
+    network.save_pretrained(folder)
+    save_tokenizer(words, folder)
+
+
+def write_adapter(
+    source: Source, words: Words, decode: DecodeSettings, trimmed: bool, folder: Path
+) -> None:
+    """Write the adapter as plain PEFT reads it, with the tokenizer that spells."""
+    shutil.copyfile(source.adapter / WEIGHTS, folder / WEIGHTS)
+    shutil.copyfile(source.adapter / CARD, folder / CARD)
+    config = json.loads((source.adapter / CONFIG).read_text(encoding="utf-8"))
+    write_json(folder / CONFIG, {**config, "base_model_name_or_path": source.base})
+    _generation(words, decode, trimmed).save_pretrained(folder)
+    save_tokenizer(words, folder)
+
+
+def _generation(words: Words, decode: DecodeSettings, trimmed: bool) -> Any:
+    """How to generate: the run's decoding, every stop token, and, where the model was trained
+    without the tokens that verse does not need, those suppressed.
+    """
+    from transformers import GenerationConfig
+
+    vocabulary = words.vocabulary
+    sampling = {"temperature": decode.temperature, "top_k": decode.top_k, "top_p": decode.top_p}
+    spelled = kept_ids(replace(vocabulary, frames={}))
+    kept = set(spelled if trimmed else range(vocabulary.full_size))
+    return GenerationConfig(
+        bos_token_id=vocabulary.bos,
+        eos_token_id=list(vocabulary.stops),
+        pad_token_id=vocabulary.pad,
+        max_new_tokens=decode.max_length or FREE_LENGTH,
+        repetition_penalty=decode.repetition_penalty,
+        suppress_tokens=[i for i in range(vocabulary.full_size) if i not in kept] or None,
+        do_sample=decode.temperature > 0,
+        **(sampling if decode.temperature > 0 else {}),
+    )
