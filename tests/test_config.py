@@ -80,7 +80,7 @@ def test_a_recipe_file_and_flags_over_it(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_names_the_known() -> None:
-    with pytest.raises(UserError, match="default, hw5"):
+    with pytest.raises(UserError, match="default, gemma-3-1b, hw5"):
         load_settings("hw6")
 
 

@@ -258,10 +258,12 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def _read_recipe(recipe: str) -> dict[str, Any]:
+    name = recipe
     if recipe in recipe_names():
         text = (resources.files("lianju") / "recipes" / f"{recipe}.yaml").read_text("utf-8")
     else:
         path = Path(recipe)
+        name = path.stem
         if not path.is_file():
             known = ", ".join(recipe_names())
             raise UserError(f"no recipe {recipe!r}: give one of {known}, or a YAML file")
@@ -275,7 +277,7 @@ def _read_recipe(recipe: str) -> dict[str, Any]:
         raise UserError(f"{recipe} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise UserError(f"{recipe} is no recipe: it must hold `name: value` lines")
-    return {"recipe": Path(recipe).stem, **values}
+    return {"recipe": name, **values}
 
 
 def _put(values: dict[str, Any], dotted: str, value: Any) -> None:

@@ -91,6 +91,7 @@ def _fields(file: Path) -> dict[str, Any]:
     return {name: field.contents() for name, field in gguf.GGUFReader(file).fields.items()}
 
 
+@pytest.mark.slow
 def test_gemma_in_llama_cpp_and_what_its_file_says(tmp_path: Path) -> None:
     # One test, since everything with 262,144 rows takes its time.
     source = write_run(tmp_path, checkpoints.gemma3, "chat", LORA)
