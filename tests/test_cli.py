@@ -79,6 +79,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
                 *("--rhyme", "--seed", "--temperature", "--tone", "--top-k", "--top-p"),
             ],
         ),
+        ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),
         ("data show", ["--samples", "--source"]),
         ("data check", ["--test"]),
     ],

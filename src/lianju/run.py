@@ -24,13 +24,14 @@ from lianju.job import Job, base, fine_tune, trainable
 from lianju.model import (
     Compute,
     LanguageModel,
+    base_config,
     choose_compute,
     choose_device,
     load_adapter,
+    plan_memory,
     save_adapter,
+    text_lengths,
 )
-from lianju.model.memory import plan_memory, text_lengths
-from lianju.model.sources import base_config
 from lianju.prompt import fingerprint
 from lianju.run_folder import Run
 

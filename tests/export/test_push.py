@@ -81,6 +81,7 @@ def test_an_export_is_pushed_when_it_is_done(
     arguments = [str(source.adapter), "--to", "adapter", "--out", str(out), "--push", "me/tang"]
     assert _lianju(*arguments) == 0
     assert [name for name, _ in hub.asked] == ["create_repo", "upload_folder"]
+    assert hub.asked[0][1]["private"]
     assert hub.asked[0][1]["repo_id"] == hub.asked[1][1]["repo_id"] == "me/tang"
     assert hub.asked[1][1]["folder_path"] == out
     assert "Pushed to hub/me/tang" in capsys.readouterr().out

@@ -1,12 +1,15 @@
 from pathlib import Path
 
+import pytest
 import torch
 
-from lianju.config import LoraSettings, ModelSettings, TrainSettings
+from lianju.config import DecodeSettings, LoraSettings, ModelSettings, TrainSettings
 from lianju.corpus import large_corpus, select, split, test_set, training_corpus
+from lianju.decode import complete
+from lianju.evaluate import tally
 from lianju.finetune import encode, finetune, validation_loss
-from lianju.model import attach, choose_compute, load_base
-from lianju.prompt import LAYOUTS
+from lianju.model import attach, choose_compute, load_adapter, load_base, save_adapter
+from lianju.prompt import LAYOUTS, fingerprint
 
 # Pytest would take the name for a test.
 read_test_set = test_set
@@ -30,3 +33,28 @@ def test_64_poems_teach_gemma_something(tmp_path: Path) -> None:
     assert outcome.trained_tokens == sum(len(item.completion) for item in train)
     assert after.per_character < before.per_character - 0.3
     assert 0 < (outcome.mfu or 0) < 1.2
+
+
+@pytest.mark.slow
+def test_a_real_llama_learns_the_shape_of_wujue(tmp_path: Path) -> None:
+    """SmolLM2-135M, which spells nearly every Chinese character by its bytes."""
+    settings = ModelSettings(name="smollm2-135m", device="cpu")
+    compute = choose_compute(settings)
+    wujue = [example for example in training_corpus().examples if len(example.text) == 24]
+    poems, unseen = wujue[:480], wujue[-40:]
+    base = load_base(settings, LAYOUTS, torch.device("cpu"))
+    words = base.vocabulary
+    train, validation = (encode(part, "plain", words, 256) for part in (poems, unseen))
+    before = validation_loss(base.network, validation, words.pad, compute.precision)
+    model = attach(base, LoraSettings())
+    compute.lighten(model.network)
+    chosen = TrainSettings(learning_rate=2e-3, validations=2, validation_part=16)
+    outcome = finetune(model, chosen, train, validation, tmp_path, compute)
+    assert before.per_character > 10 and outcome.best_loss < 7
+
+    card = {"style": "plain", "prompt": fingerprint("plain", words)}
+    save_adapter(model, tmp_path / "adapter", card)
+    tuned = load_adapter(load_base(settings, LAYOUTS, torch.device("cpu")), tmp_path / "adapter")
+    decode = DecodeSettings(temperature=0.3, max_length=60)
+    written = complete(tuned, "plain", [example.couplet for example in unseen], decode)
+    assert tally([each[0] for each in written]).right > len(unseen) / 2

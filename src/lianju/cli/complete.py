@@ -70,7 +70,7 @@ def complete(
     )
     if base and adapter:
         raise UserError("--base and --adapter exclude each other")
-    folder = None if base else adapter or _newest_adapter()
+    folder = None if base else adapter or newest_adapter()
     # Contradictions are found before the model is loaded.
     kept = _rules(couplets, verse)
     network, style = _load(folder, model, settings.model.name, settings.prompt.style)
@@ -164,7 +164,8 @@ def _constrain(
     return [Constraint(rules, masks) if rules else None for rules in every]
 
 
-def _newest_adapter() -> Path:
+def newest_adapter() -> Path:
+    """The adapter trained last in ./runs; `UserError` if there is none."""
     found = sorted(Path("runs").glob("*/adapter/lianju.json"), key=lambda p: p.stat().st_mtime)
     if not found:
         raise UserError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lianju.cli.complete import _newest_adapter
+from lianju.cli.complete import newest_adapter
 from lianju.cli.console import TerminalReporter, out
 from lianju.errors import UserError
 
@@ -46,7 +46,7 @@ def export(
     ] = "f16",
     push: Annotated[
         str | None,
-        Parameter(help="Send it to this hub repository, ORG/NAME, when it is done."),
+        Parameter(help="Send it to this hub repository, ORG/NAME, when it is done; a new one is private."),
     ] = None,
     dry_run: Annotated[
         bool, Parameter(help="With --push: export, say what would be sent, and send nothing.")
@@ -65,7 +65,7 @@ def export(
         check_name(push)
         if not dry_run:
             check_login()
-    found = find_source(source or _newest_adapter())
+    found = find_source(source or newest_adapter())
     make(found, to, out_, type_, TerminalReporter())
     _print(f"Exported to {out_}")
     if to == "gguf":
@@ -76,7 +76,7 @@ def export(
         if dry_run:
             _print_plan(upload)
         else:
-            _print(f"Pushed to {send(upload)}")
+            _print(f"Pushed to {send(upload)}; a new repository is private until you open it there")
 
 
 def _print_plan(upload: "Upload") -> None:

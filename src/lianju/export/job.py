@@ -19,8 +19,7 @@ from lianju.export.source import Source
 from lianju.export.tokenizer import Words, plain_encoder, respelled, words_of
 from lianju.export.vocabulary import rows_of
 from lianju.files import write_text, writing_folder
-from lianju.model import LanguageModel, load_adapter, load_base
-from lianju.model.sources import base_folder
+from lianju.model import LanguageModel, base_folder, load_adapter, load_base
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import LAYOUTS
 from lianju.verse import normal

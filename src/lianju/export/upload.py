@@ -49,13 +49,15 @@ def check_login() -> None:
 
 
 def push(upload: Upload) -> str:
-    """Create the repository if it is not there, send the files; returns its address."""
+    """Create the repository if it is not there, for its owner's eyes, and send the files; returns
+    its address.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi()
     try:
-        url = api.create_repo(upload.repository, exist_ok=True)
+        url = api.create_repo(upload.repository, private=True, exist_ok=True)
         api.upload_folder(
             repo_id=upload.repository,
             folder_path=upload.folder,

@@ -10,6 +10,8 @@ from lianju.model.catalogue import CATALOGUE
 from lianju.model.compute import Compute, choose_compute, choose_device, weights_dtype
 from lianju.model.frame import SLOT, Frame, Layout, Messages
 from lianju.model.load import LanguageModel, load_base
+from lianju.model.memory import plan_memory, text_lengths
+from lianju.model.sources import base_config, base_folder
 from lianju.model.vocabulary import Vocabulary
 
 __all__ = [
@@ -22,12 +24,16 @@ __all__ = [
     "Messages",
     "Vocabulary",
     "attach",
+    "base_config",
+    "base_folder",
     "choose_compute",
     "choose_device",
     "load_adapter",
     "load_base",
+    "plan_memory",
     "read_card",
     "save_adapter",
+    "text_lengths",
     "unfreeze",
     "weights_dtype",
 ]

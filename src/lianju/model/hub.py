@@ -13,7 +13,7 @@ from lianju.progress import Reporter, Task
 
 # What a model is read from. Subfolders hold other formats and checkpoints of training, and
 # `consolidated` files the same weights once more.
-_WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja"]
+_WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja", "README.md"]
 _UNWANTED = ["*/*", "consolidated*"]
 _MB = 10**6
 

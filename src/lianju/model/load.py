@@ -69,7 +69,7 @@ def load_base(
     attention = "eager" if device.type == "cpu" else "sdpa"
     load = _Loader(device, dtype, attention, settings.bits)
     full = base_folder(settings.name, reporter)
-    digest = identity(full)
+    digest = identity(full, reporter)
     if settings.trim and (full / IDENTITY).is_file() and settings.bits == 16:
         network, vocabulary = _trimmed_once(full, digest, layouts, load, reporter)
     else:
