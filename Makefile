@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/lianju run
 
 test: check .venv/carriers
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff check .

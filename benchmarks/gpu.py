@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
 from lianju.config import LoraSettings, TrainSettings
-from lianju.finetune import Encoded, finetune
+from lianju.finetune import Encoded, batches, finetune
 from lianju.finetune.batches import plan as plan_steps
 from lianju.model import Compute, LanguageModel, Vocabulary, attach
 
@@ -135,8 +136,14 @@ def in_four_bits(network: Any, device: torch.device) -> Any:
     return network
 
 
-def ours(plan: Plan, examples: list[Encoded], bits: int = 16) -> Result:
-    """Our loop."""
+def ours(plan: Plan, examples: list[Encoded], bits: int = 16, share: bool = True) -> Result:
+    """Our loop; without `share`, the beginning of the prompts goes through with every poem."""
+    prefix = batches._PREFIX if share else plan.shape["vocab_size"]
+    with patch.object(batches, "_PREFIX", prefix):
+        return _ours(plan, examples, bits)
+
+
+def _ours(plan: Plan, examples: list[Encoded], bits: int) -> Result:
     network = base(plan)
     if bits == 4:
         network = in_four_bits(network, plan.device)
@@ -269,6 +276,7 @@ def cases(plan: Plan) -> dict[str, Callable[[list[Encoded]], Result]]:
     found: dict[str, Callable[[list[Encoded]], Result]] = {
         "Lianju, 16 bits": lambda e: ours(plan, e)
     }
+    found["Lianju, 16 bits, whole prompts"] = lambda e: ours(plan, e, share=False)
     if find_spec("bitsandbytes"):
         found["Lianju, 4 bits"] = lambda e: ours(plan, e, bits=4)
     if find_spec("trl"):

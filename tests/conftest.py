@@ -2,6 +2,9 @@ import os
 
 # Before the libraries are imported: see lianju.cli.app.
 os.environ.setdefault("TQDM_DISABLE", "1")
+# Test processes beside each other, and what they start, share the cores.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 import pytest
 import torch

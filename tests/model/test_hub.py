@@ -111,6 +111,7 @@ def test_the_config_comes_alone_and_the_rest_after_it(
     whole = Path(answers["all"]["folder"])
     assert answers["config first"]["folder"] == str(whole)
     assert {str(file.relative_to(whole)) for file in whole.rglob("*")} == {
+        "README.md",
         "config.json",
         "tokenizer.json",
         "model.safetensors",
