@@ -5,9 +5,10 @@
 
 The weights are random and have the exact shapes; the poems are random characters in the lengths
 that the homework's 5,001 have, under a prompt as long as the homework's. Every case trains the
-same sequences in the same batches, counts every token of prompt and completion once, and must
-show a gradient norm above zero. Speed is the median over the steps after the first ones. Results
-go to standard output as a table, and as JSON lines to --out.
+same sequences in batches of the same size, counts every token of prompt and completion once, and
+must show a gradient norm above zero. TFLOP/s count what went through the network, four operations a
+weight. Speed is the median over the steps after the first ones. Results go to standard output as a
+table, and as JSON lines to --out.
 
 Beside `lianju` only torch, transformers, peft, accelerate, trl, datasets and, for the 4-bit case,
 bitsandbytes are needed. A case whose libraries are missing is named and left out.
@@ -73,9 +74,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
-    """One case: tokens of every step, seconds of every step, gradient norms, memory in bytes."""
+    """One case, step by step: tokens of the sequences, tokens that went through the network,
+    seconds, gradient norms; and the most memory, in bytes.
+    """
 
     tokens: list[int]
+    computed: list[int]
     seconds: list[float]
     norms: list[float]
     memory: int
@@ -166,6 +170,7 @@ def _ours(plan: Plan, examples: list[Encoded], bits: int) -> Result:
     rows = [row for row in map(json.loads, log) if row["kind"] == "train"]
     return Result(
         [row["tokens"] for row in rows],
+        [row["computed_tokens"] for row in rows],
         [row["seconds"] for row in rows],
         [row["grad_norm"] for row in rows],
         _peak(plan.device),
@@ -176,25 +181,10 @@ def _ours(plan: Plan, examples: list[Encoded], bits: int) -> Result:
 def trl(plan: Plan, examples: list[Encoded], checkpointing: bool, liger: bool = False) -> Result:
     """TRL's SFTTrainer on PEFT's model, the same sequences in batches of the same size."""
     from datasets import Dataset
-    from transformers import PrinterCallback, TrainerCallback
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
-    seconds: list[float] = []
-    norms: list[float] = []
-
-    class Watch(TrainerCallback):  # type: ignore[misc]
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            _wait(plan.device)
-            self.start = time.perf_counter()
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            _wait(plan.device)
-            seconds.append(time.perf_counter() - self.start)
-
-        def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
-            if "grad_norm" in logs:
-                norms.append(float(logs["grad_norm"]))
-
+    watch = _watch(plan.device)
     rows = [
         {
             "input_ids": item.prompt + item.completion,
@@ -224,7 +214,7 @@ def trl(plan: Plan, examples: list[Encoded], checkpointing: bool, liger: bool = 
             args=config,
             train_dataset=Dataset.from_list(rows),
             processing_class=_tokenizer(plan),
-            callbacks=[Watch()],
+            callbacks=[watch],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
@@ -233,7 +223,31 @@ def trl(plan: Plan, examples: list[Encoded], checkpointing: bool, liger: bool = 
         for at in range(0, len(examples), plan.batch)
     ]
     count = sum(weight.numel() for weight in trainer.model.parameters())
-    return Result(tokens, seconds, norms, _peak(plan.device), count)
+    return Result(tokens, tokens, watch.seconds, watch.norms, _peak(plan.device), count)
+
+
+def _watch(device: torch.device) -> Any:
+    """A callback that takes the time and the gradient norm of every step."""
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.seconds: list[float] = []
+            self.norms: list[float] = []
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            _wait(device)
+            self.start = time.perf_counter()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            _wait(device)
+            self.seconds.append(time.perf_counter() - self.start)
+
+        def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
+            if "grad_norm" in logs:
+                self.norms.append(float(logs["grad_norm"]))
+
+    return Watch()
 
 
 def _with_peft(plan: Plan) -> Any:
@@ -292,12 +306,13 @@ def judge(name: str, plan: Plan, result: Result) -> dict[str, Any]:
     assert len(result.seconds) == plan.steps and min(result.norms) > 0, f"{name} trained nothing"
     kept = range(plan.skipped, plan.steps)
     rate = statistics.median(result.tokens[step] / result.seconds[step] for step in kept)
+    done = statistics.median(result.computed[step] / result.seconds[step] for step in kept)
     epoch = sum((sum(length) + BEFORE + AFTER + 2) * count for length, count in LENGTHS.items())
     return {
         "case": name,
         "tokens_per_second": round(rate),
         "epoch_seconds": round(epoch / rate, 1),
-        "tflops_4n": round(4 * result.parameters * rate / 1e12, 1),
+        "tflops_4n": round(4 * result.parameters * done / 1e12, 1),
         "memory_gb": round(result.memory / 1e9, 1),
         "n_steps": len(kept),
         "grad_norm": [round(min(result.norms), 4), round(max(result.norms), 4)],
@@ -322,6 +337,9 @@ def main() -> None:
         skipped=min(5, given.steps // 2),
     )
     print(torch.cuda.get_device_name() if there else "CPU", torch.__version__, flush=True)
+    for library in ("bitsandbytes", "trl", "liger_kernel"):
+        if find_spec(library) is None:
+            print(f"left out, for want of {library}: the cases that need it", flush=True)
     rows = []
     for name, case in cases(plan).items():
         if there:

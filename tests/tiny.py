@@ -28,7 +28,7 @@ def vocabulary() -> Vocabulary:
     tokens += [character.encode() for character in characters]
     frames = {
         "plain": Frame("plain", "", "", [], []),
-        "homework": Frame("homework", "before\n", " after", [10, 11], [12]),
+        "homework": Frame("homework", "before\n", " after", [*range(10, 40)], [12]),
         "chat": Frame("chat", "<before>", "<after>", [13], [14, 15]),
     }
     return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0, frames=frames)

@@ -37,7 +37,9 @@ def render_completion(vocabulary: Vocabulary, completion: str) -> list[int]:
 
 
 def fingerprint(style: str, vocabulary: Vocabulary) -> str:
-    """Changes whenever `render` would give other ids; stored in adapters, checked on load."""
+    """Changes whenever `render` would put another text around the couplet; stored in adapters and
+    checked on load, as are the ids themselves (`Vocabulary.prompt_digest`).
+    """
     return _frame(style, vocabulary).fingerprint
 
 

@@ -25,6 +25,7 @@ from lianju.model import (
     Compute,
     LanguageModel,
     base_config,
+    base_folder,
     choose_compute,
     choose_device,
     load_adapter,
@@ -51,8 +52,8 @@ def execute(run: Run) -> dict[str, Any]:
     with locked(run.folder / "run", wait=False):
         poems = gather(run)
         compute = fix_compute(run)
-        plan = plan_training(run, poems, compute)
-        fetch_model(run, compute, plan)
+        plan = plan_training(run, poems, compute, judged=True)
+        fetch_model(run)
         before = _judge_base(run, poems, compute)
         outcome = train(run, poems, compute, plan)
         after = _judge_tuned(run, poems, compute)
@@ -66,8 +67,8 @@ def train_only(run: Run) -> Outcome:
     """Do only the fine-tuning of the main job."""
     with locked(run.folder / "run", wait=False):
         poems, compute = gather(run), fix_compute(run)
-        plan = plan_training(run, poems, compute)
-        fetch_model(run, compute, plan)
+        plan = plan_training(run, poems, compute, judged=False)
+        fetch_model(run)
         return train(run, poems, compute, plan)
 
 
@@ -124,17 +125,25 @@ def fix_compute(run: Run) -> Compute:
     return compute
 
 
-def plan_training(run: Run, poems: Poems, compute: Compute) -> TrainSettings:
-    """How to train within the memory that there is: the settings with nothing left to decide."""
+def plan_training(run: Run, poems: Poems, compute: Compute, judged: bool) -> TrainSettings:
+    """How to train within the memory that there is: the settings with nothing left to decide.
+
+    Decided once, so that a resumed run takes the same steps. `judged`: whether the main process
+    is to write poems too.
+    """
     settings = run.settings
-    config = base_config(settings.model.name, run.reporter)
-    texts = [(example.couplet, example.completion) for example in poems.train]
-    lengths = text_lengths(texts, settings.prompt.style)
-    plan = plan_memory(config, settings, compute.device, lengths, run.processes.count)
-    run.reporter.say(plan.line)
-    chosen = {"gradient_checkpointing": plan.checkpointing, "sharding": plan.sharding}
-    switches = {name: "on" if value else "off" for name, value in chosen.items()}
-    return settings.train.model_copy(update=switches)
+
+    def decide() -> dict[str, Any]:
+        config = base_config(settings.model.name, run.reporter)
+        texts = [(example.couplet, example.completion) for example in poems.train]
+        lengths = text_lengths(texts, settings.prompt.style)
+        count = run.processes.count
+        plan = plan_memory(config, settings, compute.device, lengths, count, judged)
+        run.reporter.say(plan.line)
+        chosen = {"gradient_checkpointing": plan.checkpointing, "sharding": plan.sharding}
+        return {name: "on" if value else "off" for name, value in chosen.items()}
+
+    return settings.train.model_copy(update=run.once("plan", decide))
 
 
 def train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Outcome:
@@ -161,6 +170,7 @@ def _train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Out
     outcome = fine_tune(job, model, train, validation, run.folder, run.processes, run.reporter)
     card = {
         "prompt": fingerprint(style, model.vocabulary),
+        "prompt_ids": model.vocabulary.prompt_digest(style),
         "style": style,
         "poems": len(poems.train),
         "precision": compute.precision,
@@ -169,19 +179,19 @@ def _train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Out
     return outcome
 
 
-def fetch_model(run: Run, compute: Compute, plan: TrainSettings) -> None:
-    """Get the base model into the cache: assembled, converted and trimmed once."""
+def fetch_model(run: Run) -> None:
+    """Get the base model onto this machine: downloaded, or assembled and converted, once."""
     with run.stage("model"):
-        model = base(run.settings, compute, run.reporter, whole=plan.sharding == "off")
-    run.reporter.say(
-        f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
-        f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
-    )
+        base_folder(run.settings.model.name, run.reporter)
 
 
 def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
         model = base(run.settings, compute, run.reporter)
+        run.reporter.say(
+            f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
+            f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
+        )
         # A poem that cannot be trained on is better found now than after the judging.
         encode(poems.train, run.settings.prompt.style, model.vocabulary, run.settings.train.cutoff)
         return _judge(run, poems, compute, model, "before")
@@ -312,5 +322,6 @@ def _summary(
         | {"max_length": settings.decode.max_length or FREE_LENGTH},
         "seconds": {**spent["seconds"], "total": sum(spent["seconds"].values())},
         "memory_gb": spent["memory_gb"],
+        "gpu_gb": spent["gpu_gb"],
         "machine": machine.describe(),
     }

@@ -43,13 +43,14 @@ class Run:
             spent = self.spent()
             spent["seconds"][name] = spent["seconds"].get(name, 0.0) + time.perf_counter() - start
             spent["memory_gb"] = max(spent["memory_gb"], machine.peak_memory_gb())
+            spent["gpu_gb"] = max(spent["gpu_gb"], machine.peak_gpu_memory_gb())
             write_json(self.folder / "stages" / "spent.json", spent)
 
     def spent(self) -> dict[str, Any]:
-        """`seconds` by stage, and `memory_gb` at most."""
+        """`seconds` by stage, `memory_gb` at most, and `gpu_gb` at most on a GPU."""
         path = self.folder / "stages" / "spent.json"
         if not path.is_file():
-            return {"seconds": {}, "memory_gb": 0.0}
+            return {"seconds": {}, "memory_gb": 0.0, "gpu_gb": 0.0}
         spent: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return spent
 

@@ -33,6 +33,14 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "full": {"batch_size": 3, "method": "full"},
     "full-sharded": {"batch_size": 3, "method": "full", "sharding": "on"},
     "full-stopped": {"batch_size": 3, "method": "full", "sharding": "on"},
+    "instructed": {"batch_size": 4},
+    "instructed-sharded": {"batch_size": 4, "sharding": "on"},
+    "instructed-recomputed": {
+        "batch_size": 4,
+        "sharding": "on",
+        "gradient_checkpointing": "on",
+        "validation_part": 3,
+    },
     "dropout": {"batch_size": 4, "sharding": "on"},
     "dropout-stopped": {"batch_size": 4, "sharding": "on"},
     "stopped": {"batch_size": 4},
@@ -69,7 +77,8 @@ def perform(
     model = model_for(name)
     settings = TrainSettings.model_validate({**TRAIN, **SCENARIOS[name], **changes})
     # As on several machines: only the main process has the poems and the folder.
-    items = encode(tiny.EXAMPLES, "plain", model.vocabulary, 256)
+    style = "homework" if name.startswith("instructed") else "plain"
+    items = encode(tiny.EXAMPLES, style, model.vocabulary, 256)
 
     def stop(step: int) -> bool:
         if name == "failing" and step == 2 and not processes.main:

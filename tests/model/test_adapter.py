@@ -75,6 +75,25 @@ def test_another_prompt_is_refused(adapter: Path) -> None:
         load_adapter(tiny.model(), adapter)
 
 
+def test_the_same_text_in_other_tokens_is_another_prompt(adapter: Path) -> None:
+    card = json.loads((adapter / "lianju.json").read_text())
+    digest = tiny.vocabulary().prompt_digest("plain")
+    (adapter / "lianju.json").write_text(json.dumps({**card, "prompt_ids": digest}))
+    load_adapter(tiny.model(), adapter)
+    (adapter / "lianju.json").write_text(json.dumps({**card, "prompt_ids": "0" * 12}))
+    with pytest.raises(UserError, match="another prompt"):
+        load_adapter(tiny.model(), adapter)
+
+
+def test_a_full_gpu_is_no_damage(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("lianju.model.adapter.load_file", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        load_adapter(tiny.model(), adapter)
+
+
 @pytest.mark.parametrize("keep", [0, 10, 1000])
 def test_damaged_weights_are_refused(adapter: Path, keep: int) -> None:
     weights = adapter / "adapter_model.safetensors"

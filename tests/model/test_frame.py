@@ -8,6 +8,7 @@ from lianju.config import ModelSettings
 from lianju.errors import UserError
 from lianju.model import SLOT, LanguageModel, Messages, load_base
 from lianju.model.frame import frames_of
+from lianju.model.trim import full_vocabulary
 from lianju.prompt import INSTRUCTION, LAYOUTS, SYSTEM, fingerprint, render
 from tests import checkpoints, families, tiny
 
@@ -95,9 +96,27 @@ def test_another_template_is_another_prompt(folder: Path) -> None:
     assert fingerprint("homework", one) == fingerprint("homework", two)
 
 
+def test_a_template_that_tells_the_date_says_the_same_on_any_day(folder: Path) -> None:
+    dated = "{{ strftime_now('%d %b %Y') }}" + checkpoints.LLAMA_2
+    checkpoints.llama(folder / "dated", template=dated)
+    before = _load(folder / "dated").vocabulary.frames["chat"].before
+    assert before.startswith("26 Jul 2024")
+
+
+def test_a_token_without_a_row_is_no_token(folder: Path) -> None:
+    checkpoints.llama(folder / "short")
+    tokenizer = AutoTokenizer.from_pretrained(folder / "short").backend_tokenizer
+    rows = tokenizer.get_vocab_size() - 1
+    words = full_vocabulary(tokenizer, rows, {"bos": 1, "stop": 2, "pad": None}, {})
+    assert words.size == rows == len(words.original_ids)
+
+
 def test_a_template_that_loses_the_couplet_is_refused() -> None:
     class Silent:
         chat_template, bos_token = "{{ 'hello' }}", None
+
+        def get_chat_template(self) -> str:
+            return self.chat_template
 
         def apply_chat_template(self, *_: object, **__: object) -> str:
             return "hello"

@@ -203,3 +203,9 @@ def test_the_choice_of_precision_gives_its_reason_in_numbers() -> None:
     assert "GFLOP/s" in compute.reason and compute.peak_gflops
     asked = choose_compute(ModelSettings(device="cpu", precision="fp32"))
     assert asked.precision == "fp32" and "as asked" in asked.reason
+
+
+def test_4_bits_without_their_library_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lianju.model.compute.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install bitsandbytes"):
+        choose_device(ModelSettings(bits=4, device="cpu"))

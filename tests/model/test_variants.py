@@ -124,6 +124,20 @@ def test_full_fine_tuning_fits_the_trimmed_and_the_whole_model(
     torch.testing.assert_close(_logits(whole)[..., kept], _logits(tuned), rtol=1e-4, atol=1e-5)
 
 
+@torch.no_grad()
+def test_every_row_can_be_trained_and_the_trimmed_model_takes_its_own(
+    folder: Path, tmp_path: Path
+) -> None:
+    tuned = unfreeze(_base(folder, trim=False))
+    _disturb(tuned)
+    save_adapter(tuned, tmp_path / "adapter", _card(tuned))
+    whole = load_adapter(_base(folder, trim=False), tmp_path / "adapter")
+    torch.testing.assert_close(_logits(whole), _logits(tuned), rtol=0, atol=0)
+    small = load_adapter(_base(folder), tmp_path / "adapter")
+    kept = list(small.vocabulary.original_ids)
+    torch.testing.assert_close(_logits(small), _logits(tuned)[..., kept], rtol=1e-4, atol=1e-5)
+
+
 def test_full_weights_that_are_damaged_are_refused(folder: Path, tmp_path: Path) -> None:
     tuned = unfreeze(_base(folder))
     save_adapter(tuned, tmp_path / "adapter", _card(tuned))

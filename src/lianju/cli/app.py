@@ -68,7 +68,10 @@ def _guarded(arguments: list[str], debug: bool) -> int:
         return 0
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":
-            return _fail("the GPU has too little memory: lower train.batch_size", debug)
+            return _fail(
+                "the GPU has too little memory: lower train.batch_size, or ask for fewer at once",
+                debug,
+            )
         return _fail(
             f"internal error, {type(error).__name__}: {error}. Run again with --debug and "
             "please report what it prints.",

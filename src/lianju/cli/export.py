@@ -46,7 +46,9 @@ def export(
     ] = "f16",
     push: Annotated[
         str | None,
-        Parameter(help="Send it to this hub repository, ORG/NAME, when it is done; a new one is private."),
+        Parameter(
+            help="Send it to this hub repository, ORG/NAME, when it is done; a new one is private."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, Parameter(help="With --push: export, say what would be sent, and send nothing.")

@@ -34,7 +34,7 @@ _Resume = Annotated[
 ]
 _Poems = Annotated[
     int | None,
-    Parameter(help="How many poems to train on; default 2000, hw5 1040.", show_default=False),
+    Parameter(help="How many poems to train on; default: as the recipe says.", show_default=False),
 ]
 _Seed = Annotated[int | None, Parameter(help="Seed of training and decoding.", show_default=False)]
 _Model = Annotated[
@@ -200,9 +200,10 @@ def _tell(job: "Run", summary: dict[str, Any]) -> None:
         f"after {after['validation']['loss_per_character']:.3f}"
     )
     seconds = summary["seconds"]
+    gpu = f", {summary['gpu_gb']:.1f} GB on the GPU" if summary["gpu_gb"] else ""
     _print(
         f"{seconds['total']:.0f} s in all, {seconds['finetune']:.0f} s of it "
-        f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory"
+        f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory{gpu}"
     )
     _print(f"Report: {job.folder / 'report.html'}")
     _print(f"Hand in: {job.folder / 'results.txt'}")

@@ -67,7 +67,8 @@ def complete(
     results: dict[int, Completion] = {}
     # Prompts of one length stand together, so that little is padded.
     order = sorted(range(len(jobs)), key=lambda index: len(jobs[index].couplet))
-    size = max(1, _ROWS // max((len(job.particles) for job in jobs), default=1))
+    rows = _rows_at_once(model, style, jobs)
+    size = max(1, rows // max((len(job.particles) for job in jobs), default=1))
     with reporter.task(name, len(jobs)) as task:
         for start in range(0, len(order), size):
             part = order[start : start + size]
@@ -78,6 +79,21 @@ def complete(
     flat = [results[index] for index in range(len(jobs))]
     each = settings.candidates
     return [flat[start : start + each] for start in range(0, len(flat), each)]
+
+
+def _rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
+    """How many poems are written side by side; on a GPU no more than its free memory holds."""
+    if model.device.type != "cuda":
+        return _ROWS
+    config = model.network.config.get_text_config()
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * config.num_key_value_heads * width
+    longest = max(len(render(style, model.vocabulary, job.couplet)) + job.limit for job in jobs)
+    row = longest * token * model.network.dtype.itemsize + 16 * model.vocabulary.size
+    unused = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+    free = torch.cuda.mem_get_info(model.device)[0] + unused
+    # Keys and values are there twice while rows leave the batch.
+    return int(max(1, min(_ROWS, free // (3 * row))))
 
 
 def _limit(constraint: Constraint | None, settings: DecodeSettings) -> int:

@@ -66,21 +66,24 @@ def _licence(source: Source, base: Path) -> tuple[str, str]:
 def _usage(words: Words, to: str) -> str:
     how = {
         "adapter": "```python\nfrom peft import AutoPeftModelForCausalLM\n"
-        "from transformers import AutoTokenizer\n\n"
+        "from transformers import AutoTokenizer, GenerationConfig\n\n"
         'model = AutoPeftModelForCausalLM.from_pretrained("THIS REPOSITORY")\n'
-        'tokenizer = AutoTokenizer.from_pretrained("THIS REPOSITORY")\n```',
+        'tokenizer = AutoTokenizer.from_pretrained("THIS REPOSITORY")\n'
+        'how = GenerationConfig.from_pretrained("THIS REPOSITORY")\n```',
         "merged": "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
         'model = AutoModelForCausalLM.from_pretrained("THIS REPOSITORY")\n'
         'tokenizer = AutoTokenizer.from_pretrained("THIS REPOSITORY")\n```',
         "gguf": f"```sh\nollama create tang -f Modelfile\nollama run tang {_EXAMPLE}\n```",
     }[to]
+    # PEFT does not read the generation config that lies beside an adapter.
+    settings = "generation_config=how" if to == "adapter" else "max_new_tokens=128"
     generate = (
         ""
         if to == "gguf"
         else "\n\n```python\nprompt = tokenizer.apply_chat_template(\n"
         f'    [{{"role": "user", "content": "{_EXAMPLE}"}}],\n'
         '    return_tensors="pt", return_dict=True,\n)\n'
-        "poem = model.generate(**prompt, max_new_tokens=128)\n"
+        f"poem = model.generate(**prompt, {settings})\n"
         "print(tokenizer.decode(poem[0], skip_special_tokens=True))\n```"
     )
     return (

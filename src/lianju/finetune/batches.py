@@ -39,14 +39,15 @@ class Encoded:
 class Batch:
     """Right-padded tensors. `scored` marks, in `ids[:, 1:]`, the tokens that the loss covers.
 
-    `keep` is how many last positions hold all scored predictions. The first `shared` positions
-    are the same in every row, and need computing only once.
+    `keep` is how many last positions hold all scored predictions. `padded`: whether any position is
+    padding. The first `shared` positions are the same in every row, and need computing only once.
     """
 
     ids: torch.Tensor
     attention: torch.Tensor
     scored: torch.Tensor
     keep: int
+    padded: bool
     shared: int = 0
 
     def to(self, device: torch.device) -> "Batch":
@@ -164,7 +165,8 @@ def collate(items: Sequence[Encoded], pad: int) -> Batch:
         attention[row, : item.length] = 1
         scored[row, len(item.prompt) - 1 : item.length - 1] = True
     keep = width - min(len(item.prompt) for item in items)
-    return Batch(ids, attention, scored, keep, _shared([item.prompt for item in items]))
+    padded = any(item.length < width for item in items)
+    return Batch(ids, attention, scored, keep, padded, _shared([item.prompt for item in items]))
 
 
 def _shared(prompts: list[list[int]]) -> int:

@@ -80,11 +80,12 @@ class Finetuning:
             raise UserError("nothing would be trained: no weight of the model requires a gradient")
         if model.bits == 4:
             _stay_differentiable(self.plain)
-        # transformers keeps no keys and values of what it computes twice.
-        self.share = settings.gradient_checkpointing != "on"
-        if not self.share:
+        sharding, recomputing = settings.sharding == "on", settings.gradient_checkpointing == "on"
+        # transformers keeps no keys and values of what it computes twice, and FSDP2 allows one
+        # forward pass for each backward pass only.
+        self.share = not (sharding or recomputing)
+        if recomputing:
             _recompute(self.plain)
-        sharding = settings.sharding == "on"
         self.network = spread(self.plain, compute.device, processes, sharding)
         # Dividing makes new weights of them.
         self.weights = list(checkpoint.trained_weights(self.plain).values())
@@ -162,7 +163,12 @@ class Finetuning:
         """Validation on the fixed part of the validation poems; returns its log row."""
         part = self.validation[: self.settings.validation_part]
         loss = validation_loss(
-            self.network, part, self.pad, self.compute.precision, processes=self.processes
+            self.network,
+            part,
+            self.pad,
+            self.compute.precision,
+            processes=self.processes,
+            share=self.share,
         )
         return {
             "kind": "validation",

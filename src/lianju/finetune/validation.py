@@ -65,7 +65,7 @@ def _logits(network: Any, batch: Batch) -> torch.Tensor:
         ids = ids[:, batch.shared :]
     logits: torch.Tensor = network(
         input_ids=ids,
-        attention_mask=None if bool(batch.attention.all()) else batch.attention,
+        attention_mask=batch.attention if batch.padded else None,
         past_key_values=cache,
         use_cache=cache is not None,
         logits_to_keep=batch.keep + 1,
@@ -82,9 +82,10 @@ def validation_loss(
     reporter: Reporter = SILENT,
     name: str = "Validating",
     processes: Processes = ALONE,
+    share: bool = True,
 ) -> Loss:
     """The loss of `network`, in eval mode meanwhile, over all `items`, of which each process
-    takes its share.
+    takes its share. For `share` see `batch_of`.
     """
     was_training, device = network.training, next(network.parameters()).device
     network.eval()
@@ -94,7 +95,7 @@ def validation_loss(
     mine = share_of(batches, processes.rank, processes.count)
     with reporter.task(name, sum(map(len, mine))) as task:
         for part in mine:
-            batch = batch_of(items, part, pad).to(device)
+            batch = batch_of(items, part, pad, share).to(device)
             nats += summed_loss(network, batch, precision).item()
             task.advance(len(part))
     network.train(was_training)

@@ -154,7 +154,9 @@ def load_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
         )
     frame = model.vocabulary.frames.get(card["style"])
     now = frame.fingerprint if frame else "none"
-    if card["prompt"] != now:
+    ids = model.vocabulary.prompt_digest(card["style"]) if frame else "none"
+    # Adapters of before part 3 tell nothing of the ids.
+    if card["prompt"] != now or card.get("prompt_ids", ids) != ids:
         raise UserError(
             f"the adapter in {folder} was trained with another prompt "
             f"({card['prompt']}, now {now}); use the version that trained it"
@@ -162,6 +164,8 @@ def load_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
     read = _read_full if card.get("kind") == "full" else _read_lora
     try:
         network = read(model, folder)
+    except torch.OutOfMemoryError:
+        raise
     except (SafetensorError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise UserError(f"the adapter in {folder} is damaged: {reason}") from error
@@ -179,17 +183,25 @@ def _read_lora(model: LanguageModel, folder: Path) -> Any:
 @torch.no_grad()
 def _read_full(model: LanguageModel, folder: Path) -> Any:
     saved = load_file(folder / FULL_WEIGHTS)
-    rows = _rows(model.vocabulary, Vocabulary.read(folder / FULL_VOCABULARY))
+    here, there = _rows(model.vocabulary, Vocabulary.read(folder / FULL_VOCABULARY))
     ends = (model.network.get_input_embeddings(), model.network.get_output_embeddings())
     for name, weight in model.network.named_parameters():
         if any(weight is layer.weight for layer in ends):
-            weight[rows] = saved[name].to(weight)
+            weight[here] = saved[name][there].to(weight)
         else:
             weight.copy_(saved[name])
     return model.network
 
 
-def _rows(model: Vocabulary, saved: Vocabulary) -> torch.Tensor:
-    """Where the rows that were trained stand in a model, which may be trimmed or not."""
+def _rows(model: Vocabulary, saved: Vocabulary) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the rows that both have stand in the model and in what was saved; either may be
+    trimmed.
+    """
     place = {original: row for row, original in enumerate(model.original_ids)}
-    return torch.tensor([place[original] for original in saved.original_ids])
+    both = [
+        (place[original], row)
+        for row, original in enumerate(saved.original_ids)
+        if original in place
+    ]
+    here, there = torch.tensor(both).T
+    return here, there

@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -47,8 +48,11 @@ class Compute:
 def choose_device(settings: ModelSettings) -> torch.device:
     """The device that the settings ask for; auto takes a CUDA GPU when there is one.
 
-    Of several processes on a machine each has the GPU of its own number.
+    Of several processes on a machine each has the GPU of its own number. What is lacking for the
+    settings is a `UserError`, before anything is fetched.
     """
+    if settings.bits == 4 and find_spec("bitsandbytes") is None:
+        raise UserError("model.bits=4 needs another package: pip install bitsandbytes")
     there = torch.cuda.is_available()
     if settings.device == "cuda" and not there:
         raise UserError(

@@ -14,6 +14,8 @@ from lianju.errors import UserError
 SLOT = "\ue000"
 # Stands in for the couplet while the text around it is tokenised; couplets end so.
 _END = "。"
+# What a template that asks for the date is told.
+_SOME_DAY = "{% macro strftime_now(form) %}26 Jul 2024{% endmacro %}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Frame:
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever prompts of this style would get other ids."""
+        """Changes whenever prompts of this style would get another text around the couplet."""
         parts = "\0".join(["spelled-1", self.style, self.before, self.after])
         return f"{self.style}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
 
@@ -73,9 +75,13 @@ def _templated(messages: Messages, chat: Any) -> str | None:
     )
     for attempt in attempts:
         try:
-            # A model that can think aloud is to answer at once.
+            # A model that can think aloud is to answer at once, and on any day the same.
             text: str = chat.apply_chat_template(
-                attempt, tokenize=False, add_generation_prompt=True, enable_thinking=False
+                attempt,
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=False,
+                chat_template=_SOME_DAY + chat.get_chat_template(),
             )
         except TemplateError:
             continue

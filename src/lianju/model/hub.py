@@ -1,5 +1,6 @@
 """Models from the hub: what can go wrong is found, and said, before anything long starts."""
 
+import errno
 import json
 import shutil
 import threading
@@ -13,9 +14,10 @@ from lianju.progress import Reporter, Task
 
 # What a model is read from. Subfolders hold other formats and checkpoints of training, and
 # `consolidated` files the same weights once more.
-_WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.jinja", "README.md"]
+_WANTED = ["*.safetensors", "*.json", "tokenizer.model", "*.txt", "*.jinja", "README.md"]
 _UNWANTED = ["*/*", "consolidated*"]
 _MB = 10**6
+_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT)
 
 
 def hub_config(name: str) -> Path:
@@ -145,6 +147,11 @@ def _explained(name: str) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise UserError(_refusal(name, error.response.status_code)) from None
     except (errors.LocalEntryNotFoundError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise UserError(
+                f"cannot write to {constants.HF_HUB_CACHE}: {error.strerror}. Make room, or set "
+                "HF_HOME to another folder"
+            ) from None
         if isinstance(error.__cause__, errors.HfHubHTTPError):
             raise UserError(_refusal(name, error.__cause__.response.status_code)) from None
         raise UserError(_unreachable(name, error)) from None

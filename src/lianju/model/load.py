@@ -107,6 +107,8 @@ class _Loader:
                 attn_implementation=self.attention,
                 **self._placement(),
             )
+        except torch.OutOfMemoryError:
+            raise
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"cannot load a language model from {folder}: {reason}") from error
@@ -122,12 +124,8 @@ class _Loader:
 
 
 def _nf4(dtype: torch.dtype) -> Any:
-    from importlib.util import find_spec
-
     from transformers import BitsAndBytesConfig
 
-    if find_spec("bitsandbytes") is None:
-        raise UserError("model.bits=4 needs bitsandbytes: pip install 'lianju[4bit]'")
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

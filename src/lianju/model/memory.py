@@ -1,5 +1,6 @@
 """How much memory a run needs, found before anything is loaded, and what follows from it."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ from lianju.model.weightless import (
 FRAME = 64
 # Poems that are looked at together, in validation and in generation, and tokens that are written.
 VALIDATED = 32
-WRITTEN = 64
+# Generation takes as many rows as there is room for on a GPU; with fewer it would crawl.
+WRITTEN = {"cpu": 64, "cuda": 8}
 _NEW_TOKENS = 128
 
 # Bytes for each trained number: itself, its gradient and two moments of Adam, all in fp32
@@ -112,14 +114,15 @@ def plan_memory(
     device: torch.device,
     lengths: Lengths | None = None,
     processes: int = 1,
+    judged: bool = True,
 ) -> Plan:
     """Decide gradient checkpointing and sharding where the settings leave them to us.
 
     Neither is used where memory suffices without; then checkpointing, which is exact and
     works anywhere, comes before sharding. `config` is the model's transformers
     configuration, `processes` how many train it, and the settings' precision is that in
-    which they do. Raises `UserError`, with need, what there is, and what to do, where nothing
-    fits.
+    which they do, `judged` whether one of them writes poems with the whole model besides. Raises
+    `UserError`, with need, what there is, and what to do, where nothing fits.
     """
     have = available(device) // (processes if device.type == "cpu" else 1)
     counts = _count(config, settings, device.type, lengths)
@@ -134,8 +137,10 @@ def plan_memory(
         for checkpointing in _ways(train.gradient_checkpointing)
     ]
     for checkpointing, sharding in ways:
-        memory = _memory(counts, checkpointing, processes, sharding)
+        memory = _memory(counts, checkpointing, processes, sharding, judged)
         if memory.total <= have:
+            if sharding and device.type == "cuda":
+                _check_host(counts.loading)
             how = "on" if checkpointing else "off"
             shared = f", weights divided among {processes} processes" if sharding else ""
             line = (
@@ -147,6 +152,18 @@ def plan_memory(
         f"{settings.model.name} needs about {_gb(memory.total)} of memory on {device}, and "
         f"{_gb(have)} are free ({memory.words}): {_advice(config, settings, device, lengths, have)}"
     )
+
+
+def _check_host(loading: int) -> None:
+    """Refuse to divide weights that this machine's memory cannot first hold for every process."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    free = available(torch.device("cpu"))
+    if loading * local > free:
+        raise UserError(
+            f"to divide its weights, each of {local} processes loads the model into this machine's "
+            f"memory first, {_gb(loading * local)} together, and {_gb(free)} are free: start fewer "
+            "processes on each machine, or set train.sharding=off"
+        )
 
 
 def _ways(setting: str, model: ModelSettings | None = None) -> list[bool]:
@@ -211,7 +228,9 @@ class _Counts:
     device_type: str
 
 
-def _memory(counts: _Counts, checkpointing: bool, processes: int, sharding: bool) -> Memory:
+def _memory(
+    counts: _Counts, checkpointing: bool, processes: int, sharding: bool, judged: bool = True
+) -> Memory:
     shards = processes if sharding else 1
     weights, training = counts.weights, counts.trained_numbers * _TRAINED
     if counts.device_type == "cuda":
@@ -229,7 +248,7 @@ def _memory(counts: _Counts, checkpointing: bool, processes: int, sharding: bool
         activations = counts.layer_inputs + counts.saved // counts.layers
     elsewhere = max(
         0 if sharding else counts.loading,
-        counts.base + counts.generating,
+        counts.base + counts.generating if judged else 0,
         weights + training + counts.validating,
     )
     lost = int(counts.lost * (activations + counts.logits))
@@ -255,7 +274,8 @@ def _count(
     # A pass that keeps nothing holds about half of what training keeps of a layer.
     passing = saved // text.num_hidden_layers // tokens // 2
     prompt = longest - scored
-    written = WRITTEN * (prompt + (settings.decode.max_length or _NEW_TOKENS))
+    at_once = WRITTEN[device_type]
+    written = at_once * (prompt + (settings.decode.max_length or _NEW_TOKENS))
     linear = matrices(whole)
     # Matrices in 4 bits are widened one at a time, forward and backward.
     workspace = 2 * max(linear) * dtype.itemsize if model.bits == 4 else 0
@@ -269,7 +289,7 @@ def _count(
         layer_inputs=tokens * text.num_hidden_layers * text.hidden_size * dtype.itemsize,
         logits=train.batch_size * (scored + 1) * rows * _LOGIT,
         validating=VALIDATED * ((scored + 1) * rows * _LOGIT + longest * passing),
-        generating=written * cache + WRITTEN * (prompt * passing + rows * _LOGIT),
+        generating=written * cache + at_once * (prompt * passing + rows * _LOGIT),
         overhead=int(_BASE[device_type]) + workspace,
         lost=_lost(settings, device_type),
         largest_layer=sum(linear) // text.num_hidden_layers * dtype.itemsize,
@@ -306,8 +326,7 @@ def _advice(
         small = f"{settings.recipe}-t4"
         recipe = f", or take the recipe {small}" if small in recipe_names() else ""
         return f"set model.bits=4{recipe}"
-    names = ", ".join(recipe_names())
-    return f"take a recipe with a smaller model (of {names}) or another machine"
+    return "take a recipe with a smaller model (docs/recipes.md has what each needs)"
 
 
 def _fits(

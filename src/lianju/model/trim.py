@@ -37,14 +37,15 @@ def full_vocabulary(
 
     `special` holds the ids `bos`, `stop` and `pad`; `stops` more tokens that end an answer.
     """
-    tokens = token_bytes(tokenizer)
+    # Some models have more rows than tokens, some tokens without a row.
+    tokens = token_bytes(tokenizer)[:rows]
     tokens += [None] * (rows - len(tokens))
     stop = special["stop"]
     assert stop is not None
     pad = special["pad"]
     return Vocabulary(
         tokens=tokens,
-        original_ids=range(rows),
+        original_ids=list(range(rows)),
         full_size=rows,
         bos=special["bos"],
         stop=stop,

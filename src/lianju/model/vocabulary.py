@@ -5,6 +5,7 @@ characters, so training, prompting and generation all see it spelled: each chara
 token that has exactly its UTF-8 bytes or, where there is none, by one token a byte.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -38,6 +39,16 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stops", tuple(sorted({self.stop, *self.stops})))
+
+    def prompt_digest(self, style: str) -> str:
+        """Tells prompts of other ids apart, however they came to be; the same for a trimmed model
+        and the whole one.
+        """
+        frame = self.frames[style]
+        ids = [*frame.before_ids, *frame.after_ids, self.stop]
+        original = [self.original_ids[index] for index in ids]
+        original.append(-1 if self.bos is None else self.original_ids[self.bos])
+        return hashlib.sha256(json.dumps(original).encode()).hexdigest()[:12]
 
     @property
     def size(self) -> int:
