@@ -209,3 +209,18 @@ def test_4_bits_without_their_library_are_refused_at_once(monkeypatch: pytest.Mo
     monkeypatch.setattr("lianju.model.compute.find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install bitsandbytes"):
         choose_device(ModelSettings(bits=4, device="cpu"))
+
+
+def test_weights_that_memory_cannot_hold_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny.model()
+    model.network.save_pretrained(tmp_path)
+    size = (tmp_path / "model.safetensors").stat().st_size
+    monkeypatch.setattr("lianju.model.load.available", lambda _: size - 1)
+    with pytest.raises(UserError, match=r"take about .* GB on cpu"):
+        load_base(ModelSettings(name=str(tmp_path)), {}, CPU)
+    # What comes next finds that there is no tokenizer.
+    monkeypatch.setattr("lianju.model.load.available", lambda _: size)
+    with pytest.raises(UserError, match="has no tokenizer"):
+        load_base(ModelSettings(name=str(tmp_path)), {}, CPU)

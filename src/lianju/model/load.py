@@ -1,5 +1,6 @@
 """From settings to a model that can compute."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from lianju.config import ModelSettings
 from lianju.errors import UserError
 from lianju.files import locked
 from lianju.model.frame import Layout, frames_of
+from lianju.model.memory import available
 from lianju.model.sources import IDENTITY, base_folder, identity, quiet
 from lianju.model.trim import full_vocabulary, save_trimmed, trim, trimmed_folder
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import SILENT, Reporter
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
 @dataclass
@@ -73,6 +77,7 @@ def load_base(
     if settings.trim and (full / IDENTITY).is_file() and settings.bits == 16:
         network, vocabulary = _trimmed_once(full, digest, layouts, load, reporter)
     else:
+        load.check_room(full)
         network, vocabulary = _load_full(full, layouts, load)
         if settings.trim:
             vocabulary = trim(network, vocabulary)
@@ -93,6 +98,25 @@ class _Loader:
     dtype: torch.dtype
     attention: str
     bits: int = 16
+
+    def check_room(self, folder: Path) -> None:
+        """Refuse weights that are not there or that the device cannot hold, before reading them."""
+        found = list(folder.glob("*.safetensors"))
+        if not found:
+            raise UserError(
+                f"cannot load a language model from {folder}: it has no safetensors, and weights "
+                "in other formats are never read, since they can run code"
+            )
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        stored = config.get("dtype") or config.get("torch_dtype")
+        numbers = sum(file.stat().st_size for file in found) / (4 if stored == "float32" else 2)
+        need = numbers * (self.dtype.itemsize if self.bits == 16 else 0.6)
+        free = available(self.device)
+        if need > free:
+            raise UserError(
+                f"the weights in {folder} take about {need / 1e9:.1f} GB on {self.device}, and "
+                f"{free / 1e9:.1f} GB are free: take a smaller model, or a machine with more"
+            )
 
     def __call__(self, folder: Path) -> Any:
         from transformers import AutoModelForCausalLM
@@ -154,6 +178,9 @@ def _load_full(
 ) -> tuple[Any, Vocabulary]:
     from transformers import AutoTokenizer
 
+    # Without any of its files transformers makes up a tokenizer that knows nothing.
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise UserError(f"{folder} has no tokenizer: give it its {' or '.join(_TOKENIZERS)}")
     try:
         fast = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
