@@ -120,6 +120,7 @@ def test_the_config_comes_alone_and_the_rest_after_it(
     gets = [line for line in hub.asked if line.startswith("GET /good/")]
     # Each file once, though asked for three times: what is here is not fetched again.
     assert sorted(line.rpartition("/")[2] for line in gets) == [
+        "README.md",
         "config.json",
         "model.safetensors",
         "tokenizer.json",
