@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lianju.model import count_numbers
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -70,11 +72,5 @@ def training_flops(network: Any, tokens: int, scored: int) -> float:
     flops = 0
     for weight in network.parameters():
         passes = scored if weight is output else 0 if weight is embedding else tokens
-        flops += passes * (6 if weight.requires_grad else 4) * _numbers(weight)
+        flops += passes * (6 if weight.requires_grad else 4) * count_numbers(weight)
     return float(flops)
-
-
-def _numbers(weight: Any) -> int:
-    """The numbers in a weight; 4-bit ones lie in pairs."""
-    packed = getattr(weight, "quant_state", None)
-    return int((packed.shape if packed else weight.shape).numel())

@@ -9,7 +9,7 @@ from lianju.model.adapter import attach, load_adapter, read_card, save_adapter, 
 from lianju.model.catalogue import CATALOGUE
 from lianju.model.compute import Compute, choose_compute, choose_device, weights_dtype
 from lianju.model.frame import SLOT, Frame, Layout, Messages
-from lianju.model.load import LanguageModel, load_base
+from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import plan_memory, text_lengths
 from lianju.model.sources import base_config, base_folder
 from lianju.model.vocabulary import Vocabulary
@@ -28,6 +28,7 @@ __all__ = [
     "base_folder",
     "choose_compute",
     "choose_device",
+    "count_numbers",
     "load_adapter",
     "load_base",
     "plan_memory",

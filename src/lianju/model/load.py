@@ -46,10 +46,10 @@ class LanguageModel:
     @property
     def parameters(self) -> int:
         """How many numbers the network holds, the adapter's among them."""
-        return sum(map(_count, self.network.parameters()))
+        return sum(map(count_numbers, self.network.parameters()))
 
 
-def _count(weight: torch.nn.Parameter) -> int:
+def count_numbers(weight: torch.nn.Parameter) -> int:
     """The numbers in a weight; 4-bit ones lie in pairs."""
     state = getattr(weight, "quant_state", None)
     return weight.numel() if state is None else int(state.shape.numel())
