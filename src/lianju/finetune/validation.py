@@ -24,11 +24,6 @@ class Loss:
     poems: int
 
     @property
-    def per_token(self) -> float:
-        """Nats a token."""
-        return self.nats / self.tokens
-
-    @property
     def per_character(self) -> float:
         """Nats a character of the text, punctuation counted, the stop token not.
 
