@@ -1,11 +1,11 @@
-"""Numbers on completions. Each says its n; a share comes with an interval."""
+"""What a run counts on its completions; a share comes with its n and an interval."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from lianju.decode import Completion
+from lianju.evaluate.statistics import wilson
 from lianju.verse import lines_of, shape_of
 
 
@@ -43,18 +43,6 @@ def tally(completions: Sequence[Completion]) -> Tally:
         distinct=len({item.text for item in completions}),
         repeated_lines=sum(len(set(lines)) < len(lines) for lines in poems),
     )
-
-
-def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval for a share, by default of 95%.
-
-    E. B. Wilson, Probable Inference, JASA 22 (1927). `n` is at least 1.
-    """
-    share = successes / n
-    centre = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def as_row(index: int, completion: Completion, truth: str | None) -> dict[str, Any]:

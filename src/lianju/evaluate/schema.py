@@ -1,0 +1,170 @@
+"""What `report.json` of an evaluation holds; its JSON schema stands in docs/evaluation.json.
+
+A report has one system or two. Each system wrote poems on the couplets of some suites; each
+poem has its marks, each suite its figures, and a second system is compared with the first in
+pairs, on the same couplets and with the same random numbers.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lianju.evaluate.statistics import Figure
+
+VERSION = 1
+Mark = bool | int | float | str | None
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Poem(_Part):
+    """What a system wrote after a couplet."""
+
+    number: int
+    """Which of the poems on this couplet, from 0; the same number has the same chances."""
+    text: str
+    """The completion."""
+    finish: Literal["stop", "length", "given"]
+    """It ended by itself, it was cut off, or a poet wrote it."""
+    marks: dict[str, Mark]
+    """By the name of a metric (see `metrics`), what it says of this poem; None: nothing."""
+
+
+class Couplet(_Part):
+    """A couplet with the poems on it."""
+
+    couplet: str
+    truth: str | None
+    """How the real poem goes on."""
+    source: str
+    """Where the couplet comes from."""
+    poems: list[Poem]
+    marks: dict[str, Mark] = {}
+    """What metrics say of the real continuation under the model."""
+
+
+class Suite(_Part):
+    """What a system did on one suite."""
+
+    name: Literal["hw5", "heldout", "legal"]
+    digest: str
+    """Changes with the couplets."""
+    poems_each: int
+    """Poems a couplet."""
+    figures: dict[str, Figure]
+    """By the name of a metric."""
+    couplets: list[Couplet]
+
+
+class Leaks(_Part):
+    """Whether the training poems hold lines of the suites' poems."""
+
+    checked: bool
+    """False where the training poems are not known."""
+    note: str
+    """In a sentence, what was compared."""
+    trained: int = 0
+    """How many training poems were compared."""
+    shared: dict[str, list[str]] = {}
+    """By suite, the lines that stand in both."""
+
+
+class System(_Part):
+    """Who wrote: a model with its decoding, or the poets."""
+
+    label: str
+    kind: Literal["model", "poets"]
+    model: str = ""
+    """The base model; for poets, the one that scored them."""
+    sha256: str = ""
+    """Of its weights."""
+    adapter: str = ""
+    """The folder of the adapter, as it was named; empty for the base model alone."""
+    adapter_sha256: str = ""
+    style: str = ""
+    """The prompt's style."""
+    decoding: dict[str, int | float | None] = {}
+    """Every decoding parameter."""
+    rules: dict[str, int | str | None] = {}
+    """The rules of verse that were kept; form "free" for none."""
+    leaks: Leaks
+    suites: dict[str, Suite]
+    seconds: float = 0.0
+
+
+class Comparison(_Part):
+    """One metric of one suite, the first system against the second."""
+
+    suite: str
+    metric: str
+    difference: Figure
+    """First less second, over couplets where both have a value."""
+    wins: int
+    """Couplets on which the first is better, or higher where neither way is better."""
+    losses: int
+    ties: int
+    p: float
+    """Two-sided sign test over wins and losses."""
+
+
+class Probe(_Part):
+    """One group of poems in the test for contamination, under the base model.
+
+    Log-probabilities are nats a character of the real next couplet.
+    """
+
+    name: Literal["famous", "heldout"]
+    n: int
+    true: Figure
+    shuffled: Figure
+    """The same lines with their characters shuffled."""
+    paraphrased: Figure
+    """The same lines with one character of each changed for one of like use."""
+    preferred: Figure
+    """The share of poems whose true lines are likelier than the paraphrase."""
+    gain: Figure
+    """True less paraphrased, nats a character."""
+    recited: Figure
+    """The share of poems whose next line the model writes out word for word, greedily."""
+
+
+class Contamination(_Part):
+    """Whether the base model knows poems by heart."""
+
+    model: str
+    probes: list[Probe]
+    verdict: str
+
+
+class Metric(_Part):
+    """A metric: what it measures, how, after whom, and what it cannot tell."""
+
+    name: str
+    version: int
+    title: str
+    chinese: str
+    better: Literal["more", "less", "neither"]
+    unit: Literal["share", "nats", "number"]
+    formula: str
+    source: str
+    limits: str
+
+
+class Report(_Part):
+    """An evaluation."""
+
+    schema_version: Literal[1] = 1
+    lianju: str
+    """The version of the program."""
+    made: str
+    """When, ISO 8601."""
+    machine: dict[str, int | float | str | None]
+    seconds: float
+    metrics: dict[str, Metric]
+    systems: list[System]
+    comparisons: list[Comparison] = []
+    contamination: Contamination | None = None
+    verdict: list[str] = []
+    """In sentences, what came of it."""
