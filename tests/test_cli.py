@@ -62,7 +62,8 @@ def test_help_is_quick(tmp_path: Path) -> None:
                     "--recipe",
                     "--repetition-penalty",
                 ),
-                *("--resume", "--seed", "--set", "--source", "--temperature", "--top-k", "--top-p"),
+                *("--min-p", "--resume", "--seed", "--set", "--source"),
+                *("--temperature", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (
@@ -76,8 +77,18 @@ def test_help_is_quick(tmp_path: Path) -> None:
             "complete",
             [
                 *("--acrostic", "--adapter", "--base", "--candidates", "--form", "--json"),
-                *("--lines", "--max-length", "--model", "--particles", "--repetition-penalty"),
-                *("--rhyme", "--seed", "--temperature", "--tone", "--top-k", "--top-p"),
+                *("--lines", "--max-length", "--min-p", "--model", "--particles"),
+                *("--repetition-penalty", "--rhyme", "--seed", "--temperature", "--tone"),
+                *("--top-k", "--top-p", "--typical-p"),
+            ],
+        ),
+        (
+            "explore next",
+            [
+                *("--acrostic", "--adapter", "--after", "--base", "--form", "--html", "--json"),
+                *("--lines", "--max-length", "--min-p", "--model", "--repetition-penalty"),
+                *("--rhyme", "--seed", "--steps", "--svg", "--temperature", "--tone", "--top"),
+                *("--top-k", "--top-p", "--typical-p"),
             ],
         ),
         ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),

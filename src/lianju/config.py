@@ -134,6 +134,11 @@ class DecodeSettings(Settings):
     """Draw from the k likeliest tokens only; 0: from all."""
     top_p: float = Field(0.8, gt=0, le=1)
     """Draw from the likeliest tokens that together have this probability; 1: from all."""
+    min_p: float = Field(0.0, ge=0, le=1)
+    """Draw only from tokens at least this many times as likely as the likeliest; 0: from all."""
+    typical_p: float = Field(1.0, gt=0, le=1)
+    """Draw from the tokens about as surprising as is to be expected here, until they together
+    have this probability; 1: from all."""
     max_length: int | None = Field(None, ge=1, le=4096)
     """Stop after this many new tokens, finished or not; none: 128, or what the form can need."""
     repetition_penalty: float = Field(1.0, ge=1, le=10)

@@ -1,16 +1,35 @@
+import math
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
+    GenerationConfig,
+    GenerationMixin,
+    MinPLogitsWarper,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from lianju.config import DecodeSettings
-from lianju.decode import distribution, draw, penalize, temper, top_k, top_p
+from lianju.decode import (
+    distribution,
+    draw,
+    entropy,
+    min_p,
+    penalize,
+    stages,
+    temper,
+    top_k,
+    top_p,
+    typical,
+)
+from tests import tiny
 
 SIZE = 50
 IDS = torch.zeros(1, 1, dtype=torch.long)
@@ -41,6 +60,42 @@ def test_top_p_equals_transformers(seed: int, p: float) -> None:
     assert torch.equal(top_p(logits, p), TopPLogitsWarper(p)(IDS, logits))
 
 
+@given(seeds, st.floats(0, 1))
+def test_min_p_equals_transformers(seed: int, p: float) -> None:
+    logits = _logits(seed)
+    assert torch.equal(min_p(logits, p), MinPLogitsWarper(p)(IDS, logits))
+
+
+@given(seeds, st.floats(0.01, 0.999), st.booleans())
+def test_typical_equals_transformers(seed: int, p: float, cut: bool) -> None:
+    logits = top_k(_logits(seed), 7) if cut else _logits(seed)
+    assert torch.equal(typical(logits, p), TypicalLogitsWarper(p)(IDS, logits))
+
+
+def test_each_cut_on_probabilities_worked_out_by_hand() -> None:
+    """0.5, 0.3, 0.1, 0.06, 0.04, whose entropy is 1.245: nearest to it is 0.3 (1.204), then 0.5
+    (0.693), then 0.1 (2.303). Ties stay together.
+    """
+    logits = torch.tensor([[0.5, 0.3, 0.1, 0.06, 0.04]]).log()
+
+    def kept(cut: torch.Tensor) -> list[int]:
+        return cut.isfinite()[0].nonzero().flatten().tolist()
+
+    assert kept(top_k(logits, 2)) == [0, 1] and kept(top_p(logits, 0.85)) == [0, 1, 2]
+    assert kept(min_p(logits, 0.15)) == [0, 1, 2] and kept(min_p(logits, 1)) == [0]
+    assert kept(typical(logits, 0.2)) == [1] and kept(typical(logits, 0.75)) == [0, 1]
+    assert kept(typical(logits, 0.85)) == [0, 1, 2]
+    even = torch.zeros(1, 4)
+    assert kept(top_k(even, 1)) == kept(min_p(even, 1)) == kept(typical(even, 0.1)) == [0, 1, 2, 3]
+
+
+def test_entropy_by_hand() -> None:
+    """Eight equal choices: 3 bits. A half and two quarters: 1.5 bits. One choice: none."""
+    rows = torch.zeros(3, 8)
+    rows[0], rows[1, :3], rows[2, 5] = 1 / 8, torch.tensor([0.5, 0.25, 0.25]), 1
+    assert (entropy(rows) / math.log(2)).tolist() == pytest.approx([3, 1.5, 0])
+
+
 @given(seeds, st.floats(1, 10), st.lists(st.integers(0, SIZE - 1), min_size=1))
 def test_the_repetition_penalty_equals_transformers(
     seed: int, penalty: float, ids: list[int]
@@ -52,28 +107,69 @@ def test_the_repetition_penalty_equals_transformers(
     assert torch.equal(penalize(logits, seen, penalty), theirs)
 
 
-@settings(max_examples=50)
-@given(
-    seeds,
-    st.builds(
-        DecodeSettings,
-        temperature=st.floats(0.1, 3),
-        top_k=st.integers(0, SIZE),
-        top_p=st.floats(0.05, 1),
-        repetition_penalty=st.floats(1, 3),
-    ),
+chains = st.builds(
+    DecodeSettings,
+    temperature=st.floats(0.1, 3),
+    top_k=st.integers(0, SIZE),
+    top_p=st.floats(0.05, 1),
+    min_p=st.sampled_from([0.0, 0.05, 0.3]),
+    typical_p=st.floats(0.3, 1),
+    repetition_penalty=st.floats(1, 3),
 )
-def test_the_whole_chain_equals_transformers(seed: int, chosen: DecodeSettings) -> None:
+
+
+@pytest.fixture(scope="module")
+def generating() -> GenerationMixin:
+    network = tiny.model().network
+    assert isinstance(network, GenerationMixin)
+    return network
+
+
+@settings(max_examples=100)
+@given(seeds, chains)
+def test_the_whole_chain_equals_transformers(
+    generating: GenerationMixin, seed: int, chosen: DecodeSettings
+) -> None:
+    """In the order in which `generate` itself puts them, with tokens that rules forbid."""
     logits, ids = _logits(seed, rows=1), torch.tensor([[3, 4, 5]])
-    seen = torch.zeros(1, SIZE, dtype=torch.bool)
+    seen, allowed = torch.zeros(2, 1, SIZE, dtype=torch.bool)
     seen[0, ids[0]] = True
-    theirs = RepetitionPenaltyLogitsProcessor(chosen.repetition_penalty)(ids, logits.clone())
-    theirs = TemperatureLogitsWarper(chosen.temperature)(ids, theirs)
-    if chosen.top_k:
-        theirs = TopKLogitsWarper(chosen.top_k)(ids, theirs)
-    if chosen.top_p < 1:
-        theirs = TopPLogitsWarper(chosen.top_p)(ids, theirs)
-    torch.testing.assert_close(distribution(logits, seen, chosen), theirs.softmax(-1))
+    allowed[0, ::2] = True
+    names = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty")
+    config = GenerationConfig(
+        do_sample=True, num_beams=1, **{name: getattr(chosen, name) for name in names}
+    )
+    theirs = generating._get_logits_processor(
+        config,
+        input_ids_seq_length=3,
+        prefix_allowed_tokens_fn=lambda *_: list(range(0, SIZE, 2)),
+    )(ids, logits.clone())
+    ours = distribution(torch.where(allowed, logits, -torch.inf), seen, chosen)
+    torch.testing.assert_close(ours, theirs.softmax(-1))
+
+
+@given(seeds, chains, st.booleans(), st.booleans())
+def test_the_stages_are_the_distribution_step_by_step(
+    seed: int, chosen: DecodeSettings, ruled: bool, greedy: bool
+) -> None:
+    logits = _logits(seed)
+    seen, allowed = torch.zeros(2, 4, SIZE, dtype=torch.bool)
+    seen[:, :9] = True
+    allowed[:, ::3] = True
+    if greedy:
+        chosen = chosen.model_copy(update={"temperature": 0.0})
+    every = stages(logits, allowed if ruled else None, seen, chosen)
+    assert torch.equal(every[0].probabilities, logits.softmax(-1))
+    left = torch.where(allowed, logits, -torch.inf) if ruled else logits
+    assert torch.equal(every[-1].probabilities, distribution(left, seen, chosen))
+    off = DecodeSettings(temperature=1, top_p=1)
+    names = ["repetition_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p"]
+    on = [name for name in names if getattr(chosen, name) != getattr(off, name)]
+    on = on[: on.index("temperature") + 1] if greedy else on
+    assert [stage.name for stage in every] == ["raw", *(["rules"] if ruled else []), *on]
+    for before, after in pairwise(every):
+        assert not after.probabilities[before.probabilities == 0].any(), "what is cut stays cut"
+        torch.testing.assert_close(after.probabilities.sum(-1), torch.ones(4))
 
 
 def test_temperature_zero_is_greedy() -> None:
@@ -106,6 +202,10 @@ def test_draws_follow_the_probabilities() -> None:
         {"top_k": -1},
         {"top_p": 0},
         {"top_p": 1.01},
+        {"min_p": -0.1},
+        {"min_p": 1.1},
+        {"typical_p": 0},
+        {"typical_p": 1.1},
         {"max_length": 0},
         {"repetition_penalty": 0.5},
         {"candidates": 0},

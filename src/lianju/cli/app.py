@@ -25,6 +25,8 @@ for number, (name, where, text) in enumerate(
         ("data", "data:app", "Look at the poems, and check a file of poems."),
         ("finetune", "run:finetune", "Fine-tune only: writes the adapter and the log of steps."),
         ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
+        ("explore", "explore:app", "See what temperature, top-k, top-p and the others do."),
+        ("evaluate", "evaluate:app", "Every metric with its interval; compare, judge, read blind."),
         ("export", "export:export", "Turn what was trained into a PEFT adapter, a model, a GGUF."),
         ("check", "check:check", "Judge the tones and rhymes of a poem, or of a file of poems."),
     )

@@ -60,24 +60,16 @@ def complete(
     if particles is not None:
         overrides["decode.particles"] = particles
     settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
-    verse = rules.settings() if rules else VerseSettings()
-    couplets = [_checked(couplet) for couplet in couplets]
-    verse = verse.model_copy(
-        update={
-            "acrostic": _in_traditional("".join(lines_of(verse.acrostic))),
-            "rhyme": _in_traditional(verse.rhyme),
-        }
-    )
-    if base and adapter:
-        raise UserError("--base and --adapter exclude each other")
-    folder = None if base else adapter or newest_adapter()
+    couplets = [checked(couplet) for couplet in couplets]
+    verse = verse_asked(rules)
+    folder = adapter_asked(adapter, base)
     # Contradictions are found before the model is loaded.
-    kept = _rules(couplets, verse)
-    network, style = _load(folder, model, settings.model.name, settings.prompt.style)
+    kept = read_rules(couplets, verse)
+    network, style = load_model(folder, model, settings.model.name, settings.prompt.style)
 
     from lianju.decode import complete as complete_all
 
-    constraints = _constrain(network, kept)
+    constraints = constrain(network, kept)
     results = complete_all(
         network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
     )
@@ -106,7 +98,25 @@ def _liking(completion: "Completion") -> float:
     return completion.logprob / max(len(completion.text), 1)
 
 
-def _checked(couplet: str) -> str:
+def verse_asked(rules: VerseFlags | None) -> VerseSettings:
+    """The rules of verse that the flags ask for, their text in traditional characters."""
+    verse = rules.settings() if rules else VerseSettings()
+    return verse.model_copy(
+        update={
+            "acrostic": in_traditional("".join(lines_of(verse.acrostic))),
+            "rhyme": in_traditional(verse.rhyme),
+        }
+    )
+
+
+def adapter_asked(adapter: Path | None, base: bool) -> Path | None:
+    """The adapter to use: the one named or the newest; None for the untouched base model."""
+    if base and adapter:
+        raise UserError("--base and --adapter exclude each other")
+    return None if base else adapter or newest_adapter()
+
+
+def checked(couplet: str) -> str:
     """The couplet to complete, with a word to the user where it is not what poems begin with."""
     if len(couplet) > _LONGEST:
         raise UserError(f"a couplet of {len(couplet)} characters is too long: at most {_LONGEST}")
@@ -114,13 +124,13 @@ def _checked(couplet: str) -> str:
         raise UserError("the couplet has bytes that are no text: is the terminal set to UTF-8?")
     if not lines_of(couplet):
         raise UserError("the couplet is empty: give the first couplet of a poem, in quotes")
-    couplet = _in_traditional(couplet)
+    couplet = in_traditional(couplet)
     if fault := couplet_fault(couplet):
         err.print(f"Note on {couplet}: {fault}. The model may not find a form.", markup=False)
     return couplet
 
 
-def _in_traditional(text: str) -> str:
+def in_traditional(text: str) -> str:
     """The text in traditional characters, with a note if it was not."""
     found = simplified(text)
     if not found:
@@ -130,7 +140,7 @@ def _in_traditional(text: str) -> str:
     return converted
 
 
-def _rules(couplets: Sequence[str], verse: VerseSettings) -> "list[Rules | None]":
+def read_rules(couplets: Sequence[str], verse: VerseSettings) -> "list[Rules | None]":
     """What each completion is to keep, and a word to the user on what it cannot."""
     from lianju.decode import rules_for
 
@@ -152,7 +162,7 @@ def _rules(couplets: Sequence[str], verse: VerseSettings) -> "list[Rules | None]
     return every
 
 
-def _constrain(
+def constrain(
     network: "LanguageModel", every: "Sequence[Rules | None]"
 ) -> "list[Constraint | None]":
     """The rules over the tokens of the model."""
@@ -176,10 +186,10 @@ def newest_adapter() -> Path:
     return found[-1].parent
 
 
-def _load(
-    folder: Path | None, name: str | None, default: str, style: str
+def load_model(
+    folder: Path | None, name: str | None, default: str, style: str, tuned: bool = True
 ) -> "tuple[LanguageModel, str]":
-    """The model to ask, and the prompt style it knows."""
+    """The model to ask, and the prompt style it knows; without the adapter if not `tuned`."""
     from lianju.model import choose_device, load_adapter, load_base, read_card, weights_dtype
     from lianju.prompt import LAYOUTS
 
@@ -190,7 +200,7 @@ def _load(
     network = load_base(settings, LAYOUTS, device, dtype, TerminalReporter())
     held = "4 bits" if network.bits == 4 else str(dtype).removeprefix("torch.")
     err.print(f"{settings.name} on {device} in {held}", markup=False)
-    if folder:
+    if folder and tuned:
         network = load_adapter(network, folder)
     return network, card["style"]
 

@@ -50,6 +50,8 @@ class DecodeFlags:
     temperature: Annotated[float | None, _flag("temperature")] = None
     top_k: Annotated[int | None, _flag("top_k")] = None
     top_p: Annotated[float | None, _flag("top_p")] = None
+    min_p: Annotated[float | None, _flag("min_p")] = None
+    typical_p: Annotated[float | None, _flag("typical_p")] = None
     max_length: Annotated[int | None, _flag("max_length")] = None
     repetition_penalty: Annotated[float | None, _flag("repetition_penalty")] = None
 

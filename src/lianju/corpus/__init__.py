@@ -5,7 +5,7 @@ that is dropped has a reason, and validation shares no line with training. Knows
 torch or of models.
 """
 
-from lianju.corpus.characters import simplified, traditional
+from lianju.corpus.characters import key, line_keys, placeholders, simplified, traditional
 from lianju.corpus.check import BadRecord, FileReport, check_file
 from lianju.corpus.clean import clean
 from lianju.corpus.homework import INSTRUCTION, read_records, test_set
@@ -26,8 +26,11 @@ __all__ = [
     "Split",
     "check_file",
     "clean",
+    "key",
     "known_lines",
     "large_corpus",
+    "line_keys",
+    "placeholders",
     "read_records",
     "select",
     "simplified",

@@ -15,6 +15,7 @@ from lianju.errors import UserError
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter, Task
 from lianju.prompt import render
+from lianju.verse import normal
 
 # More rows in one forward pass need more memory and gain no speed.
 _ROWS = 64
@@ -23,13 +24,14 @@ FREE_LENGTH = 128
 
 @dataclass(frozen=True)
 class Completion:
-    """What the model wrote after `couplet`.
+    """What stands after `couplet`: a beginning that was given, if any, and what the model wrote.
 
-    `finish` is "stop" when it ended by itself, "length" when `max_length` cut it off.
-    `logprob` is the sum over its `tokens` (the stop token included) of the natural
-    log-probability under the model as it is, before temperature, rules and cuts. `allowed` is
-    the sum of the logarithms of the probability that the rules left at each step, at the
-    temperature of sampling: 0 where no rule forced the model, and less the more they did.
+    `text` is all of it; `tokens`, `logprob` and `allowed` count only what the model wrote.
+    `finish` is "stop" when it ended by itself, "length" when `max_length` cut it off. `logprob` is
+    the sum over its `tokens` (the stop token included) of the natural log-probability under the
+    model as it is, before temperature, rules and cuts. `allowed` is the sum of the logarithms of
+    the probability that the rules left at each step, at the temperature of sampling: 0 where no
+    rule forced the model, and less the more they did.
     """
 
     couplet: str
@@ -49,24 +51,47 @@ def complete(
     name: str = "Completing",
     *,
     constraints: Sequence[Constraint | None] | None = None,
+    prefixes: Sequence[str | Sequence[int]] | None = None,
 ) -> list[list[Completion]]:
     """`settings.candidates` completions of each couplet, in the order given.
 
-    `constraints`: the rules that each couplet's completions keep, or None. A poem depends on
-    its couplet, its number among the candidates, its rules and the seed, and on a CPU not on what
+    `constraints`: the rules that each couplet's completions keep, or None. `prefixes`: what stands
+    after each couplet already, as text or, to say how it is spelled, as tokens; with the same seed
+    a poem of one particle goes on from its own beginning as it did. A poem depends on its couplet,
+    its prefix, its number among the candidates, its rules and the seed, and on a CPU not on what
     else is asked in the same call. Raises `UserError` if `settings.max_length` is too short for the
-    longest poem that the rules allow.
+    longest poem that the rules allow, or for a prefix, and if the rules forbid a prefix.
     """
     rules = constraints or [None] * len(couplets)
-    limits = [_limit(constraint, settings) for constraint in rules]
+    limits = [length_limit(constraint, settings) for constraint in rules]
+    begun = [prefix_ids(model, prefix) for prefix in prefixes or [()] * len(couplets)]
     jobs = [
-        Job(couplet, number, constraint, settings, limit)
-        for couplet, constraint, limit in zip(couplets, rules, limits, strict=True)
+        Job(couplet, number, constraint, settings, limit, prefix)
+        for couplet, constraint, limit, prefix in zip(couplets, rules, limits, begun, strict=True)
         for number in range(settings.candidates)
     ]
+    flat = write(model, style, jobs, settings, reporter, name)
+    each = settings.candidates
+    return [flat[start : start + each] for start in range(0, len(flat), each)]
+
+
+def prefix_ids(model: LanguageModel, prefix: str | Sequence[int]) -> Sequence[int]:
+    """What a poem begins with as tokens: text is spelled as the corpus writes verse."""
+    return model.vocabulary.spell(normal(prefix)) if isinstance(prefix, str) else prefix
+
+
+def write(
+    model: LanguageModel,
+    style: str,
+    jobs: Sequence[Job],
+    settings: DecodeSettings,
+    reporter: Reporter,
+    name: str,
+) -> list[Completion]:
+    """Write every job to its end; completions in the order of the jobs."""
     results: dict[int, Completion] = {}
     # Prompts of one length stand together, so that little is padded.
-    order = sorted(range(len(jobs)), key=lambda index: len(jobs[index].couplet))
+    order = sorted(range(len(jobs)), key=lambda i: len(jobs[i].couplet) + len(jobs[i].prefix))
     rows = _rows_at_once(model, style, jobs)
     size = max(1, rows // max((len(job.particles) for job in jobs), default=1))
     with reporter.task(name, len(jobs)) as task:
@@ -76,9 +101,7 @@ def complete(
             for number, completion in batch.run(task):
                 results[part[number]] = completion
                 task.advance()
-    flat = [results[index] for index in range(len(jobs))]
-    each = settings.candidates
-    return [flat[start : start + each] for start in range(0, len(flat), each)]
+    return [results[index] for index in range(len(jobs))]
 
 
 def _rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
@@ -88,7 +111,10 @@ def _rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
     config = model.network.config.get_text_config()
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * width
-    longest = max(len(render(style, model.vocabulary, job.couplet)) + job.limit for job in jobs)
+    longest = max(
+        len(render(style, model.vocabulary, job.couplet)) + len(job.prefix) + job.limit
+        for job in jobs
+    )
     row = longest * token * model.network.dtype.itemsize + 16 * model.vocabulary.size
     unused = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
     free = torch.cuda.mem_get_info(model.device)[0] + unused
@@ -96,8 +122,11 @@ def _rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
     return int(max(1, min(_ROWS, free // (3 * row))))
 
 
-def _limit(constraint: Constraint | None, settings: DecodeSettings) -> int:
-    """The most tokens to write."""
+def length_limit(constraint: Constraint | None, settings: DecodeSettings) -> int:
+    """The most tokens that a completion may have.
+
+    Raises `UserError` if `settings.max_length` is less than the rules can need.
+    """
     if constraint is None:
         return settings.max_length or FREE_LENGTH
     needed = constraint.longest()
@@ -125,8 +154,8 @@ class _Batch:
 
         self.model, self.settings, self.jobs = model, settings, jobs
         device, vocabulary = model.device, model.vocabulary
-        couplets = list(dict.fromkeys(job.couplet for job in jobs))
-        prompts = [render(style, vocabulary, couplet) for couplet in couplets]
+        begun = list(dict.fromkeys((job.couplet, job.prefix) for job in jobs))
+        prompts = [[*render(style, vocabulary, couplet), *prefix] for couplet, prefix in begun]
         width = max(map(len, prompts))
         padded = [[vocabulary.pad] * (width - len(ids)) + ids for ids in prompts]
         self.ids = torch.tensor(padded, device=device)
@@ -141,7 +170,7 @@ class _Batch:
         self.active = [particle for job in jobs for particle in job.particles]
         for job in jobs:
             for particle in job.particles:
-                particle.row = couplets.index(job.couplet)
+                particle.row = begun.index((job.couplet, job.prefix))
 
     @torch.inference_mode()
     def run(self, task: Task) -> Iterator[tuple[int, Completion]]:
@@ -232,7 +261,7 @@ class _Batch:
         particle: Particle = job.choose()
         return Completion(
             couplet=job.couplet,
-            text=self.model.vocabulary.decode(particle.written),
+            text=self.model.vocabulary.decode([*job.prefix, *particle.written]),
             finish="stop" if particle.stopped else "length",
             tokens=len(particle.written),
             logprob=particle.logprob,

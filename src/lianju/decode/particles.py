@@ -11,7 +11,7 @@ models: Lew et al., Sequential Monte Carlo Steering, 2023.
 
 import hashlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -19,6 +19,7 @@ import torch
 from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint, State
 from lianju.decode.table import Flags
+from lianju.errors import UserError
 
 
 @dataclass
@@ -58,8 +59,33 @@ class Particle:
             assert self.state is not None, "a token that the mask ruled out was drawn"
 
 
+def state_after(constraint: Constraint, prefix: Sequence[int]) -> State:
+    """The state of a poem that begins with the tokens of `prefix` after its couplet.
+
+    Raises `UserError` if the rules forbid one of them.
+    """
+    state = constraint.start
+    for number, token in enumerate(prefix):
+        after = constraint.advance(state, token)
+        if after is None:
+            words = constraint.masks.vocabulary
+            raise UserError(
+                f"after {words.decode(prefix[:number]) or 'the couplet'} the rules forbid "
+                f"{words.decode([token]) or 'this token'}: mend what the poem begins with, or use "
+                "--form free"
+            )
+        state = after
+    return state
+
+
 class Job:
-    """One candidate of one couplet, of at most `limit` tokens."""
+    """One candidate of one couplet, of at most `limit` tokens.
+
+    `prefix`: the tokens that stand after the couplet already; they count into `limit`, which is
+    then lowered to what is left, and use up their random numbers, so that a poem whose beginning
+    is given goes on as it did. Raises `UserError` for a prefix that the rules forbid or that
+    leaves no room.
+    """
 
     def __init__(
         self,
@@ -68,8 +94,11 @@ class Job:
         constraint: Constraint | None,
         settings: DecodeSettings,
         limit: int,
+        prefix: Sequence[int] = (),
     ):
-        self.couplet, self.limit = couplet, limit
+        if len(prefix) >= limit:
+            raise UserError(f"max_length {limit} ends a poem that has {len(prefix)} tokens already")
+        self.couplet, self.prefix, self.limit = couplet, tuple(prefix), limit - len(prefix)
         # Without rules all weights are equal; without chance all particles are.
         several = constraint is not None and settings.temperature > 0
         size = settings.particles if several else 1
@@ -79,8 +108,8 @@ class Job:
         self.generator = torch.Generator().manual_seed(seed ^ 1)
         # A step's numbers do not depend on how many steps there may be.
         chances = torch.rand(limit, size, generator=generator).T.tolist()
-        start = constraint.start if constraint else None
-        self.particles = [Particle(constraint, start, row) for row in chances]
+        start = state_after(constraint, prefix) if constraint else None
+        self.particles = [Particle(constraint, start, row[len(prefix) :]) for row in chances]
 
     def _shares(self) -> list[float]:
         """The weights of the particles, which sum to 1."""

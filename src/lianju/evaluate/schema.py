@@ -1,4 +1,4 @@
-"""What `report.json` of an evaluation holds; its JSON schema stands in docs/evaluation.json.
+"""What `report.json` of an evaluation holds; as a JSON schema: docs/evaluation.schema.json.
 
 A report has one system or two. Each system wrote poems on the couplets of some suites; each
 poem has its marks, each suite its figures, and a second system is compared with the first in
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from lianju.evaluate.statistics import Figure
 
 VERSION = 1
+# Of the test for contamination, whose result is kept from one evaluation to the next.
+CONTAMINATION = 1
 Mark = bool | int | float | str | None
 
 
@@ -107,6 +109,8 @@ class Comparison(_Part):
     ties: int
     p: float
     """Two-sided sign test over wins and losses."""
+    adjusted: float
+    """The same p after Holm's correction for all comparisons of the report."""
 
 
 class Probe(_Part):

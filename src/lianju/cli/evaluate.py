@@ -1,0 +1,227 @@
+"""`lianju evaluate`: every metric on named suites, and what is done with finished reports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter, validators
+
+from lianju.cli.complete import load_model, newest_adapter
+from lianju.cli.console import TerminalReporter, out
+from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags
+from lianju.config import DecodeSettings, RunSettings, VerseSettings, load_settings
+from lianju.errors import UserError
+
+if TYPE_CHECKING:
+    from lianju.evaluate.evaluation import Author, Load, Plan
+    from lianju.evaluate.schema import Report
+
+_SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
+_SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
+
+app = App(
+    name="evaluate",
+    help="Take every metric on suites of couplets, with intervals; compare; judge; read blind.\n\n"
+    "Example: lianju evaluate --against base. What stands under Commands comes first: lianju "
+    "evaluate --compare A B.",
+)
+app.command("lianju.cli.judge:judge", name="--judge")
+app.command("lianju.cli.blind:blind", name="--blind")
+app.command("lianju.cli.blind:results", name="--blind-results")
+
+
+def _flag(group: Group, text: str, **more: Any) -> Parameter:
+    return Parameter(help=text, group=group, **more)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Systems:
+    """Who writes."""
+
+    adapter: Annotated[
+        Path | None,
+        _flag(_SYSTEMS, "The adapter of a run; default: the newest in runs/.", show_default=False),
+    ] = None
+    base: Annotated[bool, _flag(_SYSTEMS, "The untouched base model.")] = False
+    poets: Annotated[bool, _flag(_SYSTEMS, "The poets themselves: the real poems.")] = False
+    model: Annotated[
+        str | None,
+        _flag(_SYSTEMS, "The base model; default: the adapter's own.", show_default=False),
+    ] = None
+    against: Annotated[
+        str | None,
+        _flag(
+            _SYSTEMS,
+            "A second system, compared in pairs: base, poets, or an adapter's folder. It writes "
+            "with the same decoding and rules.",
+            show_default=False,
+        ),
+    ] = None
+
+    def names(self) -> list[str]:
+        """The systems in order: base, poets, or an adapter's folder."""
+        if sum((self.adapter is not None, self.base, self.poets)) > 1:
+            raise UserError("--adapter, --base and --poets exclude each other")
+        first = "base" if self.base else "poets" if self.poets else ""
+        names = [first or str(self.adapter or newest_adapter())]
+        if self.against is not None:
+            names.append(self.against)
+        if names[-1] == names[0] and len(names) > 1:
+            raise UserError(f"--against {self.against} is the system itself: name another")
+        return names
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Scope:
+    """On what."""
+
+    suite: Annotated[
+        list[Literal["hw5", "heldout", "legal"]] | None,
+        _flag(
+            _SCOPE,
+            "hw5: the homework's 15 test couplets. heldout: 500 unseen poems. legal: 600 more "
+            "whose couplet can open regulated verse. Can be repeated; default: hw5 and heldout.",
+            show_default=False,
+        ),
+    ] = None
+    couplets: Annotated[
+        int | None,
+        _flag(
+            _SCOPE,
+            "At most so many couplets of each suite.",
+            show_default=False,
+            validator=validators.Number(gte=1),
+        ),
+    ] = None
+    n: Annotated[
+        int,
+        _flag(
+            _SCOPE,
+            "Poems a couplet.",
+            name=["-n", "--candidates"],
+            validator=validators.Number(gte=1, lte=1000),
+        ),
+    ] = 1
+    ranks: Annotated[
+        int,
+        _flag(
+            _SCOPE,
+            "On so many couplets of each suite, rank the real continuation among 99 others.",
+            validator=validators.Number(gte=0),
+        ),
+    ] = 100
+
+    def plan(self) -> "Plan":
+        """As the evaluation takes it."""
+        from lianju.evaluate.evaluation import Plan
+
+        suites = tuple(dict.fromkeys(self.suite or ("hw5", "heldout")))
+        return Plan(suites, self.couplets, self.n, self.ranks)
+
+
+@app.default
+def evaluate(
+    *,
+    systems: Systems | None = None,
+    scope: Scope | None = None,
+    rules: VerseFlags | None = None,
+    particles: Annotated[int | None, PARTICLES] = None,
+    decoding: DecodeFlags | None = None,
+    seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
+    out_: Annotated[
+        Path | None,
+        Parameter(
+            name="--out",
+            help="The folder to write; default evaluations/DATE. One that holds the beginning of "
+            "the same evaluation is gone on with.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Take every metric on suites of couplets, with intervals; compare; judge; read blind.
+
+    Without any flag under Verse the model writes freely, as in `lianju run`: what it has learned
+    is measured, not what rules force it to.
+    """
+    overrides: dict[str, Any] = {"decode.seed": seed}
+    if particles is not None:
+        overrides["decode.particles"] = particles
+    settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
+    verse = rules.settings() if rules else VerseSettings(form="free")
+    asked = systems or Systems()
+    named = asked.names()
+    # Poets are scored by the model that they are compared with.
+    scorer = next((folder for name in named if (folder := _adapter_of(name))), None)
+    load = partial(_loader, model=asked.model, settings=settings)
+    authors = [_author(name, scorer, load, settings.decode, verse) for name in named]
+
+    from lianju.evaluate.evaluation import evaluate as work
+
+    folder = out_ or Path("evaluations") / f"{datetime.now():%Y%m%d-%H%M%S}"
+    plan = (scope or Scope()).plan()
+    _tell(work(folder, plan, authors, load(scorer, tuned=False), TerminalReporter()), folder)
+
+
+@app.command(name="--compare")
+def compare(
+    first: Annotated[Path, Parameter(help="A report.json, or the folder that holds it.")],
+    second: Annotated[Path, Parameter(help="Another, of the same suites and couplets.")],
+    /,
+    *,
+    out_: Annotated[Path, Parameter(name="--out", help="The folder to write.")] = Path(
+        "comparison"
+    ),
+) -> None:
+    """Compare the systems of two reports in pairs: report.html and report.json of both."""
+    from lianju.evaluate.compare import compare_reports, read_report
+    from lianju.evaluate.evaluation import write_report
+
+    report = compare_reports(read_report(first), read_report(second))
+    write_report(report, out_)
+    _tell(report, out_)
+
+
+def _adapter_of(name: str) -> Path | None:
+    return None if name in ("base", "poets") else Path(name)
+
+
+def _author(
+    name: str,
+    scorer: Path | None,
+    load: "Callable[[Path | None], Load]",
+    decode: DecodeSettings,
+    verse: VerseSettings,
+) -> "Author":
+    """One who writes, by the name that the user gave."""
+    from lianju.evaluate.evaluation import Author
+    from lianju.model import read_card
+
+    if name == "poets":
+        return Author("the poets", load(scorer))
+    adapter = _adapter_of(name)
+    if adapter is None:
+        return Author("base model", load(None), None, decode, verse)
+    read_card(adapter)  # a wrong folder is better found before anything is written
+    folder = adapter.resolve()
+    label = folder.parent.name if folder.name == "adapter" else folder.name
+    return Author(label, load(adapter), adapter, decode, verse)
+
+
+def _loader(
+    adapter: Path | None, model: str | None, settings: RunSettings, tuned: bool = True
+) -> "Load":
+    return partial(load_model, adapter, model, settings.model.name, settings.prompt.style, tuned)
+
+
+def _tell(report: "Report", folder: Path) -> None:
+    """What came of it, in a few lines, and where the rest lies."""
+    from lianju.evaluate.summary import summary_lines
+
+    for line in summary_lines(report):
+        out.print(line, markup=False)
+    out.print(f"Report: {folder / 'report.html'}", markup=False)

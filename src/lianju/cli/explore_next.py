@@ -1,0 +1,207 @@
+"""`lianju explore next`."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter, validators
+from rich.console import RenderableType
+
+from lianju.cli.complete import (
+    adapter_asked,
+    checked,
+    constrain,
+    in_traditional,
+    load_model,
+    read_rules,
+    verse_asked,
+)
+from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.flags import DecodeFlags, VerseFlags
+from lianju.config import load_settings
+from lianju.errors import UserError
+from lianju.files import write_text
+
+if TYPE_CHECKING:
+    from lianju.config import DecodeSettings
+    from lianju.decode import Choice, Constraint, Step, Walk
+    from lianju.explore.next_page import Shown
+    from lianju.model import LanguageModel
+
+    Asked = tuple[LanguageModel, str, str, DecodeSettings, Constraint | None]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Outputs:
+    """What is shown, and where."""
+
+    top: Annotated[
+        int,
+        Parameter(
+            help="How many of the likeliest tokens to show.",
+            validator=validators.Number(gte=1, lte=100),
+        ),
+    ] = 12
+    steps: Annotated[
+        bool,
+        Parameter(
+            help="Every token of one whole completion, and how the poem would have gone on from "
+            "others."
+        ),
+    ] = False
+    html: Annotated[
+        Path | None, Parameter(help="Write a page that explains it.", show_default=False)
+    ] = None
+    svg: Annotated[
+        Path | None, Parameter(help="Write the bar chart of one step.", show_default=False)
+    ] = None
+    as_json: Annotated[bool, Parameter(name="--json", help="Print one JSON object.")] = False
+
+
+def next_(
+    couplet: Annotated[str, Parameter(help="The first couplet of a poem, in quotes.")],
+    /,
+    *,
+    after: Annotated[
+        str, Parameter(help="What stands after the couplet already.", show_default=False)
+    ] = "",
+    outputs: Outputs | None = None,
+    rules: VerseFlags | None = None,
+    decoding: DecodeFlags | None = None,
+    seed: Annotated[int, Parameter(help="With --steps: the same seed gives the same poem.")] = 0,
+    adapter: Annotated[
+        Path | None,
+        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
+    ] = None,
+    base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False,
+    model: Annotated[
+        str | None,
+        Parameter(help="The base model; default: the adapter's own.", show_default=False),
+    ] = None,
+) -> None:
+    """See what the next character could be, and what each decoding parameter makes of that.
+
+    The parameters act in this order: the form's rules, repetition penalty, temperature, top-k,
+    top-p, min-p, typical. With --steps, the completion is that of `lianju complete` with one
+    particle.
+
+    Example: lianju explore next "白日依山盡，黃河入海流。" --top-k 20 --top-p 0.9
+    """
+    outputs = outputs or Outputs()
+    if outputs.steps and outputs.svg:
+        raise UserError("--svg draws one step: leave out --steps, or write a page with --html")
+    overrides = {"decode.seed": seed} | (decoding.overrides() if decoding else {})
+    settings = load_settings("default", overrides)
+    couplet, after = checked(couplet), in_traditional(after)
+    verse = verse_asked(rules)
+    folder = adapter_asked(adapter, base)
+    kept = read_rules([couplet], verse)
+    network, style = load_model(folder, model, settings.model.name, settings.prompt.style)
+
+    from lianju.explore.next_page import Shown
+
+    [constraint] = constrain(network, kept)
+    asked = (network, style, couplet, settings.decode, constraint)
+    shown = Shown(couplet, network.name, folder is not None, settings.decode)
+    (_walk if outputs.steps else _step)(asked, after, shown, outputs)
+
+
+def _step(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:
+    """Find one step and show it."""
+    from lianju.cli.explore_tables import step_lines
+    from lianju.decode import next_tokens
+    from lianju.explore.next_chart import chart_file
+    from lianju.explore.next_page import step_page
+
+    step = next_tokens(*asked, after, outputs.top)
+    if outputs.svg:
+        write_text(outputs.svg, chart_file(step, shown.couplet, shown.settings))
+        err.print(f"Chart: {outputs.svg}", markup=False)
+    _page(outputs, step_page(step, shown))
+    row = {"couplet": shown.couplet, **_step_row(step)}
+    _print(
+        outputs, f"{shown.couplet}{step.prefix}", row, step_lines(step, shown.settings, out.width)
+    )
+
+
+def _walk(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:
+    """Find a whole completion and show it."""
+    from lianju.cli.explore_tables import walk_lines
+    from lianju.decode import walk
+    from lianju.explore.next_page import walk_page
+
+    found = walk(*asked, reporter=TerminalReporter(), prefix=after, top=outputs.top)
+    _page(outputs, walk_page(found, shown))
+    _print(outputs, f"{shown.couplet}{after}", _walk_row(found), walk_lines(found))
+
+
+def _page(outputs: Outputs, page: str) -> None:
+    if outputs.html:
+        write_text(outputs.html, page)
+        err.print(f"Page: {outputs.html}", markup=False)
+
+
+def _print(
+    outputs: Outputs, heading: str, row: dict[str, Any], lines: Iterable[RenderableType]
+) -> None:
+    if outputs.as_json:
+        out.print(json.dumps(row, ensure_ascii=False), markup=False)
+        return
+    out.print(heading, style="bold", markup=False)
+    for line in lines:
+        out.print(line)
+
+
+def _step_row(step: "Step") -> dict[str, Any]:
+    return {
+        "prefix": step.prefix,
+        "stages": [
+            {
+                "name": stage.name,
+                "entropy_nats": stage.entropy,
+                "entropy_bits": stage.bits,
+                "effective_choices": stage.effective,
+                "left": stage.left,
+                "cut": stage.cut,
+            }
+            for stage in step.stages
+        ],
+        "tokens": [_choice_row(choice, step) for choice in step.choices],
+        "rest": list(step.rest),
+    }
+
+
+def _choice_row(choice: "Choice", step: "Step") -> dict[str, Any]:
+    cut = choice.cut_at
+    return {
+        "text": choice.text,
+        "id": choice.token,
+        "probabilities": list(choice.probabilities),
+        "cut_by": None if cut is None else step.stages[cut].name,
+    }
+
+
+def _walk_row(walk: "Walk") -> dict[str, Any]:
+    return {
+        "couplet": walk.completion.couplet,
+        "text": walk.completion.text,
+        "finish": walk.completion.finish,
+        "positions": [
+            {
+                **_step_row(position.step),
+                "taken": _choice_row(position.taken, position.step),
+                "roads": [
+                    {
+                        **_choice_row(road.choice, position.step),
+                        "completion": road.completion.text,
+                        "finish": road.completion.finish,
+                    }
+                    for road in position.roads
+                ],
+            }
+            for position in walk.positions
+        ],
+    }

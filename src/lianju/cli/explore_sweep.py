@@ -1,0 +1,222 @@
+"""`lianju explore sweep`."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+
+from lianju.cli.complete import (
+    adapter_asked,
+    checked,
+    constrain,
+    load_model,
+    read_rules,
+    verse_asked,
+)
+from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.flags import VerseFlags
+from lianju.config import DecodeSettings, VerseSettings, load_settings
+from lianju.errors import UserError
+from lianju.files import locked, sha256
+
+if TYPE_CHECKING:
+    from lianju.explore import Findings, Grid, Opening, Plan, Sweep
+
+_GRID = Group("Grid: values with commas between them; every combination is a cell", sort_key=1)
+
+
+def _axis(name: str) -> Parameter:
+    description = DecodeSettings.model_fields[name].description or ""
+    return Parameter(help=" ".join(description.split()), group=_GRID)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class GridFlags:
+    """The values of each axis."""
+
+    temperature: Annotated[str, _axis("temperature")] = "0.1,0.3,0.5,0.7,1.0,1.3"
+    top_p: Annotated[str, _axis("top_p")] = "0.3,0.6,0.8,1.0"
+    top_k: Annotated[str, _axis("top_k")] = "0,20"
+    min_p: Annotated[str, _axis("min_p")] = "0"
+    typical_p: Annotated[str, _axis("typical_p")] = "1"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SameFlags:
+    """What is the same in every cell."""
+
+    seeds: Annotated[int, Parameter(help="Poems on each couplet in each cell.")] = 4
+    seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0
+    max_length: Annotated[
+        int | None,
+        Parameter(help="Stop a poem after this many tokens; default: 128.", show_default=False),
+    ] = None
+    repetition_penalty: Annotated[
+        float, Parameter(help="Above 1, tokens that stand already become less likely.")
+    ] = 1.0
+
+    def checked(self) -> DecodeSettings:
+        """As decoding settings, `seeds` as candidates. Raises `UserError` for a bad value."""
+        values = asdict(self)
+        values["candidates"] = values.pop("seeds")
+        return load_settings("default", {f"decode.{k}": v for k, v in values.items()}).decode
+
+
+def sweep(
+    couplets: Annotated[
+        list[str] | None, Parameter(help="Couplets to write on instead of a suite.")
+    ] = None,
+    /,
+    *,
+    out: Annotated[
+        Path, Parameter(help="The folder to write; the same command again goes on in it.")
+    ],
+    grid: GridFlags | None = None,
+    suite: Annotated[
+        Literal["hw5", "heldout", "legal"],
+        Parameter(
+            help="Couplets to write on: hw5, the homework's test, to look at; heldout, to choose "
+            "the decoding by; legal, those that can open regulated verse."
+        ),
+    ] = "hw5",
+    number: Annotated[
+        int | None,
+        Parameter(
+            name="--couplets", help="Only the first so many of the suite.", show_default=False
+        ),
+    ] = None,
+    same: SameFlags | None = None,
+    rules: VerseFlags | None = None,
+    adapter: Annotated[
+        Path | None,
+        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
+    ] = None,
+    base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False,
+    model: Annotated[
+        str | None,
+        Parameter(help="The base model; default: the adapter's own.", show_default=False),
+    ] = None,
+) -> None:
+    """Every combination of decoding parameters on the same couplets, and a page that compares them.
+
+    Without --form or another rule, no rules of verse are kept, so that right shapes are the
+    model's own. Example: lianju explore sweep --suite heldout --couplets 30 --out sweeps/first
+    """
+    from lianju.explore import LOCK, open_sweep, read_grid
+
+    cells = read_grid(asdict(grid or GridFlags()))
+    decode = (same or SameFlags()).checked()
+    verse = verse_asked(rules) if rules else VerseSettings(form="free")
+    folder = adapter_asked(adapter, base)
+    openings = _openings(couplets, suite, number)
+    plan = _plan(folder, model, "" if couplets else suite, openings, cells, decode, verse)
+    _announce(plan)
+    with locked(out / LOCK, wait=False):
+        _sweep(open_sweep(out, plan), folder, model)
+
+
+def _plan(
+    folder: Path | None,
+    model: str | None,
+    suite: str,
+    openings: "list[Opening]",
+    grid: "Grid",
+    decode: DecodeSettings,
+    verse: VerseSettings,
+) -> "Plan":
+    from lianju.explore import Plan
+    from lianju.model import read_card
+
+    card = read_card(folder) if folder else {}
+    defaults = load_settings()
+    return Plan(
+        model=model or card.get("base") or defaults.model.name,
+        adapter=_digest(folder) if folder else "",
+        style=card.get("style", defaults.prompt.style),
+        suite=suite,
+        openings=tuple(openings),
+        grid=grid,
+        seeds=decode.candidates,
+        seed=decode.seed,
+        max_length=decode.max_length,
+        repetition_penalty=decode.repetition_penalty,
+        particles=decode.particles,
+        verse=verse,
+    )
+
+
+def _digest(adapter: Path) -> str:
+    """The SHA-256 of the adapter's weights."""
+    [weights] = adapter.glob("*.safetensors")
+    return sha256(weights)
+
+
+def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "list[Opening]":
+    from lianju.evaluate.suites import suite as examples
+    from lianju.explore import Opening
+
+    if not couplets:
+        return [Opening.of(example) for example in examples(suite, number, TerminalReporter())]
+    if number is not None:
+        raise UserError("--couplets takes the first of a suite: leave it out, or the couplets")
+    return [Opening(couplet=checked(couplet)) for couplet in couplets]
+
+
+def _announce(plan: "Plan") -> None:
+    cells, couplets, seeds = len(plan.grid.cells()), len(plan.openings), plan.seeds
+    err.print(
+        f"{cells} cells × {couplets} couplets × {seeds} seeds = {cells * plan.poems_each:,} poems"
+    )
+    if plan.suite == "hw5":
+        err.print(
+            "These are the homework's test couplets, to look at: choosing the decoding on them "
+            "would be choosing on the test. To choose, use --suite heldout."
+        )
+
+
+def _sweep(job: "Sweep", folder: Path | None, model: str | None) -> None:
+    from lianju.explore import score, write_all
+
+    reporter = TerminalReporter()
+    if missing := job.missing():
+        if done := len(job.plan.grid.cells()) - len(missing):
+            err.print(f"{done} cells are finished already; {len(missing)} are left.")
+        _interruptible(lambda: _write(job, folder, model), job)
+    from lianju.evaluate.measure import measure, tools
+
+    found = tools(reporter)
+    cells = score(job, lambda groups, truths: measure(groups, truths, found), reporter)
+    _tell(write_all(job, cells, reporter))
+
+
+def _write(job: "Sweep", folder: Path | None, model: str | None) -> None:
+    """Load the model and have it write what is missing."""
+    from lianju.explore import write_poems
+
+    plan = job.plan
+    kept = read_rules(plan.couplets, plan.verse)
+    network, _ = load_model(folder, model, plan.model, plan.style)
+    write_poems(job, network, constrain(network, kept), TerminalReporter())
+
+
+def _interruptible(work: Callable[[], None], job: "Sweep") -> None:
+    try:
+        work()
+    except KeyboardInterrupt:
+        done = len(job.plan.grid.cells()) - len(job.missing())
+        err.print(f"Stopped: {done} cells are kept. The same command goes on.")
+        raise SystemExit(130) from None
+
+
+def _tell(found: "Findings") -> None:
+    for line in found.in_words():
+        _print(line)
+    _print(f"Page: {found.sweep.folder / 'sweep.html'}")
+
+
+def _print(line: Any) -> None:
+    out.print(line, markup=False)

@@ -1,0 +1,238 @@
+"""`lianju evaluate --judge`: a language model's opinion on the poems of a finished report."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Group, Parameter, validators
+
+from lianju.cli.console import TerminalReporter, err, out
+from lianju.errors import UserError
+from lianju.files import cache_dir, write_text
+
+if TYPE_CHECKING:
+    from lianju.evaluate.judge import Estimate, HomeworkResult, Judge, PairwiseResult
+    from lianju.evaluate.pairs import Pairs
+
+_KEY = "OPENAI_API_KEY"
+_ENDPOINT = Group("Endpoint 端點: who judges, and what it costs", sort_key=1)
+_PAIRS = Group("Pairs 對比: what is compared", sort_key=2)
+
+
+def _flag(group: Group, text: str, **more: Any) -> Parameter:
+    return Parameter(help=text, group=group, **more)
+
+
+_PRICE: dict[str, Any] = {"validator": validators.Number(gte=0), "show_default": False}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Service:
+    """Who judges, and what it costs."""
+
+    endpoint: Annotated[
+        str, _flag(_ENDPOINT, "An OpenAI-style address, such as http://localhost:8000/v1.")
+    ]
+    model: Annotated[str, _flag(_ENDPOINT, "The judge, by the name that the endpoint knows.")]
+    key_env: Annotated[
+        str, _flag(_ENDPOINT, "The environment variable that holds the API key.")
+    ] = _KEY
+    price_in: Annotated[
+        float | None, _flag(_ENDPOINT, "Price of a million tokens asked.", **_PRICE)
+    ] = None
+    price_out: Annotated[
+        float | None, _flag(_ENDPOINT, "Price of a million tokens answered.", **_PRICE)
+    ] = None
+    yes: Annotated[bool, _flag(_ENDPOINT, "Do not wait for a yes to the estimate.")] = False
+
+    def judge(self) -> "Judge":
+        """The judge with its memory. Raises `UserError` for a bad address or key."""
+        from lianju.evaluate.judge import Endpoint, Judge
+        from lianju.evaluate.judge.cache import Answers
+
+        if (self.price_in is None) != (self.price_out is None):
+            raise UserError("--price-in and --price-out go together")
+        endpoint = Endpoint(self.endpoint, self.model, _key(self.key_env))
+        return Judge(endpoint, Answers(cache_dir() / "judge"), TerminalReporter())
+
+    def agree(self, estimate: "Estimate", answers: Path) -> None:
+        """Say what asking will take, and get a yes to it; raises `UserError` without one."""
+        if not estimate.requests:
+            err.print(f"All {estimate.known:,} answers are there already; nothing is asked.")
+            return
+        err.print(self._words(estimate), markup=False)
+        err.print(f"Answers are kept as they come, in {answers}", markup=False)
+        if self.yes:
+            return
+        if not (sys.stdin.isatty() and err.is_terminal):
+            raise UserError("not asked yet: add --yes to send these requests")
+        try:
+            answer = err.input("Ask? [y/N] ", markup=False)
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes", "是"):
+            raise UserError("nothing was asked")
+
+    def _words(self, estimate: "Estimate") -> str:
+        known = f" ({estimate.known:,} more are known)" if estimate.known else ""
+        words = (
+            f"To ask: {estimate.requests:,} requests{known}, about {estimate.tokens_in:,} tokens "
+            f"in and {estimate.tokens_out:,} out, more if the model thinks before it answers"
+        )
+        if self.price_in is None or self.price_out is None:
+            return words
+        return f"{words}; at these prices about {estimate.cost(self.price_in, self.price_out):.2f}"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Which:
+    """What is compared, beside the reports."""
+
+    real: Annotated[bool, _flag(_PAIRS, "Compare with the real poems.")] = False
+    suite: Annotated[
+        Literal["hw5", "heldout", "legal"] | None,
+        _flag(_PAIRS, "Only this suite; default: all that the report has.", show_default=False),
+    ] = None
+
+    def pairs(self, report: Path, against: Path | None, same_form: bool = False) -> "Pairs":
+        """All pairs. Raises `UserError` where there are none."""
+        from lianju.evaluate.compare import read_report
+        from lianju.evaluate.pairs import pairs_of
+
+        other = read_report(against) if against else None
+        return pairs_of(
+            read_report(report), other, real=self.real, suite=self.suite, same_form=same_form
+        )
+
+
+AGAINST = Parameter(
+    help="Another, whose first system the first is compared with; default: the second system of "
+    "the same report.",
+    show_default=False,
+)
+
+
+def judge(
+    report: Annotated[Path, Parameter(help="A report.json, or the folder that holds it.")],
+    against: Annotated[Path | None, AGAINST] = None,
+    /,
+    *,
+    service: Service,
+    homework: Annotated[
+        bool,
+        Parameter(help="Ask the homework's two questions instead, which estimates its mark."),
+    ] = False,
+    which: Which | None = None,
+    pairs: Annotated[
+        int | None,
+        _flag(
+            _PAIRS,
+            "At most so many pairs, drawn at random but always the same; default: all.",
+            validator=validators.Number(gte=1),
+            show_default=False,
+        ),
+    ] = None,
+    out_: Annotated[
+        Path | None,
+        Parameter(
+            name="--out",
+            help="The file to write; default judge.json or judge-homework.json beside the report.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Ask a language model which poems are better: in both orders, and never about form.
+
+    Answers are kept, so a second run asks only what is missing. The key is only ever read from
+    the environment.
+
+    Example: lianju evaluate --judge evaluations/20261122 --real --endpoint
+    http://localhost:8000/v1 --model qwen3-8b
+    """
+    result: HomeworkResult | PairwiseResult
+    if homework:
+        if against or which or pairs:
+            raise UserError(
+                "--homework marks the poems of hw5 by themselves: leave out the second report, "
+                "--real, --suite and --pairs"
+            )
+        result = _homework(report, service)
+    else:
+        result = _compare((which or Which()).pairs(report, against).drawn(pairs), service)
+    name = "judge-homework.json" if homework else "judge.json"
+    path = out_ or (report if report.is_dir() else report.parent) / name
+    write_text(path, result.model_dump_json(indent=2) + "\n")
+    _print(f"Every answer: {path}")
+
+
+def _compare(pairs: "Pairs", service: Service) -> "PairwiseResult":
+    from lianju.evaluate.judge.pairwise import judge_pairs, questions
+
+    asked = service.judge()
+    service.agree(asked.estimate(questions(pairs.pairs)), asked.answers.folder)
+    result = judge_pairs(asked, pairs)
+    _tell_pairs(result)
+    return result
+
+
+def _homework(report: Path, service: Service) -> "HomeworkResult":
+    from lianju.evaluate.compare import read_report
+    from lianju.evaluate.judge.homework import judge_homework, questions
+
+    asked, found = service.judge(), read_report(report)
+    service.agree(asked.estimate(questions(found)), asked.answers.folder)
+    result = judge_homework(asked, found)
+    _tell_homework(result)
+    return result
+
+
+def _key(variable: str) -> str:
+    """The key, or "" for an endpoint that wants none."""
+    key = os.environ.get(variable, "").strip()
+    if not key and variable != _KEY:
+        raise UserError(f"the environment variable {variable} (--key-env) is empty or not set")
+    return key
+
+
+def _tell_pairs(result: "PairwiseResult") -> None:
+    from lianju.evaluate.pairs import preference_words, share_words
+
+    first, second = result.labels
+    _print(f"{first} against {second}, judged by {result.model}, each pair in both orders:")
+    _print(f"  preferred: {preference_words(result.preference)}")
+    _print(f"  the orders disagree (counted as ties): {share_words(result.disagreements)}")
+    _print(f"  answers for the poem shown first: {share_words(result.shown_first)} (50%: no bias)")
+    if result.failures:
+        _print(f"  no readable answer, not counted: {result.failures} pairs")
+    for reason, number in result.left_out.items():
+        _print(f"  not asked about: {reason}: {number}")
+    _print("  Form was not asked about. A judge is no reader: see lianju evaluate --blind.")
+
+
+def _tell_homework(result: "HomeworkResult") -> None:
+    _print(f"The homework's two questions, asked of {result.model} three times, the best counts:")
+    for system in result.systems:
+        _print(f"{system.label}: {system.mark} of {result.full_mark} points (estimate)")
+        for aspect, score in system.scores.items():
+            best, once = score.best, score.average
+            if best.value is None or once.value is None:
+                _print(f"  {aspect}: no readable answer")
+                continue
+            _print(
+                f"  {aspect} {best.value:.1f} [{best.low:.1f}, {best.high:.1f}] over {best.n} "
+                f"poems, threshold {score.threshold:g}: {score.points} points; asked once "
+                f"{once.value:.1f}"
+            )
+        if system.low != system.high:
+            _print(f"  at the ends of the intervals: {system.low} to {system.high} points")
+        if system.failures:
+            _print(f"  answers missing: {system.failures}")
+    _print(result.caveat)
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False)

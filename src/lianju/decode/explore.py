@@ -1,0 +1,295 @@
+"""What the next token could have been: distributions stage by stage, and roads not taken."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import exp, log
+
+import torch
+from torch import Tensor
+
+from lianju.config import DecodeSettings
+from lianju.decode.constraint import Constraint
+from lianju.decode.generate import Completion, complete, length_limit, prefix_ids, write
+from lianju.decode.particles import Job, state_after
+from lianju.decode.sampling import Stage, entropy, stages
+from lianju.model import LanguageModel, Vocabulary
+from lianju.progress import SILENT, Reporter
+from lianju.prompt import render
+
+END = "end 止"
+# So many of the likeliest tokens are shown where nothing else is asked for.
+TOP = 12
+# What is rarer than this nobody would call another road; mostly it is a byte of the token taken.
+_FAINT = 0.001
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """One stage of a step in numbers.
+
+    `name`: see `sampling.Stage`. `entropy`, in nats. `left`: how many tokens can be drawn.
+    `cut`: the probability, at the stage before, of the tokens that are gone since.
+    """
+
+    name: str
+    entropy: float
+    left: int
+    cut: float
+
+    @property
+    def bits(self) -> float:
+        """The entropy in bits."""
+        return self.entropy / log(2)
+
+    @property
+    def effective(self) -> float:
+        """How many equally likely choices would be as uncertain: exp(entropy)."""
+        return exp(self.entropy)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One token and its probability at each stage of its step.
+
+    `text`: what it reads as: characters; bytes in hex where it is a part of a character, as ⟨E7⟩;
+    `END` for what ends a poem.
+    """
+
+    token: int
+    text: str
+    probabilities: tuple[float, ...]
+
+    @property
+    def cut_at(self) -> int | None:
+        """The stage that ruled the token out; None if it can be drawn."""
+        return next((at for at, p in enumerate(self.probabilities) if p == 0), None)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The distribution of the next token after `prefix`, the text after the couplet so far
+    without the bytes of a character that is not finished.
+
+    `choices`: the tokens that come to the highest probability at any stage and, of each stage that
+    rules tokens out, the likeliest of those; in the order of their raw probability. `rest`: what
+    all other tokens together have at each stage.
+    """
+
+    prefix: str
+    stages: tuple[StageFigures, ...]
+    choices: tuple[Choice, ...]
+    rest: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Road:
+    """A token that was not taken, and the poem that it leads to."""
+
+    choice: Choice
+    completion: Completion
+
+
+@dataclass(frozen=True)
+class Position:
+    """One token of a completion: how it was drawn, and what else could have stood there."""
+
+    step: Step
+    taken: Choice
+    roads: tuple[Road, ...]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A completion, token by token; the stop token is the last position of one that stopped."""
+
+    completion: Completion
+    positions: tuple[Position, ...]
+
+
+def next_tokens(
+    model: LanguageModel,
+    style: str,
+    couplet: str,
+    settings: DecodeSettings,
+    constraint: Constraint | None = None,
+    prefix: str = "",
+    top: int = TOP,
+) -> Step:
+    """The distribution of the token after `couplet` and `prefix`, through all stages.
+
+    Raises `UserError` if the rules forbid `prefix`.
+    """
+    ids = list(prefix_ids(model, prefix))
+    [every] = _stages(model, style, couplet, settings, constraint, ids, 1)
+    return _step(model.vocabulary, every, ids, top)
+
+
+def walk(
+    model: LanguageModel,
+    style: str,
+    couplet: str,
+    settings: DecodeSettings,
+    constraint: Constraint | None = None,
+    alternatives: int = 2,
+    reporter: Reporter = SILENT,
+    *,
+    prefix: str = "",
+    top: int = TOP,
+) -> Walk:
+    """The completion that `complete` writes first with one particle, and how it came about.
+
+    At each position, the `alternatives` likeliest other tokens that the rules allow are tried
+    instead, those that the sampling would have cut among them, but none of a probability below
+    0.1%; from there the poem goes on with the same settings and random numbers.
+    """
+    settings = settings.model_copy(update={"particles": 1, "candidates": 1})
+    begun = list(prefix_ids(model, prefix))
+    job = Job(couplet, 0, constraint, settings, length_limit(constraint, settings), begun)
+    [completion] = write(model, style, [job], settings, reporter, "The poem")
+    written = job.particles[0].written
+    ids = [*begun, *written]
+    words = model.vocabulary
+    every = _stages(model, style, couplet, settings, constraint, ids[:-1], len(written))
+    seen = [
+        (
+            _step(words, parts, ids[:at], top),
+            _choice(words, parts, token),
+            _others(words, parts, token, alternatives),
+        )
+        for at, (parts, token) in enumerate(zip(every, written, strict=True), len(begun))
+    ]
+    turns = [
+        (ids[:at], choice)
+        for at, (_, _, others) in enumerate(seen, len(begun))
+        for choice in others
+    ]
+    ends = iter(_roads(model, style, couplet, settings, constraint, turns, reporter))
+    return Walk(
+        completion,
+        tuple(
+            Position(step, taken, tuple(Road(choice, next(ends)) for choice in others))
+            for step, taken, others in seen
+        ),
+    )
+
+
+@torch.inference_mode()
+def _stages(
+    model: LanguageModel,
+    style: str,
+    couplet: str,
+    settings: DecodeSettings,
+    constraint: Constraint | None,
+    ids: Sequence[int],
+    count: int,
+) -> Iterator[list[Stage]]:
+    """The stages of the last `count` next tokens after the couplet and `ids`, of one row each."""
+    prompt = render(style, model.vocabulary, couplet)
+    whole = torch.tensor([[*prompt, *ids]], device=model.device)
+    logits = model.network(input_ids=whole, logits_to_keep=count).logits[0, -count:].float()
+    seen = torch.zeros(1, model.vocabulary.size, dtype=torch.bool, device=model.device)
+    for number, row in enumerate(logits):
+        end = len(ids) - count + 1 + number
+        seen[0, [*prompt, *ids[:end]]] = True
+        allowed = None
+        if constraint:
+            mask = constraint.mask(state_after(constraint, ids[:end]))
+            allowed = torch.from_numpy(mask).to(model.device).unsqueeze(0)
+        yield stages(row.unsqueeze(0), allowed, seen, settings)
+
+
+def _roads(
+    model: LanguageModel,
+    style: str,
+    couplet: str,
+    settings: DecodeSettings,
+    constraint: Constraint | None,
+    turns: Sequence[tuple[list[int], Choice]],
+    reporter: Reporter,
+) -> list[Completion]:
+    """The poem that each choice leads to after the tokens before it."""
+    words = model.vocabulary
+    limit = length_limit(constraint, settings)
+    results: dict[int, Completion] = {}
+    open_ends: list[int] = []
+    for number, (before, choice) in enumerate(turns):
+        stopped = choice.token in words.stops
+        if stopped or len(before) + 1 == limit:
+            finish = "stop" if stopped else "length"
+            text = words.decode([*before, choice.token])
+            results[number] = Completion(couplet, text, finish, tokens=0, logprob=0.0)
+        else:
+            open_ends.append(number)
+    groups = complete(
+        model,
+        style,
+        [couplet] * len(open_ends),
+        settings,
+        reporter,
+        "Roads not taken",
+        constraints=[constraint] * len(open_ends),
+        prefixes=[[*turns[number][0], turns[number][1].token] for number in open_ends],
+    )
+    results |= {number: group[0] for number, group in zip(open_ends, groups, strict=True)}
+    return [results[number] for number in range(len(turns))]
+
+
+def _step(words: Vocabulary, every: Sequence[Stage], ids: Sequence[int], top: int) -> Step:
+    rows = _rows(every)
+    likeliest = set(rows.max(dim=0).values.topk(min(top, rows.shape[1])).indices.tolist())
+    for before, after in pairwise(rows):
+        lost = torch.where(after == 0, before, 0.0)
+        if lost.any():
+            likeliest.add(int(lost.argmax()))
+    shown = sorted(likeliest, key=lambda token: (-float(rows[0, token]), token))
+    choices = tuple(_choice(words, every, token) for token in shown)
+    sums = (sum(choice.probabilities[at] for choice in choices) for at in range(len(rows)))
+    prefix = words.decode(ids).rstrip("\N{REPLACEMENT CHARACTER}")
+    return Step(prefix, _figures(every), choices, tuple(max(0.0, 1 - total) for total in sums))
+
+
+def _rows(every: Sequence[Stage]) -> Tensor:
+    """(stages, vocabulary) the probabilities of one step, in double precision."""
+    return torch.cat([stage.probabilities for stage in every]).double()
+
+
+def _figures(every: Sequence[Stage]) -> tuple[StageFigures, ...]:
+    rows = _rows(every)
+    before = torch.cat([rows[:1], rows[:-1]])
+    cut = torch.where(rows == 0, before, 0.0).sum(dim=-1)
+    return tuple(
+        StageFigures(stage.name, float(nats), int(left), float(lost))
+        for stage, nats, left, lost in zip(
+            every, entropy(rows), (rows > 0).sum(dim=-1), cut, strict=True
+        )
+    )
+
+
+def _choice(words: Vocabulary, every: Sequence[Stage], token: int) -> Choice:
+    probabilities = (float(stage.probabilities[0, token]) for stage in every)
+    return Choice(token, reading(words, token), tuple(probabilities))
+
+
+def _others(words: Vocabulary, every: Sequence[Stage], taken: int, count: int) -> list[Choice]:
+    """The likeliest tokens besides `taken` by the model itself, of those that the rules allow."""
+    ruled = every[1] if len(every) > 1 and every[1].name == "rules" else every[0]
+    likeliest = ruled.probabilities[0].topk(min(count + 1, words.size))
+    return [
+        _choice(words, every, token)
+        for probability, token in zip(*(part.tolist() for part in likeliest), strict=True)
+        if token != taken and probability >= _FAINT
+    ][:count]
+
+
+def reading(words: Vocabulary, token: int) -> str:
+    """What a token reads as; see `Choice`."""
+    raw = words.tokens[token]
+    if token in words.stops:
+        return END
+    if raw is None:
+        return "⟨control⟩"
+    try:
+        return raw.decode().replace(" ", "␣").replace("\n", "↵")
+    except UnicodeDecodeError:
+        return f"⟨{raw.hex(' ').upper()}⟩"

@@ -1,0 +1,145 @@
+"""The page for readers, and the key that says which side is whose.
+
+The page names no system, the order of the pairs is random, and each system stands on the left in
+half of them, which half only the key's seed tells. What a page cannot hide is a poem that the
+reader knows.
+"""
+
+import base64
+import hashlib
+import json
+import random
+import secrets
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lianju.errors import UserError
+from lianju.evaluate.pairs import Pair, Pairs
+from lianju.evaluate.setting import writing
+from lianju.files import write_text
+
+PAGE, KEY = "blind.html", "blind-key.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class KeyPair(_Part):
+    """A pair as the page shows it."""
+
+    suite: str
+    couplet: str
+    first: str
+    """What the first system wrote."""
+    second: str
+    left: Literal["first", "second"]
+    """Who stands on the left: A 甲."""
+
+
+class Key(_Part):
+    """What the page does not tell."""
+
+    kind: Literal["lianju-blind-key"] = "lianju-blind-key"
+    version: Literal[1] = 1
+    digest: str
+    """Of what the page shows; choices made on another page have another."""
+    seed: int
+    labels: tuple[str, str]
+    left_out: dict[str, int]
+    """By reason, the couplets that are not in the test."""
+    pairs: list[KeyPair]
+
+
+def build(pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None) -> Key:
+    """Write `blind.html` and `blind-key.json` into `folder`; `seed` is secret unless given.
+
+    `same_form` says that the pairs were chosen so, which the page tells its readers. Raises
+    `UserError` if the folder holds a test already: without its key, choices made on that are lost.
+    """
+    if (folder / KEY).exists():
+        raise UserError(f"{folder} holds a reading test already: name another folder with --out")
+    seed = secrets.randbits(64) if seed is None else seed
+    shown = _arranged(pairs.pairs, random.Random(seed))
+    key = Key(
+        digest=_digest(shown),
+        seed=seed,
+        labels=pairs.labels,
+        left_out=pairs.left_out,
+        pairs=shown,
+    )
+    write_text(folder / KEY, key.model_dump_json(indent=2) + "\n")
+    write_text(folder / PAGE, _page(key, same_form))
+    return key
+
+
+def sides(pair: KeyPair) -> tuple[str, str]:
+    """What stands on the left, and on the right."""
+    return (pair.first, pair.second) if pair.left == "first" else (pair.second, pair.first)
+
+
+def _arranged(pairs: list[Pair], chance: random.Random) -> list[KeyPair]:
+    order = chance.sample(pairs, len(pairs))
+    left: list[Literal["first", "second"]] = ["first", "second"] * (len(pairs) // 2)
+    if len(left) < len(pairs):
+        left.append(chance.choice(("first", "second")))
+    chance.shuffle(left)
+    return [
+        KeyPair(
+            suite=pair.suite,
+            couplet=pair.couplet,
+            first=pair.first,
+            second=pair.second,
+            left=side,
+        )
+        for pair, side in zip(order, left, strict=True)
+    ]
+
+
+def _digest(shown: list[KeyPair]) -> str:
+    texts = [[pair.couplet, *sides(pair)] for pair in shown]
+    return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode()).hexdigest()
+
+
+def _page(key: Key, same_form: bool) -> str:
+    script = _resource("blind.js")
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    style = resources.files("lianju.evaluate").joinpath("report.css").read_text(encoding="utf-8")
+    return Template(_resource("blind.html")).substitute(
+        style=style + _resource("blind.css"),
+        script=script,
+        script_hash=allowed,
+        digest=key.digest,
+        count=len(key.pairs),
+        form=_SAME_FORM if same_form else _ANY_FORM,
+        pairs="\n".join(_article(number, pair) for number, pair in enumerate(key.pairs, 1)),
+    )
+
+
+_SAME_FORM = (
+    "<p>The two are always of the same form, so that form gives nothing away.</p>"
+    '<p lang="zh-Hant">兩篇句數、字數都相同，無從憑體裁分辨。</p>'
+)
+_ANY_FORM = (
+    "<p>The two may differ in form. Try to look past that: form is measured elsewhere.</p>"
+    '<p lang="zh-Hant">兩篇體裁可能不同；格式另有評量，請勿以此取捨。</p>'
+)
+
+
+def _article(number: int, pair: KeyPair) -> str:
+    left, right = sides(pair)
+    return (
+        f'<article class="card pair" aria-label="Pair {number}" hidden>\n'
+        f'<h2 class="couplet">{writing(pair.couplet)}</h2>\n<div class="sides">\n'
+        f'<div class="side"><h3>A <span lang="zh-Hant">甲</span></h3>{writing(left)}</div>\n'
+        f'<div class="side"><h3>B <span lang="zh-Hant">乙</span></h3>{writing(right)}</div>\n'
+        "</div>\n</article>"
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files("lianju.evaluate.blind").joinpath(name).read_text(encoding="utf-8")

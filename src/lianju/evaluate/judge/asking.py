@@ -1,0 +1,189 @@
+"""Asking many questions: what is known is not asked again, and every answer is kept at once."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from lianju.errors import UserError
+from lianju.evaluate.judge.cache import Answers
+from lianju.evaluate.judge.client import Client, Endpoint, Message, NoAnswerError
+from lianju.progress import SILENT, Reporter, Task
+from lianju.verse import is_han
+
+Value = TypeVar("Value")
+_AT_ONCE = 4
+# After so many questions without an answer, one behind the other, the rest is not tried.
+_ENOUGH = 5
+# No answer of ours needs more; what a reasoning model thinks counts too.
+_MAX_TOKENS = 2048
+# Tokens of an answer of one sentence in JSON, of a Han character and of any other: rough, for
+# an estimate over tokenizers that differ.
+_ANSWER, _PER_HAN, _PER_OTHER = 60, 1.5, 0.3
+_INSIST = "That cannot be read. Answer with the one JSON object asked for, and nothing else."
+
+
+@dataclass(frozen=True)
+class Question(Generic[Value]):
+    """What is asked, and how the answer is read; `sample` tells equal questions apart."""
+
+    messages: list[Message]
+    read: Callable[[str], Value | None]
+    temperature: float = 0.0
+    sample: int = 0
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As the endpoint takes them."""
+        return {"temperature": self.temperature, "max_tokens": _MAX_TOKENS}
+
+    def again(self, answer: str) -> "Question[Value]":
+        """The question once more, after an answer that cannot be read."""
+        more = [
+            {"role": "assistant", "content": answer},
+            {"role": "user", "content": _INSIST},
+        ]
+        return replace(self, messages=[*self.messages, *more])
+
+
+def question(
+    prompt: str, read: Callable[[str], Value | None], temperature: float = 0.0, sample: int = 0
+) -> Question[Value]:
+    """A question of one message: not all models know a system's."""
+    return Question([{"role": "user", "content": prompt}], read, temperature, sample)
+
+
+@dataclass(frozen=True)
+class Reply(Generic[Value]):
+    """An answer that could be read."""
+
+    value: Value
+    text: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is left to ask; tokens are a rough estimate, without those of reasoning."""
+
+    requests: int
+    known: int
+    tokens_in: int
+    tokens_out: int
+
+    def cost(self, price_in: float, price_out: float) -> float:
+        """The price, given prices a million tokens."""
+        return (self.tokens_in * price_in + self.tokens_out * price_out) / 1e6
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A judge with its memory."""
+
+    endpoint: Endpoint
+    answers: Answers
+    reporter: Reporter = SILENT
+
+    def estimate(self, questions: Sequence[Question[Any]]) -> Estimate:
+        """How much is left to ask."""
+        missing = [item for item in questions if not self._settled(item)]
+        texts = [message["content"] for item in missing for message in item.messages]
+        return Estimate(
+            requests=len(missing),
+            known=len(questions) - len(missing),
+            tokens_in=round(sum(map(_tokens, texts))),
+            tokens_out=_ANSWER * len(missing),
+        )
+
+    def ask(self, questions: Sequence[Question[Value]]) -> list[Reply[Value] | None]:
+        """The replies; None where there was no answer, or twice none that could be read.
+
+        Raises `UserError` when the endpoint refuses or stays silent; answers so far are kept.
+        """
+        return asyncio.run(self._ask(questions))
+
+    async def _ask(self, questions: Sequence[Question[Value]]) -> list[Reply[Value] | None]:
+        replies: list[Reply[Value] | None] = [None] * len(questions)
+        todo = iter(enumerate(questions))
+        refused: BaseException | None = None
+        with self.reporter.task("Judging", len(questions)) as task:
+            async with Client(self.endpoint, self.reporter) as client:
+                silence = _Silence()
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for _ in range(_AT_ONCE):
+                            group.create_task(self._work(client, todo, replies, task, silence))
+                except* UserError as errors:
+                    refused = errors.exceptions[0]
+        if refused:
+            raise refused
+        return replies
+
+    async def _work(
+        self,
+        client: Client,
+        todo: Iterator[tuple[int, Question[Value]]],
+        replies: list[Reply[Value] | None],
+        task: Task,
+        silence: "_Silence",
+    ) -> None:
+        for index, item in todo:
+            try:
+                replies[index] = await self._reply(client, item)
+                silence.broken()
+            except NoAnswerError as error:
+                silence.another(str(error))
+            task.advance()
+
+    async def _reply(self, client: Client, item: Question[Value]) -> Reply[Value] | None:
+        """The reply, asked for once more if the first answer cannot be read."""
+        for _ in range(2):
+            text = await self._text(client, item)
+            value = item.read(text)
+            if value is not None:
+                return Reply(value, text)
+            item = item.again(text)
+        return None
+
+    async def _text(self, client: Client, item: Question[Any]) -> str:
+        known = self._known(item)
+        if known is not None:
+            return known
+        text = await client.ask(item.messages, item.parameters)
+        self.answers.put(self.endpoint.model, item.messages, _kept(item), text)
+        return text
+
+    def _known(self, item: Question[Any]) -> str | None:
+        return self.answers.get(self.endpoint.model, item.messages, _kept(item))
+
+    def _settled(self, item: Question[Any]) -> bool:
+        text = self._known(item)
+        if text is None:
+            return False
+        return item.read(text) is not None or self._known(item.again(text)) is not None
+
+
+class _Silence:
+    """How many questions in a row had no answer."""
+
+    def __init__(self) -> None:
+        self.length = 0
+
+    def broken(self) -> None:
+        self.length = 0
+
+    def another(self, reason: str) -> None:
+        self.length += 1
+        if self.length == _ENOUGH:
+            raise UserError(
+                f"the endpoint gave no answer to {_ENOUGH} questions in a row, at last: {reason}. "
+                "Go on later with the same command; answers are kept."
+            )
+
+
+def _kept(item: Question[Any]) -> dict[str, Any]:
+    return {**item.parameters, "sample": item.sample}
+
+
+def _tokens(text: str) -> float:
+    han = sum(map(is_han, text))
+    return _PER_HAN * han + _PER_OTHER * (len(text) - han)

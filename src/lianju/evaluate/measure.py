@@ -1,0 +1,103 @@
+"""Every metric on a set of poems, for an evaluation and for a sweep alike."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+from lianju.corpus import KnownLines, known_lines, large_corpus
+from lianju.decode import Completion
+from lianju.errors import UserError
+from lianju.evaluate.metrics.characters import character_marks
+from lianju.evaluate.metrics.copying import Copies, known_share
+from lianju.evaluate.metrics.diversity import beginning, diversity
+from lianju.evaluate.metrics.form import form_marks
+from lianju.evaluate.metrics.overlap import overlap_marks
+from lianju.evaluate.metrics.parallel import Parallelism, parallelism
+from lianju.evaluate.schema import Mark
+from lianju.evaluate.statistics import Figure, mean, share
+from lianju.progress import SILENT, Reporter
+
+# Diversity is taken on so many poems at a time, or on what half of the couplets are sure to have,
+# some being too short to count.
+_NUMBER, _SURE = 25, 0.7
+_SHARES = ("shape", "rhyme", "tone", "full")
+_MEANS = (
+    "tone_share",
+    "parallel",
+    "lines",
+    "characters",
+    "logprob",
+    "known_lines",
+    "longest_run",
+    "outside",
+    "simplified",
+    "garbled",
+    "recall_f1",
+    "recall_chrf",
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What metrics need besides the poems: the large corpus, indexed."""
+
+    known: KnownLines
+    copies: Copies
+    characters: Set[str]
+    parallelism: Parallelism
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`marks`: of each poem, by metric, in the groups of the poems. `figures`: of them all."""
+
+    marks: list[list[dict[str, Mark]]]
+    figures: dict[str, Figure]
+
+
+def tools(reporter: Reporter = SILENT) -> Tools:
+    """The tools, some seconds. Raises `UserError` where the large corpus cannot be had."""
+    large = large_corpus(reporter)
+    with reporter.task("Reading the corpus", 1) as task:
+        copies = Copies(large)
+        task.advance()
+    known = known_lines(reporter)
+    if known is None:
+        raise UserError("the cache of poems was removed meanwhile: run the same command again")
+    characters = frozenset("".join(poem.text for poem in large))
+    return Tools(known, copies, characters, parallelism(reporter))
+
+
+def measure(
+    groups: Sequence[Sequence[Completion]], truths: Sequence[str | None], kit: Tools
+) -> Measured:
+    """Every metric on the poems of each couplet, `truths` being their real continuations."""
+    texts = [[poem.text for poem in group] for group in groups]
+    runs = iter(kit.copies.longest_runs([text for group in texts for text in group]))
+    marks = [
+        [_marks(poem, truth, kit) | {"longest_run": next(runs)} for poem in group]
+        for group, truth in zip(groups, truths, strict=True)
+    ]
+    figures = {name: share(_values(marks, name)) for name in _SHARES}
+    figures |= {name: mean(_values(marks, name)) for name in _MEANS}
+    half = len(groups) // 2 * min(map(len, groups))
+    return Measured(marks, figures | diversity(texts, max(1, min(_NUMBER, int(_SURE * half)))))
+
+
+def _marks(poem: Completion, truth: str | None, kit: Tools) -> dict[str, Mark]:
+    return {
+        **form_marks(poem),
+        "parallel": kit.parallelism.marks(poem.couplet, poem.text),
+        "logprob": poem.logprob / len(poem.text) if poem.text else None,
+        "known_lines": known_share(poem.text, kit.known),
+        **character_marks(poem.text, kit.characters),
+        **overlap_marks(poem.text, truth),
+        "opening": beginning(poem.text),
+    }
+
+
+def _values(marks: Sequence[Sequence[dict[str, Mark]]], name: str) -> list[list[float]]:
+    """One mark of each poem that has it, by couplet."""
+    return [
+        [float(value) for each in group if isinstance(value := each[name], int | float)]
+        for group in marks
+    ]

@@ -1,0 +1,57 @@
+"""Shape, rhyme and tone of one poem. What is wrong in the couplet is not the writer's fault."""
+
+from lianju.decode import Completion
+from lianju.evaluate.schema import Mark
+from lianju.verse import RHYME_RULES, Opening, check, is_han, lines_of, opening, shape_of
+
+
+def form_marks(completion: Completion) -> dict[str, Mark]:
+    """Judge couplet and completion as one poem, without what is wrong in the couplet itself.
+
+    `shape`, `form` and `fault` (of shape, in words) are those of `verse.shape_of`. `rhyme`: no
+    fault of rhyme, but where the couplet by itself has a fault. `tone`: no other fault in the
+    lines written. `full`: both. These are False where the shape is wrong. `tone_share`: of the
+    characters written, those on which no fault of tone stands; None where the shape is wrong, for
+    then there is no metre to keep. After a couplet that rhymes on an oblique tone no regulated
+    verse can come, whoever writes: these four are None. `lines` and `characters` are those
+    written, characters being Han ones.
+    """
+    couplet, text = completion.couplet, completion.text
+    shape = shape_of(couplet, text, completion.finish == "stop")
+    opened = _opening(couplet)
+    marks: dict[str, Mark] = {
+        "shape": shape.right,
+        "form": shape.form.name if shape.form else None,
+        "fault": shape.fault,
+        "rhyme": False,
+        "tone": False,
+        "full": False,
+        "tone_share": None,
+        "lines": len(lines_of(text)),
+        "characters": sum(map(is_han, text)),
+    }
+    if opened and any(not type for type, _ in opened.ways):
+        return marks | {"rhyme": None, "tone": None, "full": None}
+    return marks | _rules_kept(couplet, text, opened) if shape.right else marks
+
+
+def _opening(couplet: str) -> Opening | None:
+    """What a couplet asks of the lines to come; None for a text that is no couplet."""
+    lines = lines_of(couplet)
+    return opening(lines) if [len(line) for line in lines] in ([5, 5], [7, 7]) else None
+
+
+def _rules_kept(couplet: str, text: str, opened: Opening | None) -> dict[str, Mark]:
+    """The marks of rhyme and tone of a poem of right shape.
+
+    Where most lines written leave the rhyme that the couplet sets, it is the couplet's that is
+    found off, so faults of rhyme count wherever they stand. Tones are judged line by line, and
+    after a couplet off the metre there nearly always still is a way on without a fault.
+    """
+    given = {(fault.line, fault.position) for fault in opened.faults} if opened else set()
+    faults = check(couplet + text).faults
+    rhyme = all((f.line, f.position) in given for f in faults if f.rule in RHYME_RULES)
+    above = len(lines_of(couplet))
+    off = {(f.line, f.position) for f in faults if f.line > above and f.rule not in RHYME_RULES}
+    share = 1 - len(off) / sum(map(is_han, text))
+    return {"rhyme": rhyme, "tone": not off, "full": rhyme and not off, "tone_share": share}

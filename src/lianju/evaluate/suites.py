@@ -1,0 +1,80 @@
+"""The couplets that systems are evaluated on, by name.
+
+`hw5`: the homework's 15 test couplets with their ground truths. `heldout`: 500 poems that no
+recipe trains on, the validation poems of a run. `legal`: 600 poems whose couplet can open
+regulated verse, which share no line with any of those or with the training poems.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from lianju.config import DataSettings
+from lianju.corpus import (
+    Example,
+    Poem,
+    large_corpus,
+    line_keys,
+    placeholders,
+    split,
+    test_set,
+    training_corpus,
+)
+from lianju.errors import UserError
+from lianju.progress import SILENT, Reporter
+from lianju.verse import couplet_fault, lines_of, opening, shape_of
+
+NAMES = ("hw5", "heldout", "legal")
+_LEGAL = 600
+
+
+def suite(name: str, n: int | None = None, reporter: Reporter = SILENT) -> list[Example]:
+    """The first `n` couplets of a suite, or all: each with the real continuation.
+
+    A smaller `n` gives the first of a larger one. Raises `UserError` for an unknown name, for more
+    than there are, and where the poems cannot be had.
+    """
+    if name not in NAMES:
+        raise UserError(f"no suite {name!r}: give one of {', '.join(NAMES)}")
+    examples = test_set() if name == "hw5" else _unseen(name, reporter)
+    if n is not None and not 1 <= n <= len(examples):
+        raise UserError(f"the suite {name} has {len(examples)} couplets, not {n}")
+    return examples[:n]
+
+
+def digest(examples: Sequence[Example]) -> str:
+    """Twelve digits that change with the couplets, their continuations, or their order."""
+    text = "\n".join(example.text for example in examples)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _unseen(name: str, reporter: Reporter) -> list[Example]:
+    large = large_corpus(reporter)
+    training, test = training_corpus(reporter=reporter), test_set()
+    parts = split(training, test, large, DataSettings().validation)
+    if name == "heldout":
+        return parts.validation
+    seen = [*training.examples, *parts.validation, *test]
+    return _legal(large, set().union(*(line_keys(example.text) for example in seen)))
+
+
+def _legal(large: Sequence[Poem], taken: set[str]) -> list[Example]:
+    """The first poems, by the SHA-256 of their text, that share no line with others."""
+    chosen: list[Example] = []
+    for poem in sorted(large, key=lambda poem: hashlib.sha256(poem.text.encode()).digest()):
+        if len(chosen) == _LEGAL:
+            break
+        example = Example("".join(poem.paragraphs[:1]), "".join(poem.paragraphs[1:]), poem.id)
+        if _opens(example) and not (lines := line_keys(example.text)) & taken:
+            chosen.append(example)
+            taken |= lines
+    return chosen
+
+
+def _opens(example: Example) -> bool:
+    """Whether a poem has one of the four shapes and a couplet that can open regulated verse."""
+    if couplet_fault(example.couplet) or placeholders(example.text):
+        return False
+    if not shape_of(example.couplet, example.completion).right:
+        return False
+    found = opening(lines_of(example.couplet))
+    return not found.faults and not found.rare

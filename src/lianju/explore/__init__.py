@@ -1,0 +1,27 @@
+"""Exploring: what the decoding parameters do to the next token, and to whole poems.
+
+A sweep has every cell of a grid of parameters write poems on the same couplets with the same
+random numbers, so that cells differ in nothing but the decoding. Poems are kept as they come,
+and everything said about them is computed from these files without the model.
+"""
+
+from lianju.explore.grid import Cell, Grid, read_grid
+from lianju.explore.output import write_all
+from lianju.explore.sweep import LOCK, Opening, Plan, Scored, Sweep, open_sweep, score, write_poems
+from lianju.explore.sweep_page import Findings
+
+__all__ = [
+    "LOCK",
+    "Cell",
+    "Findings",
+    "Grid",
+    "Opening",
+    "Plan",
+    "Scored",
+    "Sweep",
+    "open_sweep",
+    "read_grid",
+    "score",
+    "write_all",
+    "write_poems",
+]

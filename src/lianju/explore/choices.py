@@ -1,0 +1,118 @@
+"""One real distribution over the next token, and what each decoding parameter makes of it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lianju.config import DecodeSettings, Settings
+from lianju.decode import Completion, complete, distribution
+from lianju.model import LanguageModel, Vocabulary
+from lianju.prompt import render
+
+_OPEN = DecodeSettings(temperature=1, top_k=0, top_p=1)
+_VIEWS: tuple[dict[str, float], ...] = (
+    {},
+    {"temperature": 0.5},
+    {"temperature": 1.5},
+    {"top_k": 3},
+    {"top_p": 0.8},
+    {"min_p": 0.1},
+)
+_SHOWN = 8
+# A picture of eight choices teaches most where top-p 0.8 keeps a good half of them.
+_TELLING: dict[str, float] = {"top_p": 0.8}
+_TYPICAL = 5
+_POEMS, _LONGEST = 8, 24
+
+
+class View(Settings):
+    """The probabilities of the shown tokens, under `changed` settings and else open ones."""
+
+    changed: dict[str, float]
+    shares: tuple[float, ...]
+    rest: float
+    """The probability of all other tokens together."""
+    kept: int
+    """How many tokens can be drawn at all."""
+
+
+class Choices(Settings):
+    """What could come next in one poem: the likeliest tokens, by each of the views."""
+
+    couplet: str
+    begun: str
+    """What stands after the couplet already."""
+    tokens: tuple[str, ...]
+    vocabulary: int
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The logits (1, vocabulary) of one next token, and what stands before it."""
+
+    logits: Tensor
+    couplet: str
+    begun: str
+
+    def strangeness(self) -> float:
+        """How far the number of tokens that top-p keeps is from a telling one."""
+        kept = int((_distribution(self.logits, _TELLING) > 0).sum())
+        return abs(math.log(kept / _TYPICAL))
+
+
+def choices(model: LanguageModel, style: str, couplets: Sequence[str]) -> Choices:
+    """The next token at a telling place of poems that the model writes on the first couplets."""
+    settings = _OPEN.model_copy(update={"temperature": 0.7, "max_length": _LONGEST})
+    poems = [group[0] for group in complete(model, style, couplets[:_POEMS], settings)]
+    places = [place for poem in poems for place in _places(model, style, poem)]
+    place = min(places, key=_Place.strangeness)
+    likeliest = place.logits[0].topk(min(_SHOWN, place.logits.shape[-1])).indices
+    return Choices(
+        couplet=place.couplet,
+        begun=place.begun,
+        tokens=tuple(_token(model.vocabulary, index) for index in likeliest.tolist()),
+        vocabulary=model.vocabulary.size,
+        views=tuple(_view(place.logits, likeliest, changed) for changed in _VIEWS),
+    )
+
+
+@torch.inference_mode()
+def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
+    written = model.vocabulary.spell(poem.text)
+    prompt = render(style, model.vocabulary, poem.couplet)
+    ids = torch.tensor([prompt + written], device=model.device)
+    logits = model.network(input_ids=ids).logits[0, len(prompt) - 1 :].float()
+    begun = [model.vocabulary.decode(written[:at]) for at in range(len(logits))]
+    return [
+        _Place(logits[at : at + 1], poem.couplet, text)
+        for at, text in enumerate(begun)
+        if "\ufffd" not in text  # the middle of a character that is spelled in bytes
+    ]
+
+
+def _view(logits: Tensor, likeliest: Tensor, changed: dict[str, float]) -> View:
+    shares = _distribution(logits, changed)[0]
+    others = shares.scatter(0, likeliest, 0.0)
+    return View(
+        changed=changed,
+        shares=tuple(shares[likeliest].tolist()),
+        rest=float(others.double().sum()),
+        kept=int((shares > 0).sum()),
+    )
+
+
+def _distribution(logits: Tensor, changed: dict[str, float]) -> Tensor:
+    seen = torch.zeros_like(logits, dtype=torch.bool)
+    return distribution(logits, seen, _OPEN.model_copy(update=changed))
+
+
+def _token(vocabulary: Vocabulary, index: int) -> str:
+    """A token as a reader sees it."""
+    if index in vocabulary.stops:
+        return "end 完"
+    text = vocabulary.decode([index])
+    return text if text.isprintable() and text.strip() and "\ufffd" not in text else "□"

@@ -1,0 +1,60 @@
+"""Every file that a sweep ends in: tables, plots, the page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lianju.explore import tables
+from lianju.explore.drawing import alone
+from lianju.explore.png import has_letters, png
+from lianju.explore.shown import BY_NAME, SHOWN
+from lianju.explore.sweep import Scored, Sweep
+from lianju.explore.sweep_page import CURVES, Findings, page
+from lianju.files import write_text, writing
+from lianju.progress import Reporter
+
+
+def write_all(sweep: Sweep, cells: list[Scored], reporter: Reporter) -> Findings:
+    """Write tables, plots and the page into the sweep's folder.
+
+    What a system lacks is said, with what to do: pyarrow for Parquet, a font for PNG.
+    """
+    found = Findings(sweep, cells)
+    for name, rows in (
+        ("cells", tables.cell_rows(cells)),
+        ("poems", tables.poem_rows(sweep, cells)),
+    ):
+        tables.write_csv(sweep.folder / f"{name}.csv", rows)
+        if tables.has_parquet():
+            tables.write_parquet(sweep.folder / f"{name}.parquet", rows)
+    if not tables.has_parquet():
+        reporter.say(
+            "No Parquet files, for pyarrow is not installed: pip install 'lianju[parquet]'"
+        )
+    if not has_letters():
+        reporter.say("No PNG files, for this system has no font; the SVG files have the same plots")
+    with reporter.task("Drawing", len(SHOWN) + 3) as task:
+        for name, svg in _plots(found):
+            _write_plot(sweep.folder / "plots" / name, svg)
+            task.advance()
+    write_text(sweep.folder / "sweep.html", page(found))
+    return found
+
+
+def _plots(found: Findings) -> Iterator[tuple[str, str]]:
+    """Every plot under the name of its file."""
+    ring = "" if found.chosen is None else " (red: recommended)"
+    for metric in SHOWN:
+        yield f"heat-{metric.name}", alone(found.heat_maps(metric), f"{metric.title}{ring}")
+    title = f"Quality against diversity; empty: significantly fewer right shapes{ring}"
+    yield "quality-diversity", alone(found.scatters(), title)
+    for name in CURVES:
+        metric = BY_NAME[name]
+        if drawn := found.curves(metric):
+            yield f"curve-{name}", alone(drawn, f"{metric.title} by temperature")
+
+
+def _write_plot(path: Path, svg: str) -> None:
+    write_text(path.with_suffix(".svg"), svg)
+    if has_letters():
+        with writing(path.with_suffix(".png")) as temporary:
+            temporary.write_bytes(png(svg))

@@ -1,0 +1,78 @@
+"""Which cell to write with: a rule that weighs right shape, diversity and likelihood."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lianju.evaluate.statistics import difference
+from lianju.explore.sweep import Scored
+
+# How much of the most diverse cell's different pairs a cell must keep.
+ENOUGH = 0.9
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the rule found; numbers are those of cells.
+
+    `best`: the cell with the most right shapes. `shapely`: those not significantly below it.
+    `diverse`: of these, those with at least `ENOUGH` of the most different pairs among them.
+    `chosen`: of these, the one whose poems the model finds likeliest.
+    """
+
+    best: int
+    shapely: list[int]
+    diverse: list[int]
+    chosen: int
+
+
+def choose(cells: Sequence[Scored]) -> Choice | None:
+    """Apply the rule; None where nothing was written that it could go by.
+
+    The cell that it chooses is on the Pareto front of likelihood and different pairs among those
+    that keep the shape: one that were likelier and as diverse would have been chosen instead.
+    """
+    shapes = [_value(cell, "shape") for cell in cells]
+    best = max(range(len(cells)), key=shapes.__getitem__)
+    shapely = [number for number, cell in enumerate(cells) if not _below(cell, cells[best])]
+    known = [
+        number
+        for number in shapely
+        if all(cells[number].figures[name].value is not None for name in ("distinct_2", "logprob"))
+    ]
+    if not known:
+        return None
+    most = max(_value(cells[number], "distinct_2") for number in known)
+    diverse = [n for n in known if _value(cells[n], "distinct_2") >= ENOUGH * most]
+    chosen = max(diverse, key=lambda number: _value(cells[number], "logprob"))
+    return Choice(best, shapely, diverse, chosen)
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """The points than which none is higher in one coordinate and as high in the other.
+
+    In the order of the first coordinate.
+
+    >>> front([(1, 5), (2, 4), (2, 3), (3, 1), (1, 5)])
+    [0, 4, 1, 3]
+    """
+    order = sorted(range(len(points)), key=lambda number: points[number][0])
+    return [n for n in order if not any(_dominates(other, points[n]) for other in points)]
+
+
+def _dominates(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] >= other[0] and one[1] >= other[1] and one != other
+
+
+def _below(cell: Scored, best: Scored) -> bool:
+    """Whether fewer poems have the right shape, couplet by couplet, than chance explains."""
+    ours, theirs = (
+        [[float(bool(poem["shape"])) for poem in group] for group in one.marks]
+        for one in (best, cell)
+    )
+    low = difference(ours, theirs).low
+    return low is not None and low > 0
+
+
+def _value(cell: Scored, name: str) -> float:
+    value = cell.figures[name].value
+    return float("-inf") if value is None else value

@@ -1,0 +1,222 @@
+"""What a sweep ends in: tables, plots and a page that say the same numbers."""
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from lianju.explore import Findings, Scored, Sweep, output, tables, write_all
+from lianju.explore import png as png_module
+from lianju.explore.drawing import alone
+from lianju.explore.grid import words
+from lianju.explore.png import has_letters, png
+from lianju.explore.shown import BY_NAME, SHOWN
+from lianju.explore.sweep_page import page
+from lianju.progress import SILENT, Reporter
+from tests.explore.sweeps import GRID, OPENINGS, Reader, plan, scored, swept
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = (
+    '</p><script src="http://evil.test/x.js"></script><img src=x onerror="alert(1)">&\x00\u202e'
+)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, list[Scored]]:
+    sweep = swept(tmp_path_factory.mktemp("sweep") / "first", plan())
+    cells = scored(sweep)
+    write_all(sweep, cells, SILENT)
+    return sweep, cells
+
+
+Done = tuple[Sweep, list[Scored]]
+
+
+def test_csv_and_parquet_hold_the_same_numbers(done: Done) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    sweep, cells = done
+    for name, rows in (("cells", len(cells)), ("poems", len(cells) * 6)):
+        with (sweep.folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            texts = list(csv.DictReader(file))
+        table = pandas.read_parquet(sweep.folder / f"{name}.parquet")
+        assert len(texts) == len(table) == rows
+        for text, (_, row) in zip(texts, table.iterrows(), strict=True):
+            assert list(text) == list(row.index)
+            for key, value in row.items():
+                if value is None or value != value:
+                    assert text[key] == ""
+                elif isinstance(value, float | int) and not isinstance(value, bool):
+                    assert float(text[key]) == pytest.approx(float(value))
+                else:
+                    assert text[key] == str(value)
+
+
+def test_tables_say_what_was_measured(done: Done) -> None:
+    sweep, cells = done
+    row = tables.cell_rows(cells)[5]
+    figure = cells[5].figures["characters"]
+    assert (row["temperature"], row["top_p"], row["top_k"]) == (1.0, 0.5, 0)
+    assert row["characters"] == figure.value and row["characters_low"] == figure.low
+    assert row["characters_high"] == figure.high and row["characters_n"] == figure.n == 6
+    poem = tables.poem_rows(sweep, cells)[6 * 5 + 4]
+    assert (poem["cell"], poem["couplet_index"], poem["number"]) == (5, 2, 0)
+    assert poem["couplet"] == OPENINGS[2].couplet and poem["source"] == "poem 2"
+    assert poem["text"] == cells[5].written.poems[2][0].text
+    assert poem["shape"] is cells[5].marks[2][0]["shape"]
+
+
+def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listening(Reporter):
+        said = ""
+
+        def say(self, line: str) -> None:
+            self.said += line
+
+    sweep, cells = done
+    (tmp_path / "choices.json").write_bytes((sweep.folder / "choices.json").read_bytes())
+    monkeypatch.setattr(tables, "has_parquet", lambda: False)
+    monkeypatch.setattr(output, "has_letters", lambda: False)
+    reporter = Listening()
+    write_all(replace(sweep, folder=tmp_path), cells, reporter)
+    assert "pip install 'lianju[parquet]'" in reporter.said
+    assert "this system has no font" in reporter.said
+    assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".svg"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".html", ".json", ""}
+
+
+def test_every_plot_lies_there_as_svg_and_png(done: Done) -> None:
+    sweep, _ = done
+    names = {f"heat-{metric.name}" for metric in SHOWN}
+    names |= {"quality-diversity", "curve-characters", "curve-collapse"}
+    plots = sweep.folder / "plots"
+    assert {path.stem for path in plots.iterdir()} == names
+    for name in names:
+        text = (plots / f"{name}.svg").read_text("utf-8")
+        root = ElementTree.fromstring(text)
+        assert root.tag == f"{SVG}svg" and "var(" not in text
+        assert not re.search("[\u3400-\u9fff]", text), "a converter may have no Chinese letters"
+        width, height = float(root.attrib["width"]), float(root.attrib["height"])
+        if has_letters():
+            data = (plots / f"{name}.png").read_bytes()
+            assert data[:8] == b"\x89PNG\r\n\x1a\n"
+            size = (int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+            assert size == (round(2 * width), round(2 * height))
+
+
+def test_a_png_shows_text_where_there_is_a_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_module, "svg_to_bytes", lambda svg_string: b"the same")
+    assert not has_letters.__wrapped__()
+    monkeypatch.undo()
+    plain = '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"></svg>'
+    assert png(plain) != png(plain.replace("></svg>", '><rect width="9" height="9"/></svg>'))
+
+
+def test_a_heat_map_has_every_number_where_it_belongs(done: Done) -> None:
+    sweep, cells = done
+    metric = BY_NAME["characters"]
+    maps = Findings(sweep, cells).heat_maps(metric)
+    assert len(maps) == 2
+    for top_k, drawn in zip(GRID.top_k, maps, strict=True):
+        root = ElementTree.fromstring(drawn.replace("<svg ", f'<svg xmlns="{SVG[1:-1]}" ', 1))
+        tiles = [spot for spot in root.iter(f"{SVG}g") if spot.get("class") == "spot"]
+        titles = [tile.findtext(f"{SVG}title") or "" for tile in tiles]
+        shown = [tile.findtext(f"{SVG}text[@class='value']") for tile in tiles]
+        these = [cell for cell in cells if cell.cell.top_k == top_k]
+        assert shown == [metric.number(cell.figures["characters"].value) for cell in these]
+        for cell, title, tile in zip(these, titles, tiles, strict=True):
+            assert title.startswith(words(cell.cell, GRID))
+            assert metric.interval(cell.figures["characters"]) in title and "n 6" in title
+            assert tile.get("tabindex") == "0"
+        boxes = [next(tile.iter(f"{SVG}rect")).attrib for tile in tiles]
+        assert len({(box["x"], box["y"]) for box in boxes}) == len(these) == 4
+        for box, tile in zip(boxes, tiles, strict=True):
+            number = next(tile.iter(f"{SVG}text"))
+            across = float(number.attrib["x"]) - float(box["x"])
+            assert across == pytest.approx(float(box["width"]) / 2, abs=0.2)
+        assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] == boxes[2]["x"]
+        fullness = {float(r.get("fill-opacity", "0")) for r in root.iter(f"{SVG}rect")}
+        assert max(fullness) <= 0.6
+
+
+def test_the_page_is_whole_and_has_every_number(done: Done) -> None:
+    sweep, cells = done
+    html = (sweep.folder / "sweep.html").read_text("utf-8")
+    reader = Reader(html)
+    tags = {tag for tag, _ in reader.tags}
+    assert not tags & {"script", "link", "img", "iframe", "object"}
+    assert not re.search(r"""(src|href)\s*=\s*["']?(http|//)|url\(|@import""", html)
+    [table] = re.findall(r'<table class="cells">.*?</table>', html, re.DOTALL)
+    rows = re.findall(r"<tr>.*?</tr>|<tr class.*?</tr>", table, re.DOTALL)[1:]
+    for cell, row in zip(cells, rows, strict=True):
+        text = Reader(row).text
+        assert text.startswith(words(cell.cell, GRID))
+        for metric in SHOWN:
+            figure = cell.figures[metric.name]
+            assert metric.number(figure.value) in text
+            assert figure.value is None or metric.interval(figure) in text
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_one_metric_is_chosen_at_first_and_each_can_be(done: Done) -> None:
+    sweep, _ = done
+    html = (sweep.folder / "sweep.html").read_text("utf-8")
+    buttons = [a for tag, a in Reader(html).tags if tag == "input"]
+    assert [button["id"] for button in buttons] == [f"m-{metric.name}" for metric in SHOWN]
+    assert ["checked" in button for button in buttons] == [True] + [False] * (len(SHOWN) - 1)
+    for metric in SHOWN:
+        assert f".maps:has(#m-{metric.name}:checked) .m-{metric.name}" in html
+        assert f'<div class="map m-{metric.name}">' in html
+
+
+def test_test_couplets_give_no_recommendation(done: Done) -> None:
+    sweep, cells = done
+    free = Findings(sweep, cells)
+    assert free.chosen is not None
+    picked = words(cells[free.chosen].cell, GRID)
+    assert f'<p class="pick">{picked}</p>' in page(free)
+    assert any(line.startswith("Recommended, by 6 poems a cell: --t") for line in free.in_words())
+    held = Findings(replace(sweep, plan=plan(suite="hw5")), cells)
+    html = page(held)
+    assert held.chosen is None and 'class="ring"' not in html
+    assert "chosen on the test" in html and '<p class="pick">No recommendation' in html
+    assert "No recommendation" in held.in_words()[-1]
+
+
+def test_what_a_model_wrote_cannot_break_out(done: Done) -> None:
+    sweep, cells = done
+    poems = [[replace(poem, text=HOSTILE) for poem in group] for group in cells[0].written.poems]
+    marks = [
+        [{**mark, "opening": HOSTILE, "fault": HOSTILE, "form": None} for mark in group]
+        for group in cells[0].marks
+    ]
+    bad = [replace(c, written=replace(c.written, poems=poems), marks=marks) for c in cells]
+    asked = plan().model_copy(
+        update={
+            "model": HOSTILE,
+            "openings": tuple(o.model_copy(update={"couplet": HOSTILE}) for o in OPENINGS),
+        }
+    )
+    html = page(Findings(replace(sweep, plan=asked), bad))
+    reader = Reader(html)
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert not any("onerror" in attributes for _, attributes in reader.tags)
+    assert "\u202e" not in html and "\x00" not in html
+    assert '<script src="http://evil.test/x.js">' in reader.text
+
+
+def test_a_file_puts_plots_side_by_side() -> None:
+    words = '<text>a <tspan lang="zh-Hant">字</tspan></text>'
+    plot = f'<svg class="plot" viewBox="0 0 100 50" role="group">{words}</svg>'
+    root = ElementTree.fromstring(alone([plot, plot], "Two <plots>"))
+    inner = root.findall(f"{SVG}svg")
+    assert [svg.attrib["x"] for svg in inner] == ["28", "156"]
+    assert root.attrib["width"] == "284"
+    text = "".join(root.itertext())
+    assert "Two <plots>" in text and "字" not in text
