@@ -8,7 +8,8 @@ import torch
 from lianju.config import DataSettings, ModelSettings, VerseSettings
 from lianju.corpus import large_corpus, split, test_set, training_corpus
 from lianju.corpus.characters import line_keys
-from lianju.decode import Constraint, Masks, rules_for
+from lianju.decode import Constraint, rules_for
+from lianju.decode import constrain as constrained
 from lianju.model import LanguageModel, load_adapter, load_base, read_card
 from lianju.prompt import LAYOUTS
 from lianju.verse import form_of, is_han, lines_of
@@ -25,9 +26,7 @@ def constrain(
     model: LanguageModel, couplets: list[str], verse: VerseSettings
 ) -> list[Constraint | None]:
     """The rules of each couplet over the model's vocabulary."""
-    masks = Masks(model.vocabulary)
-    every = [rules_for(couplet, verse) for couplet in couplets]
-    return [Constraint(rules, masks) if rules else None for rules in every]
+    return constrained(model.vocabulary, [rules_for(couplet, verse) for couplet in couplets])
 
 
 def held_out(count: int, seed: int = 0) -> list[str]:

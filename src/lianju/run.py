@@ -4,17 +4,14 @@ A run is a folder. Each stage writes its result there, whole or not at all, and 
 run skips the stages whose result stands.
 """
 
-import hashlib
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from lianju import machine
 from lianju.config import TrainSettings
-from lianju.corpus import Corpus, Example, Split, large_corpus, select, split, test_set
-from lianju.corpus import training_corpus as read_corpus
+from lianju.corpus import Corpus, Example, RunPoems, run_poems
 from lianju.decode import FREE_LENGTH, Completion, complete
 from lianju.errors import UserError
 from lianju.evaluate import as_row, tally, write_report
@@ -35,16 +32,6 @@ from lianju.model import (
 )
 from lianju.prompt import fingerprint
 from lianju.run_folder import Run
-
-
-@dataclass(frozen=True)
-class Poems:
-    """The poems of a run."""
-
-    corpus: Corpus
-    split: Split
-    train: list[Example]
-    test: list[Example]
 
 
 def execute(run: Run) -> dict[str, Any]:
@@ -72,34 +59,23 @@ def train_only(run: Run) -> Outcome:
         return train(run, poems, compute, plan)
 
 
-def gather(run: Run) -> Poems:
+def gather(run: Run) -> RunPoems:
     """Fetch, clean, split and select the poems, and say what was dropped and why."""
     data = run.settings.data
     with run.stage("poems"):
-        source = Path(data.source) if data.source else None
-        corpus = read_corpus(source, run.reporter)
-        test = test_set()
-        try:
-            large = large_corpus(run.reporter)
-        except UserError as error:
-            run.reporter.say(f"The large corpus cannot be had: {error}")
-            large = None
-        parts = split(corpus, test, large, data.validation)
-        chosen = select(parts.pool, data.poems, run.settings.seed)
-        if data.selection == "first":
-            chosen = parts.pool[: data.poems]
-        _check_same(run, [*chosen, *parts.validation, *test])
+        poems = run_poems(**data.model_dump(), seed=run.settings.seed, reporter=run.reporter)
+        _check_same(run, poems.sha256)
+    corpus = poems.corpus
     run.reporter.say(
         f"{corpus.total} poems from {corpus.origin}; {len(corpus.dropped)} dropped: "
-        f"{_words(corpus)}; training on {len(chosen)}, validating on {parts.note}"
+        f"{_words(corpus)}; training on {len(poems.train)}, validating on {poems.split.note}"
     )
-    return Poems(corpus, parts, chosen, test)
+    return poems
 
 
-def _check_same(run: Run, examples: list[Example]) -> None:
+def _check_same(run: Run, sha256: str) -> None:
     """Refuse to go on with a run on other poems than it began with."""
-    text = "\n".join(example.text for example in examples)
-    digest = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+    digest = {"sha256": sha256}
     if run.once("poems", lambda: digest) != digest:
         raise UserError(
             f"the poems are not those that {run.folder} began with: bring back its source "
@@ -125,7 +101,7 @@ def fix_compute(run: Run) -> Compute:
     return compute
 
 
-def plan_training(run: Run, poems: Poems, compute: Compute, judged: bool) -> TrainSettings:
+def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> TrainSettings:
     """How to train within the memory that there is: the settings with nothing left to decide.
 
     Decided once, so that a resumed run takes the same steps. `judged`: whether the main process
@@ -146,7 +122,7 @@ def plan_training(run: Run, poems: Poems, compute: Compute, judged: bool) -> Tra
     return settings.train.model_copy(update=run.once("plan", decide))
 
 
-def train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Outcome:
+def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     """Fine-tune, or go on with it, and write the best weights to `adapter/`.
 
     The other processes are done then.
@@ -157,7 +133,7 @@ def train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Outc
     return Outcome(**outcome)
 
 
-def _train(run: Run, poems: Poems, compute: Compute, plan: TrainSettings) -> Outcome:
+def _train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     settings = run.settings.model_copy(update={"train": plan})
     style = settings.prompt.style
     job = Job(settings, compute, resume=(run.folder / "checkpoints").is_dir())
@@ -185,7 +161,7 @@ def fetch_model(run: Run) -> None:
         base_folder(run.settings.model.name, run.reporter)
 
 
-def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
+def _judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
         model = base(run.settings, compute, run.reporter)
         run.reporter.say(
@@ -199,7 +175,7 @@ def _judge_base(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
     return run.once("before", judge)
 
 
-def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
+def _judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     def judge() -> dict[str, Any]:
         plain = base(run.settings, compute, run.reporter)
         tuned = load_adapter(plain, run.folder / "adapter")
@@ -209,7 +185,7 @@ def _judge_tuned(run: Run, poems: Poems, compute: Compute) -> dict[str, Any]:
 
 
 def _judge(
-    run: Run, poems: Poems, compute: Compute, model: LanguageModel, file: str
+    run: Run, poems: RunPoems, compute: Compute, model: LanguageModel, file: str
 ) -> dict[str, Any]:
     """Complete the test couplets into `file`.jsonl, and take the numbers of one model.
 
@@ -284,7 +260,7 @@ def _reasons(corpus: Corpus) -> dict[str, int]:
 
 def _summary(
     run: Run,
-    poems: Poems,
+    poems: RunPoems,
     compute: Compute,
     outcome: Outcome,
     before: dict[str, Any],

@@ -19,6 +19,13 @@ app = App(
     "error also prints where in the program it arose.",
     default_parameter=Parameter(negative=()),
 )
+_EVALUATE = """Every metric with its interval; compare, judge, read blind.
+
+Systems write on suites of couplets; what came of it is in report.html and report.json. Unless a \
+flag under Verse is given the model writes freely, as in `lianju run`: what it has learned is \
+measured, not what rules force it to. Example: lianju evaluate --against base
+
+What stands under Commands comes first and has flags of its own: lianju evaluate --compare A B"""
 for number, (name, where, text) in enumerate(
     (
         ("run", "run:run", "The main job: poems, before, fine-tuning, after, and a report."),
@@ -26,7 +33,7 @@ for number, (name, where, text) in enumerate(
         ("finetune", "run:finetune", "Fine-tune only: writes the adapter and the log of steps."),
         ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
         ("explore", "explore:app", "See what temperature, top-k, top-p and the others do."),
-        ("evaluate", "evaluate:app", "Every metric with its interval; compare, judge, read blind."),
+        ("evaluate", "evaluate:app", _EVALUATE),
         ("export", "export:export", "Turn what was trained into a PEFT adapter, a model, a GGUF."),
         ("check", "check:check", "Judge the tones and rhymes of a poem, or of a file of poems."),
     )

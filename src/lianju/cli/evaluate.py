@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
-from lianju.cli.complete import load_model, newest_adapter
+from lianju.cli.asked import load_model, newest_adapter
 from lianju.cli.console import TerminalReporter, out
 from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags
 from lianju.config import DecodeSettings, RunSettings, VerseSettings, load_settings
@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
 
-app = App(
-    name="evaluate",
-    help="Take every metric on suites of couplets, with intervals; compare; judge; read blind.\n\n"
-    "Example: lianju evaluate --against base. What stands under Commands comes first: lianju "
-    "evaluate --compare A B.",
-)
-app.command("lianju.cli.judge:judge", name="--judge")
-app.command("lianju.cli.blind:blind", name="--blind")
-app.command("lianju.cli.blind:results", name="--blind-results")
+app = App(name="evaluate")
+for name, where, text in (
+    ("--judge", "judge:judge", "Ask a language model which poems of a report are better."),
+    ("--blind", "blind:blind", "Make a page on which people choose poems without knowing whose."),
+    ("--blind-results", "blind:results", "What the readers of such a page preferred."),
+):
+    app.command(f"lianju.cli.{where}", name=name, help=text)
 
 
 def _flag(group: Group, text: str, **more: Any) -> Parameter:
@@ -114,7 +112,7 @@ class Scope:
             "On so many couplets of each suite, rank the real continuation among 99 others.",
             validator=validators.Number(gte=0),
         ),
-    ] = 100
+    ] = 30
 
     def plan(self) -> "Plan":
         """As the evaluation takes it."""

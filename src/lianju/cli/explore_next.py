@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter, validators
 from rich.console import RenderableType
 
-from lianju.cli.complete import (
+from lianju.cli.asked import (
     adapter_asked,
     checked,
-    constrain,
     in_traditional,
     load_model,
     read_rules,
@@ -101,9 +100,10 @@ def next_(
     kept = read_rules([couplet], verse)
     network, style = load_model(folder, model, settings.model.name, settings.prompt.style)
 
+    from lianju.decode import constrain
     from lianju.explore.next_page import Shown
 
-    [constraint] = constrain(network, kept)
+    [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)
     shown = Shown(couplet, network.name, folder is not None, settings.decode)
     (_walk if outputs.steps else _step)(asked, after, shown, outputs)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from lianju.cli.complete import (
+from lianju.cli.asked import (
     adapter_asked,
     checked,
-    constrain,
     load_model,
     read_rules,
     verse_asked,
@@ -195,12 +194,13 @@ def _sweep(job: "Sweep", folder: Path | None, model: str | None) -> None:
 
 def _write(job: "Sweep", folder: Path | None, model: str | None) -> None:
     """Load the model and have it write what is missing."""
+    from lianju.decode import constrain
     from lianju.explore import write_poems
 
     plan = job.plan
     kept = read_rules(plan.couplets, plan.verse)
     network, _ = load_model(folder, model, plan.model, plan.style)
-    write_poems(job, network, constrain(network, kept), TerminalReporter())
+    write_poems(job, network, constrain(network.vocabulary, kept), TerminalReporter())
 
 
 def _interruptible(work: Callable[[], None], job: "Sweep") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lianju.cli.complete import newest_adapter
+from lianju.cli.asked import newest_adapter
 from lianju.cli.console import TerminalReporter, out
 from lianju.errors import UserError
 

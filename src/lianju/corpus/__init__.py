@@ -13,6 +13,7 @@ from lianju.corpus.known import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.sources import large_corpus, training_corpus
 from lianju.corpus.split import select, split
+from lianju.corpus.training import RunPoems, run_poems
 
 __all__ = [
     "INSTRUCTION",
@@ -23,6 +24,7 @@ __all__ = [
     "FileReport",
     "KnownLines",
     "Poem",
+    "RunPoems",
     "Split",
     "check_file",
     "clean",
@@ -32,6 +34,7 @@ __all__ = [
     "line_keys",
     "placeholders",
     "read_records",
+    "run_poems",
     "select",
     "simplified",
     "split",

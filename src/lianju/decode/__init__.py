@@ -7,7 +7,7 @@ what the next token could be and what each setting does to that; `walk` a whole 
 with the poems that other tokens would have led to. Knows nothing of HTTP.
 """
 
-from lianju.decode.constraint import Constraint, State
+from lianju.decode.constraint import Constraint, State, constrain
 from lianju.decode.explore import (
     END,
     TOP,
@@ -55,6 +55,7 @@ __all__ = [
     "Step",
     "Walk",
     "complete",
+    "constrain",
     "distribution",
     "draw",
     "entropy",

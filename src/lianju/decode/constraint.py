@@ -6,7 +6,7 @@ and rhyme groups). No state is a dead end: a character counts only if the vocabu
 part of one only if bytes complete it, a rhyme group only if it has characters enough.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from lianju.decode.masks import Demand, Key, Masks
 from lianju.decode.rules import Rules, Thread
 from lianju.decode.table import COMMA, STOP, Flags
 from lianju.errors import UserError
+from lianju.model import Vocabulary
 from lianju.verse import names
 
 
@@ -220,6 +221,14 @@ class Constraint:
             else:
                 fits &= words[:, column] < 0
         return fits
+
+
+def constrain(vocabulary: Vocabulary, every: Sequence[Rules | None]) -> list[Constraint | None]:
+    """The rules of several couplets over the tokens of one vocabulary; None stays None."""
+    if not any(every):
+        return [None] * len(every)
+    masks = Masks(vocabulary)
+    return [Constraint(rules, masks) if rules else None for rules in every]
 
 
 # Bytes of a character by the upper half of its first byte; 8 where that cannot begin one.

@@ -4,11 +4,12 @@ It is a folder. The result of each system on each suite is written there as it i
 that the same command, given again, goes on where it stopped.
 """
 
+import copy
 import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,26 +17,28 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from lianju import __version__, machine
-from lianju.config import DecodeSettings, VerseSettings
+from lianju.config import DecodeSettings, ModelSettings, VerseSettings
 from lianju.corpus import Example, large_corpus
-from lianju.decode import Completion, Constraint, Masks, complete, rules_for
+from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
 from lianju.evaluate.compare import compare
 from lianju.evaluate.contamination import contamination
 from lianju.evaluate.leaks import leaks
-from lianju.evaluate.measure import Tools, measure, tools
+from lianju.evaluate.measure import Measured, Tools, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
 from lianju.evaluate.scoring import true_losses
-from lianju.evaluate.statistics import Figure, mean
+from lianju.evaluate.statistics import NOTHING, Figure, mean
 from lianju.evaluate.suites import digest, suite
 from lianju.evaluate.verdict import verdict
 from lianju.files import cache_dir, locked, sha256, write_json, write_text
-from lianju.model import LanguageModel
+from lianju.model import LanguageModel, choose_compute
 from lianju.progress import SILENT, Reporter
 
+# What would only say that poems of the corpus stand in the corpus.
+_OF_POETS = ("known_lines", "longest_run", "copied")
 _Part = TypeVar("_Part", bound=BaseModel)
 # Loads a model and says in which style it is to be asked.
 Load = Callable[[], tuple[LanguageModel, str]]
@@ -52,7 +55,7 @@ class Plan:
     suites: tuple[str, ...]
     couplets: int | None = None
     poems: int = 1
-    ranks: int = 100
+    ranks: int = 30
 
 
 @dataclass(frozen=True)
@@ -125,17 +128,6 @@ def write_report(report: schema.Report, folder: Path) -> None:
     """Write report.json and report.html into `folder`."""
     write_text(folder / "report.json", report.model_dump_json(indent=1) + "\n")
     write_page(report, folder / "report.html")
-
-
-def constraints(
-    model: LanguageModel, couplets: Sequence[str], verse: VerseSettings
-) -> list[Constraint | None]:
-    """The rules of each couplet over the model's tokens; None for a couplet without any."""
-    every = [rules_for(couplet, verse) for couplet in couplets]
-    if not any(every):
-        return [None] * len(every)
-    masks = Masks(model.vocabulary)
-    return [Constraint(rules, masks) if rules else None for rules in every]
 
 
 def _same(folder: Path, plan: Plan, authors: Sequence[Author]) -> None:
@@ -213,13 +205,14 @@ class _Work:
 
     def suite(self, name: str, examples: Sequence[Example]) -> schema.Suite:
         """Write, score and measure on one suite."""
-        precision = "bf16" if self.model.network.dtype.itemsize == 2 else "fp32"
-        losses = true_losses(self.model, self.style, examples, precision, self.reporter)
-        few = examples[: self.plan.ranks]
-        ranked = ranks(self.model, self.style, few, self.pool, precision, self.reporter)
-        ranked += [None] * (len(examples) - len(few))
+        losses = true_losses(self.model, self.style, examples, "fp32", self.reporter)
+        ranked = self._ranks(examples)
         groups = self._poems(name, examples, losses)
-        measured = measure(groups, [example.completion or None for example in examples], self.kit)
+        poets = self.author.decode is None
+        truths = [None if poets else example.completion or None for example in examples]
+        measured = measure(groups, truths, self.kit)
+        if poets:
+            measured = _without(measured, _OF_POETS)
         return schema.Suite(
             name=name,
             digest=digest(examples),
@@ -246,7 +239,8 @@ class _Work:
             return [[_given(example, loss)] for example, loss in zip(examples, losses, strict=True)]
         settings = self.author.decode.model_copy(update={"candidates": self.plan.poems})
         couplets = [example.couplet for example in examples]
-        kept = constraints(self.model, couplets, self.author.verse or VerseSettings())
+        verse = self.author.verse or VerseSettings()
+        rules = [rules_for(couplet, verse) for couplet in couplets]
         return complete(
             self.model,
             self.style,
@@ -254,8 +248,19 @@ class _Work:
             settings,
             self.reporter,
             f"{self.author.label}, {name}",
-            constraints=kept,
+            constraints=constrain(self.model.vocabulary, rules),
         )
+
+    def _ranks(self, examples: Sequence[Example]) -> list[int | None]:
+        """Ranks of the first examples, None for the others; quicker in low precision on a CPU."""
+        few, model, precision = examples[: self.plan.ranks], self.model, "fp32"
+        if few and model.device.type == "cpu" and model.bits == 16:
+            compute = choose_compute(ModelSettings(device="cpu"))
+            model = replace(model, network=copy.deepcopy(model.network))
+            compute.lighten(model.network)
+            precision = compute.precision
+        ranked = ranks(model, self.style, few, self.pool, precision, self.reporter)
+        return [*ranked, *(None for _ in examples[self.plan.ranks :])]
 
     def _rows(
         self, group: Sequence[Completion], marks: Sequence[dict[str, schema.Mark]]
@@ -269,6 +274,12 @@ class _Work:
             )
             for number, (poem, each) in enumerate(zip(group, marks, strict=True))
         ]
+
+
+def _without(measured: Measured, names: Sequence[str]) -> Measured:
+    """The same without some metrics, which have nothing to say here."""
+    marks = [[each | dict.fromkeys(names) for each in group] for group in measured.marks]
+    return Measured(marks, measured.figures | dict.fromkeys(names, NOTHING))
 
 
 def _given(example: Example, loss: float | None) -> Completion:

@@ -4,35 +4,16 @@ The poems are gathered anew from the settings of the adapter's run, as the run g
 believed only if their digest is the one that the run wrote down.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from lianju.corpus import (
-    Example,
-    key,
-    large_corpus,
-    line_keys,
-    select,
-    split,
-    test_set,
-    training_corpus,
-)
+from lianju.corpus import Example, RunPoems, key, line_keys, run_poems
 from lianju.errors import UserError
 from lianju.evaluate.schema import Leaks
 from lianju.progress import SILENT, Reporter
 from lianju.run_folder import open_run
 from lianju.verse import lines_of
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a run trained on, and what it chose the best of its checkpoints by."""
-
-    train: list[Example]
-    validation: list[Example]
 
 
 def leaks(
@@ -60,7 +41,7 @@ def leaks(
         f"Every line of the suites' poems was looked up among those of the {len(seen.train):,} "
         "poems that the adapter was trained on, variants of characters folded."
     )
-    chosen_by = _lines(seen.validation)
+    chosen_by = _lines(seen.split.validation)
     if judged := [name for name, examples in suites.items() if _shared(examples, chosen_by)]:
         note += (
             f" By poems of {' and '.join(judged)} the run also chose the best of its checkpoints, "
@@ -70,26 +51,15 @@ def leaks(
     return Leaks(checked=True, note=note, trained=len(seen.train), shared=found)
 
 
-def _seen(run: Path, reporter: Reporter) -> _Seen:
+def _seen(run: Path, reporter: Reporter) -> RunPoems:
     """The poems of a run, gathered anew; `UserError` where they are not those it began with."""
     if not (run / "settings.json").is_file():
         raise UserError("it does not lie in the folder of its run")
     settings = open_run(run).settings
-    data = settings.data
-    corpus = training_corpus(Path(data.source) if data.source else None, reporter)
-    test = test_set()
-    try:
-        large = large_corpus(reporter)
-    except UserError:
-        large = None
-    parts = split(corpus, test, large, data.validation)
-    train = select(parts.pool, data.poems, settings.seed)
-    if data.selection == "first":
-        train = parts.pool[: data.poems]
-    text = "\n".join(example.text for example in [*train, *parts.validation, *test])
-    if hashlib.sha256(text.encode()).hexdigest() != _digest(run):
+    poems = run_poems(**settings.data.model_dump(), seed=settings.seed, reporter=reporter)
+    if poems.sha256 != _digest(run):
         raise UserError("those that its settings name now are not those that its run began with")
-    return _Seen(train, parts.validation)
+    return poems
 
 
 def _digest(run: Path) -> str:

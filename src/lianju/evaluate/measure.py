@@ -7,7 +7,7 @@ from lianju.corpus import KnownLines, known_lines, large_corpus
 from lianju.decode import Completion
 from lianju.errors import UserError
 from lianju.evaluate.metrics.characters import character_marks
-from lianju.evaluate.metrics.copying import Copies, known_share
+from lianju.evaluate.metrics.copying import Copies, copied_lines
 from lianju.evaluate.metrics.diversity import beginning, diversity
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.metrics.overlap import overlap_marks
@@ -15,6 +15,7 @@ from lianju.evaluate.metrics.parallel import Parallelism, parallelism
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
 from lianju.progress import SILENT, Reporter
+from lianju.verse import lines_of
 
 # Diversity is taken on so many poems at a time, or on what half of the couplets are sure to have,
 # some being too short to count.
@@ -84,11 +85,14 @@ def measure(
 
 
 def _marks(poem: Completion, truth: str | None, kit: Tools) -> dict[str, Mark]:
+    lines = lines_of(poem.text)
+    copied = copied_lines(poem.couplet, poem.text, kit.known)
     return {
         **form_marks(poem),
         "parallel": kit.parallelism.marks(poem.couplet, poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
-        "known_lines": known_share(poem.text, kit.known),
+        "known_lines": sum(line in copied for line in lines) / len(lines) if lines else None,
+        "copied": "；".join(f"{line} {one.author}〈{one.title}〉" for line, one in copied.items()),
         **character_marks(poem.text, kit.characters),
         **overlap_marks(poem.text, truth),
         "opening": beginning(poem.text),

@@ -6,13 +6,11 @@ not depend on the others, but for rounding.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from lianju.corpus import Example
-from lianju.finetune.batches import Batch, Encoded, collate
+from lianju.finetune import Batch, Encoded, collate, last_logits
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import render, render_completion
@@ -94,7 +92,7 @@ def _nats(model: LanguageModel, batch: Batch, precision: str) -> list[float]:
     """The negative log-likelihood of the scored tokens of every row."""
     batch = batch.to(model.device)
     with torch.autocast(model.device.type, _LOW.get(precision), enabled=precision in _LOW):
-        logits = _logits(model.network, batch)
+        logits = last_logits(model.network, batch)
     first = batch.ids.shape[1] - batch.keep
     scored = batch.scored[:, first - 1 :]
     each = torch.zeros(scored.shape, device=model.device)
@@ -103,24 +101,3 @@ def _nats(model: LanguageModel, batch: Batch, precision: str) -> list[float]:
     )
     nats: list[float] = each.sum(dim=-1).tolist()
     return nats
-
-
-def _logits(network: Any, batch: Batch) -> Tensor:
-    """Logits of the last `batch.keep` + 1 positions of every row.
-
-    What all rows begin with goes through the network once, its keys and values to all of them.
-    """
-    ids, cache = batch.ids, None
-    if batch.shared:
-        first = network(input_ids=ids[:1, : batch.shared], use_cache=True, logits_to_keep=1)
-        cache = first.past_key_values
-        cache.batch_repeat_interleave(len(ids))
-        ids = ids[:, batch.shared :]
-    logits: Tensor = network(
-        input_ids=ids,
-        attention_mask=batch.attention if batch.padded else None,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=batch.keep + 1,
-    ).logits
-    return logits

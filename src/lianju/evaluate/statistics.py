@@ -101,7 +101,7 @@ def paired(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -
 
 
 def halves(count: int, statistic: Callable[[Sequence[int]], float | None], rounds: int) -> Figure:
-    """A number of a set, its mean over `rounds` random halves of `count` couplets.
+    """A number of a set, never below 0: its mean over `rounds` random halves of `count` couplets.
 
     `statistic` takes the indices of a half and may answer None. The spread over halves drawn
     without replacement is that of the whole: Shao and Tu, The Jackknife and Bootstrap, 1995,
@@ -115,7 +115,7 @@ def halves(count: int, statistic: Callable[[Sequence[int]], float | None], round
         return NOTHING
     value = float(np.mean(values))
     spread = 1.959964 * float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return Figure(value=value, low=value - spread, high=value + spread, n=size)
+    return Figure(value=value, low=max(0.0, value - spread), high=value + spread, n=size)
 
 
 def sign_test(wins: int, losses: int) -> float:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lianju.decode import Completion
 from lianju.evaluate.statistics import wilson
 from lianju.verse import lines_of, shape_of
+
+if TYPE_CHECKING:
+    from lianju.decode import Completion
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Tally:
         return {**asdict(self), "interval": list(self.interval)}
 
 
-def tally(completions: Sequence[Completion]) -> Tally:
+def tally(completions: "Sequence[Completion]") -> Tally:
     """Count shapes, different texts and repeated lines."""
     poems = [lines_of(item.couplet + item.text) for item in completions]
     return Tally(
@@ -45,7 +47,7 @@ def tally(completions: Sequence[Completion]) -> Tally:
     )
 
 
-def as_row(index: int, completion: Completion, truth: str | None) -> dict[str, Any]:
+def as_row(index: int, completion: "Completion", truth: str | None) -> dict[str, Any]:
     """One line of `results.jsonl`: the completion, its verdict and the real continuation."""
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
     return {

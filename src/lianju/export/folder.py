@@ -64,7 +64,10 @@ def _generation(words: Words, decode: DecodeSettings, trimmed: bool) -> Any:
     from transformers import GenerationConfig
 
     vocabulary = words.vocabulary
-    sampling = {"temperature": decode.temperature, "top_k": decode.top_k, "top_p": decode.top_p}
+    sampling = {
+        name: getattr(decode, name)
+        for name in ("temperature", "top_k", "top_p", "min_p", "typical_p")
+    }
     spelled = kept_ids(replace(vocabulary, frames={}))
     kept = set(spelled if trimmed else range(vocabulary.full_size))
     return GenerationConfig(

@@ -21,6 +21,8 @@ def modelfile(gguf: str, words: Words, decode: DecodeSettings) -> str:
         "repeat_penalty": decode.repetition_penalty,
         "num_predict": decode.max_length or FREE_LENGTH,
     }
+    cuts = {"min_p": (decode.min_p, 0), "typical_p": (decode.typical_p, 1)}
+    parameters |= {name: value for name, (value, off) in cuts.items() if value != off}
     lines = [
         f"FROM ./{gguf}",
         f'TEMPLATE """{before}{{{{ .Prompt }}}}{after}"""',

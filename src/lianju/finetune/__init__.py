@@ -5,17 +5,20 @@ interrupted, it goes on from the last checkpoint to the same bits. The loss cove
 the completion only and is divided by the tokens it covers, on one process or on several.
 """
 
-from lianju.finetune.batches import Encoded, encode
+from lianju.finetune.batches import Batch, Encoded, collate, encode
 from lianju.finetune.loop import Interrupted, finetune
 from lianju.finetune.outcome import Outcome
-from lianju.finetune.validation import Loss, validation_loss
+from lianju.finetune.validation import Loss, last_logits, validation_loss
 
 __all__ = [
+    "Batch",
     "Encoded",
     "Interrupted",
     "Loss",
     "Outcome",
+    "collate",
     "encode",
     "finetune",
+    "last_logits",
     "validation_loss",
 ]

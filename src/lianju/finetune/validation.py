@@ -39,14 +39,14 @@ def summed_loss(network: Any, batch: Batch, precision: str) -> torch.Tensor:
     Logits are computed for the last `batch.keep` + 1 positions only.
     """
     with torch.autocast(batch.ids.device.type, _LOW.get(precision), enabled=precision in _LOW):
-        logits = _logits(network, batch)
+        logits = last_logits(network, batch)
     scored = batch.scored[:, -batch.keep :]
     return torch.nn.functional.cross_entropy(
         logits[:, :-1][scored].float(), batch.ids[:, -batch.keep :][scored], reduction="sum"
     )
 
 
-def _logits(network: Any, batch: Batch) -> torch.Tensor:
+def last_logits(network: Any, batch: Batch) -> torch.Tensor:
     """Logits of the last `batch.keep` + 1 positions of every row.
 
     What all rows begin with goes through the network once, with the gradients of all. A batch

@@ -16,15 +16,15 @@ from lianju.verse import lines_of
 _END, _STOP = 0, 1
 
 
-def known_share(text: str, known: KnownLines) -> float | None:
-    """The share of the lines of `text` that stand in the large corpus; None if it has no lines.
+def copied_lines(couplet: str, text: str, known: KnownLines) -> dict[str, Poem]:
+    """The lines of `text` that stand in the large corpus, each with the first poem that has it.
 
-    Any five or seven characters that some poet wrote as a line count, however common they are.
+    Any five or seven characters that some poet wrote as a line count, however common they are;
+    lines of the couplet said again do not.
     """
-    lines = lines_of(text)
-    if not lines:
-        return None
-    return sum(bool(known.find(line)) for line in lines) / len(lines)
+    given = set(lines_of(couplet))
+    lines = dict.fromkeys(line for line in lines_of(text) if line not in given)
+    return {line: poems[0] for line in lines if (poems := known.find(line))}
 
 
 class Copies:

@@ -143,7 +143,7 @@ _TRUTH = (
     Metric(
         name="recall_f1",
         version=1,
-        title="Recall of the real poem, characters",
+        title="Characters of the real poem",
         chinese="與原詩同字",
         better="neither",
         unit="share",
@@ -156,7 +156,7 @@ _TRUTH = (
     Metric(
         name="recall_chrf",
         version=1,
-        title="Recall of the real poem, runs",
+        title="Runs of the real poem",
         chinese="與原詩同字串",
         better="neither",
         unit="share",
@@ -176,11 +176,12 @@ _COPYING = (
         better="less",
         unit="share",
         formula="Lines written that stand word for word, variants folded, as a line of one of the "
-        "57,607 poems of the large corpus / lines written, the mean over poems with any.",
+        "57,607 poems of the large corpus, those of the couplet said again left out / lines "
+        "written, the mean over poems with any.",
         source="lianju.corpus.known_lines",
         limits="whether a line was copied or found again; nor does it see lines of poems that are "
-        "not in the corpus, or changed by one character. A poem that repeats its couplet has known "
-        "lines; the poets' own are all known.",
+        "not in the corpus, or changed by one character. Nothing is said of the poets, "
+        "whose lines are all known.",
     ),
     Metric(
         name="longest_run",
