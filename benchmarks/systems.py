@@ -48,7 +48,7 @@ def main() -> None:
     reports = []
     for name, author in _authors(arguments.adapter).items():
         few = _BASE_COUPLETS if name.startswith("base") else None
-        ranks = 100 if name in ("base", "tuned") else 0
+        ranks = 30 if name in ("base", "tuned") else 0
         plan = Plan(("hw5", "heldout"), arguments.couplets or few, 1, ranks)
         reports.append(evaluate(arguments.out / name, plan, [author], base, _Lines()))
     text = "\n\n".join(_table(reports, suite) for suite in ("hw5", "heldout"))
@@ -65,11 +65,13 @@ def _authors(adapter: Path) -> dict[str, Author]:
     """The systems, by the name of their folder."""
     ours = DecodeSettings()
     greedy, homework = DecodeSettings(temperature=0), DecodeSettings(temperature=0.1, top_p=0.3)
+    before = DecodeSettings(temperature=0.7, top_p=0.8)
     base, tuned = partial(_load, adapter, False), partial(_load, adapter, True)
     one = ours.model_copy(update={"particles": 1})
     return {
         "poets": Author("the poets", tuned),
         "tuned": Author("tuned", tuned, adapter, ours, _FREE),
+        "tuned-parts-1-to-3": Author("tuned, T 0.7 top-p 0.8", tuned, adapter, before, _FREE),
         "tuned-greedy": Author("tuned, greedy", tuned, adapter, greedy, _FREE),
         "tuned-homework": Author("tuned, T 0.1 top-p 0.3", tuned, adapter, homework, _FREE),
         "tuned-rules": Author("tuned, in rules", tuned, adapter, one, _RULES),

@@ -128,11 +128,11 @@ class TrainSettings(Settings):
 class DecodeSettings(Settings):
     """How the next character is drawn."""
 
-    temperature: float = Field(0.7, ge=0, le=10)
+    temperature: float = Field(1.0, ge=0, le=10)
     """Below 1 safer and more alike, above 1 wilder; 0 always takes the likeliest."""
     top_k: int = Field(0, ge=0)
     """Draw from the k likeliest tokens only; 0: from all."""
-    top_p: float = Field(0.8, gt=0, le=1)
+    top_p: float = Field(0.3, gt=0, le=1)
     """Draw from the likeliest tokens that together have this probability; 1: from all."""
     min_p: float = Field(0.0, ge=0, le=1)
     """Draw only from tokens at least this many times as likely as the likeliest; 0: from all."""

@@ -7,6 +7,7 @@ regulated verse, which share no line with any of those or with the training poem
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 
 from lianju.config import DataSettings
 from lianju.corpus import (
@@ -38,7 +39,7 @@ def suite(name: str, n: int | None = None, reporter: Reporter = SILENT) -> list[
     examples = test_set() if name == "hw5" else _unseen(name, reporter)
     if n is not None and not 1 <= n <= len(examples):
         raise UserError(f"the suite {name} has {len(examples)} couplets, not {n}")
-    return examples[:n]
+    return list(examples[:n])
 
 
 def digest(examples: Sequence[Example]) -> str:
@@ -47,6 +48,7 @@ def digest(examples: Sequence[Example]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+@cache
 def _unseen(name: str, reporter: Reporter) -> list[Example]:
     large = large_corpus(reporter)
     training, test = training_corpus(reporter=reporter), test_set()

@@ -22,10 +22,11 @@ _VIEWS: tuple[dict[str, float], ...] = (
     {"min_p": 0.1},
 )
 _SHOWN = 8
-# A picture of eight choices teaches most where top-p 0.8 keeps a good half of them.
+# A picture of eight choices teaches most where top-p 0.8 keeps a good half of them, and the
+# likeliest leaves something to the others.
 _TELLING: dict[str, float] = {"top_p": 0.8}
-_TYPICAL = 5
-_POEMS, _LONGEST = 8, 24
+_TYPICAL, _LEADING = 5, 0.35
+_POEMS, _LONGEST = 15, 24
 
 
 class View(Settings):
@@ -59,9 +60,10 @@ class _Place:
     begun: str
 
     def strangeness(self) -> float:
-        """How far the number of tokens that top-p keeps is from a telling one."""
+        """How far the number of tokens that top-p keeps, and the first's share, are from telling."""
         kept = int((_distribution(self.logits, _TELLING) > 0).sum())
-        return abs(math.log(kept / _TYPICAL))
+        first = float(_distribution(self.logits, {}).max())
+        return abs(math.log(kept / _TYPICAL)) + abs(math.log(first / _LEADING))
 
 
 def choices(model: LanguageModel, style: str, couplets: Sequence[str]) -> Choices:
@@ -90,7 +92,8 @@ def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
     return [
         _Place(logits[at : at + 1], poem.couplet, text)
         for at, text in enumerate(begun)
-        if "\ufffd" not in text  # the middle of a character that is spelled in bytes
+        # Neither the middle of a character that is spelled in bytes, nor the end of a poem.
+        if "\ufffd" not in text and int(logits[at].argmax()) not in model.vocabulary.stops
     ]
 
 

@@ -1,0 +1,181 @@
+"""A whole evaluation, with the tiny model in place of a real one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lianju.cli import evaluate as verb
+from lianju.cli.app import app
+from lianju.config import DecodeSettings, VerseSettings
+from lianju.decode import complete
+from lianju.errors import UserError
+from lianju.evaluate import evaluation
+from lianju.evaluate.compare import read_report
+from lianju.evaluate.evaluation import Author, Load, Plan, evaluate
+from lianju.evaluate.measure import Tools, tools
+from lianju.evaluate.schema import Report
+from lianju.model import LanguageModel
+from tests.tiny import model
+
+PLAN = Plan(("hw5", "legal"), couplets=2, ranks=1)
+SHORT = DecodeSettings(max_length=12, temperature=1.5, top_p=1)
+FREE = VerseSettings(form="free")
+
+
+def loader(seed: int) -> Load:
+    return lambda: (model(seed), "plain")
+
+
+def nobody() -> tuple[LanguageModel, str]:
+    raise AssertionError("what stands is done again")
+
+
+@pytest.fixture(scope="module")
+def kit() -> Tools:
+    return tools()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("contamination")
+
+
+@pytest.fixture(autouse=True)
+def once(kit: Tools, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is the same for all tests is worked out once, and not kept for anybody else."""
+    monkeypatch.setattr(evaluation, "tools", lambda reporter: kit)
+    monkeypatch.setattr(evaluation, "_known_by_heart", lambda sha256: kept / "heart.json")
+
+
+@pytest.fixture
+def authors() -> list[Author]:
+    return [
+        Author("one", loader(0), None, SHORT, FREE),
+        Author("other", loader(1), None, SHORT, FREE),
+    ]
+
+
+def test_two_systems_on_two_suites(tmp_path: Path, authors: list[Author]) -> None:
+    report = evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    assert read_report(tmp_path / "e") == report
+    one, other = report.systems
+    assert [*one.suites] == [*other.suites] == ["hw5", "legal"]
+    assert one.suites["hw5"].figures["lines"].n == 2
+    assert (
+        one.suites["hw5"].couplets[0].marks["loss"] != other.suites["hw5"].couplets[0].marks["loss"]
+    )
+    ranks = [row.marks["rank"] for row in one.suites["legal"].couplets]
+    assert isinstance(ranks[0], int) and 1 <= ranks[0] <= 100 and ranks[1] is None
+    assert {one.metric for one in report.comparisons} >= {"shape", "loss"}
+    assert report.contamination and [probe.n for probe in report.contamination.probes] == [40, 40]
+    page = (tmp_path / "e" / "report.html").read_text(encoding="utf-8")
+    assert one.suites["hw5"].couplets[0].couplet[:5] in page
+
+
+def test_what_stands_is_not_done_again(tmp_path: Path, authors: list[Author]) -> None:
+    first = evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    rest = [Author(one.label, nobody, None, one.decode, one.verse) for one in authors]
+    again = evaluate(tmp_path / "e", PLAN, rest, nobody)
+    assert again.systems == first.systems
+
+
+def test_an_evaluation_goes_on_where_it_stopped(
+    tmp_path: Path, authors: list[Author], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = evaluate(tmp_path / "whole", PLAN, authors, loader(0))
+    asked: list[int] = []
+
+    def stopping(*arguments: object, **more: object) -> object:
+        asked.append(1)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return complete(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluation, "complete", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    report = evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    assert len(asked) == 5  # four suites, one of which was begun twice
+    assert [one.suites for one in report.systems] == [one.suites for one in whole.systems]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plan, authors: (Plan(("hw5",), couplets=2, ranks=1), authors),
+        lambda plan, authors: (plan, authors[:1]),
+        lambda plan, authors: (
+            plan,
+            [authors[0], Author("other", nobody, None, SHORT.model_copy(update={"seed": 1}), FREE)],
+        ),
+    ],
+)
+def test_something_else_does_not_go_on(
+    tmp_path: Path,
+    authors: list[Author],
+    change: Callable[[Plan, list[Author]], tuple[Plan, list[Author]]],
+) -> None:
+    evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    with pytest.raises(UserError, match="something else"):
+        evaluate(tmp_path / "e", *change(PLAN, authors), loader(0))
+
+
+def test_poets_are_scored_and_not_called_copyists(tmp_path: Path) -> None:
+    report = evaluate(tmp_path / "e", PLAN, [Author("the poets", loader(0))], loader(0))
+    [poets] = report.systems
+    row = poets.suites["legal"].couplets[0]
+    assert poets.kind == "poets" and row.poems[0].finish == "given"
+    assert row.poems[0].text == row.truth
+    assert row.poems[0].marks["logprob"] == pytest.approx(-row.marks["loss"])  # type: ignore[operator]
+    for name in ("known_lines", "longest_run", "recall_f1"):
+        assert poets.suites["legal"].figures[name].value is None
+    assert (
+        poets.suites["legal"].figures["full"].value == 1 or row.poems[0].marks["rhyme"] is not None
+    )
+
+
+def test_the_verb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verb, "load_model", lambda *_: (model(), "plain"))
+    first, second = tmp_path / "a b", tmp_path / "second"
+    common = ["--suite", "hw5", "--couplets", "2", "--ranks", "0", "--max-length", "12"]
+    lianju("--base", *common, "--out", first)
+    lianju("--poets", *common, "--out", second)
+    said = capsys.readouterr().out
+    assert "Right shape 合式, hw5: base model" in said and f"Report: {first}" in said
+    lianju("--compare", first, second, "--out", tmp_path / "both")
+    both = Report.model_validate_json((tmp_path / "both" / "report.json").read_text("utf-8"))
+    assert [one.label for one in both.systems] == ["base model", "the poets"]
+    settings = read_report(first).systems[0]
+    assert settings.rules["form"] == "free" and settings.decoding["max_length"] == 12
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--base", "--poets"], "exclude each other"),
+        (["--base", "--against", "base"], "is the system itself"),
+        (["--adapter", "nowhere"], "nowhere is no adapter"),
+        (["--base", "--suite", "hw6"], "hw6"),
+        (["--base", "--couplets", "0"], "couplets"),
+        (["--compare", "nowhere", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception, match=message):
+        lianju(*flags)
+    assert not [*tmp_path.iterdir()]
+
+
+def lianju(*words: str | Path) -> None:
+    app(
+        ["evaluate", *map(str, words)],
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_none",
+    )
