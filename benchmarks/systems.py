@@ -67,17 +67,18 @@ def _authors(adapter: Path) -> dict[str, Author]:
     greedy, homework = DecodeSettings(temperature=0), DecodeSettings(temperature=0.1, top_p=0.3)
     before = DecodeSettings(temperature=0.7, top_p=0.8)
     base, tuned = partial(_load, adapter, False), partial(_load, adapter, True)
+    name = read_card(adapter)["base"]
     one = ours.model_copy(update={"particles": 1})
     return {
-        "poets": Author("the poets", tuned),
-        "tuned": Author("tuned", tuned, adapter, ours, _FREE),
-        "tuned-parts-1-to-3": Author("tuned, T 0.7 top-p 0.8", tuned, adapter, before, _FREE),
-        "tuned-greedy": Author("tuned, greedy", tuned, adapter, greedy, _FREE),
-        "tuned-homework": Author("tuned, T 0.1 top-p 0.3", tuned, adapter, homework, _FREE),
-        "tuned-rules": Author("tuned, in rules", tuned, adapter, one, _RULES),
-        "tuned-particles": Author("tuned, in rules, 4 particles", tuned, adapter, ours, _RULES),
-        "base-rules": Author("base, in rules, 4 particles", base, None, ours, _RULES),
-        "base": Author("base", base, None, ours, _FREE),
+        "poets": Author("the poets", tuned, name),
+        "tuned": Author("tuned", tuned, name, adapter, ours, _FREE),
+        "tuned-parts-1-to-3": Author("tuned, T 0.7 top-p 0.8", tuned, name, adapter, before, _FREE),
+        "tuned-greedy": Author("tuned, greedy", tuned, name, adapter, greedy, _FREE),
+        "tuned-homework": Author("tuned, T 0.1 top-p 0.3", tuned, name, adapter, homework, _FREE),
+        "tuned-rules": Author("tuned, in rules", tuned, name, adapter, one, _RULES),
+        "tuned-particles": Author("tuned, in rules, particles", tuned, name, adapter, ours, _RULES),
+        "base-rules": Author("base, in rules, particles", base, name, None, ours, _RULES),
+        "base": Author("base", base, name, None, ours, _FREE),
     }
 
 

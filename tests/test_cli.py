@@ -91,6 +91,57 @@ def test_help_is_quick(tmp_path: Path) -> None:
                 *("--top-k", "--top-p", "--typical-p"),
             ],
         ),
+        (
+            "explore sweep",
+            [
+                *("--acrostic", "--adapter", "--base", "--couplets", "--form", "--lines"),
+                *("--max-length", "--min-p", "--model", "--out", "--repetition-penalty"),
+                *("--rhyme", "--seed", "--seeds", "--suite", "--temperature", "--tone", "--top-k"),
+                *("--top-p", "--typical-p"),
+            ],
+        ),
+        (
+            "evaluate",
+            [
+                *("--acrostic", "--adapter", "--against", "--base", "--blind", "--blind-results"),
+                *("--candidates", "--compare", "--couplets", "--form", "--judge", "--lines"),
+                *("--max-length", "--min-p", "--model", "--out", "--particles", "--poets"),
+                *(
+                    "--ranks",
+                    "--repetition-penalty",
+                    "--rhyme",
+                    "--seed",
+                    "--suite",
+                    "--temperature",
+                ),
+                *("--tone", "--top-k", "--top-p", "--typical-p"),
+            ],
+        ),
+        (
+            "evaluate --compare",
+            [
+                *("--compare", "--out"),
+            ],
+        ),
+        (
+            "evaluate --judge",
+            [
+                *("--endpoint", "--homework", "--judge", "--key-env", "--model", "--out"),
+                *("--pairs", "--price-in", "--price-out", "--real", "--suite", "--yes"),
+            ],
+        ),
+        (
+            "evaluate --blind",
+            [
+                *("--any-form", "--blind", "--out", "--pairs", "--real", "--suite"),
+            ],
+        ),
+        (
+            "evaluate --blind-results",
+            [
+                *("--blind-results", "--key", "--out"),
+            ],
+        ),
         ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),
         ("data show", ["--samples", "--source"]),
         ("data check", ["--test"]),

@@ -120,6 +120,7 @@ def test_the_steps_of_a_completion(tmp_path: Path) -> None:
         ((COUPLET, "--base", "--top", "0"), "--top"),
         ((COUPLET, "--base", "--min-p", "2"), "decode.min_p"),
         ((COUPLET, "--base", "--typical-p", "0"), "decode.typical_p"),
+        ((COUPLET, "--base", "--after", "欲\udcff\udcfe"), "--after has bytes that are no text"),
         ((COUPLET,), "no adapter in ./runs"),
     ],
 )

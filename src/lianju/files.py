@@ -32,6 +32,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def weights_digest(folder: Path) -> str:
+    """The first twelve digits of the SHA-256 of each safetensors file in a folder."""
+    return "-".join(sha256(file)[:12] for file in sorted(folder.glob("*.safetensors")))
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced and renamed onto `path`.

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 
 from lianju.config import DecodeSettings
 from lianju.decode import END, Constraint, Masks, complete, distribution, next_tokens, walk
+from lianju.decode.explore import reading
 from lianju.errors import UserError
 from lianju.model import LanguageModel
 from lianju.prompt import render
@@ -106,6 +108,22 @@ def test_the_tokens_shown_and_the_rest_make_one(model: LanguageModel, quatrain: 
         assert sum(choice.probabilities[at] for choice in step.choices) + rest == pytest.approx(1)
 
 
+def test_temperature_cuts_no_token(model: LanguageModel) -> None:
+    settings = DecodeSettings(temperature=0.001, top_p=0.3)
+    step = next_tokens(model, "plain", COUPLET, settings, top=model.vocabulary.size)
+    assert [stage.name for stage in step.stages] == ["raw", "temperature", "top_p"]
+    assert step.stages[1].left == model.vocabulary.size and step.stages[1].cut == 0
+    assert {choice.cut_at for choice in step.choices} == {None, 2}
+    assert step.stages[2].left == sum(choice.cut_at is None for choice in step.choices) < 400
+
+
+def test_what_cannot_be_printed_reads_as_bytes(model: LanguageModel) -> None:
+    odd = [b"\t", b"\x1b[", b"\xe2\x80\xae", b"a\x00", b"\n", b" b"]
+    words = replace(model.vocabulary, tokens=[*odd, None], stop=len(odd), stops=())
+    read = [reading(words, token) for token in range(len(odd))]
+    assert read == ["⟨09⟩", "⟨1B 5B⟩", "⟨E2 80 AE⟩", "⟨61 00⟩", "↵", "␣b"]
+
+
 def test_tokens_read_as_characters_bytes_and_the_end(model: LanguageModel) -> None:
     words = model.vocabulary
     settings = DecodeSettings(temperature=1, top_p=1)
@@ -153,7 +171,7 @@ def test_a_walk_is_the_poem_of_complete_and_its_roads_are_poems(
 def test_the_alternatives_are_the_likeliest_that_the_rules_allow(
     model: LanguageModel, quatrain: Constraint
 ) -> None:
-    settings = DecodeSettings(top_k=3, top_p=1)
+    settings = DecodeSettings(temperature=0.7, top_k=3, top_p=1)
     road = walk(model, "plain", COUPLET, settings, quatrain, alternatives=3, top=400)
     for position in road.positions:
         allowed = [c for c in position.step.choices if c.probabilities[1] >= 0.001]

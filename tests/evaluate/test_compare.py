@@ -1,6 +1,7 @@
 """Two systems in pairs: which pairs, which way, and what is left of it after many comparisons."""
 
 import json
+import re
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,25 @@ def test_the_field_that_is_wrong_is_named(tmp_path: Path) -> None:
     value = report(system("a", suite(written(TRUTH)))).model_dump()
     value["systems"][0]["suites"]["heldout"]["couplets"][0]["poems"][0]["finish"] = "later"
     with pytest.raises(UserError, match=r"systems\.0\.suites\.heldout\.couplets\.0\.poems\.0\.fin"):
+        read_report(_write(tmp_path / "report.json", value))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("systems",),
+        ("systems", 0, "suites", "heldout", "couplets"),
+        ("systems", 0, "suites", "heldout", "couplets", 0, "poems"),
+    ],
+)
+def test_a_report_that_was_cut_is_no_whole_report(tmp_path: Path, path: tuple[Any, ...]) -> None:
+    value: Any = report(system("a", suite(written(TRUTH)))).model_dump()
+    part = value
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = []
+    field = re.escape(".".join(map(str, path)))
+    with pytest.raises(UserError, match=f"no whole report: {field}: List should have at least"):
         read_report(_write(tmp_path / "report.json", value))
 
 

@@ -20,6 +20,7 @@ from tests.tiny import model
 
 PLAN = Plan(("hw5", "legal"), couplets=2, ranks=1)
 SHORT = DecodeSettings(max_length=12, temperature=1.5, top_p=1)
+OTHER_SEED = SHORT.model_copy(update={"seed": 1})
 FREE = VerseSettings(form="free")
 
 
@@ -51,8 +52,8 @@ def once(kit: Tools, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def authors() -> list[Author]:
     return [
-        Author("one", loader(0), None, SHORT, FREE),
-        Author("other", loader(1), None, SHORT, FREE),
+        Author("one", loader(0), "tiny", None, SHORT, FREE),
+        Author("other", loader(1), "tiny", None, SHORT, FREE),
     ]
 
 
@@ -75,7 +76,7 @@ def test_two_systems_on_two_suites(tmp_path: Path, authors: list[Author]) -> Non
 
 def test_what_stands_is_not_done_again(tmp_path: Path, authors: list[Author]) -> None:
     first = evaluate(tmp_path / "e", PLAN, authors, loader(0))
-    rest = [Author(one.label, nobody, None, one.decode, one.verse) for one in authors]
+    rest = [Author(one.label, nobody, "tiny", None, one.decode, one.verse) for one in authors]
     again = evaluate(tmp_path / "e", PLAN, rest, nobody)
     assert again.systems == first.systems
 
@@ -107,7 +108,7 @@ def test_an_evaluation_goes_on_where_it_stopped(
         lambda plan, authors: (plan, authors[:1]),
         lambda plan, authors: (
             plan,
-            [authors[0], Author("other", nobody, None, SHORT.model_copy(update={"seed": 1}), FREE)],
+            [authors[0], Author("other", nobody, "tiny", None, OTHER_SEED, FREE)],
         ),
     ],
 )
@@ -122,7 +123,7 @@ def test_something_else_does_not_go_on(
 
 
 def test_poets_are_scored_and_not_called_copyists(tmp_path: Path) -> None:
-    report = evaluate(tmp_path / "e", PLAN, [Author("the poets", loader(0))], loader(0))
+    report = evaluate(tmp_path / "e", PLAN, [Author("the poets", loader(0), "tiny")], loader(0))
     [poets] = report.systems
     row = poets.suites["legal"].couplets[0]
     assert poets.kind == "poets" and row.poems[0].finish == "given"
@@ -146,6 +147,8 @@ def test_the_verb(
     said = capsys.readouterr().out
     assert "Right shape 合式, hw5: base model" in said and f"Report: {first}" in said
     lianju("--compare", first, second, "--out", tmp_path / "both")
+    with pytest.raises(UserError, match="already: name another"):
+        lianju("--compare", first, second, "--out", first)
     both = Report.model_validate_json((tmp_path / "both" / "report.json").read_text("utf-8"))
     assert [one.label for one in both.systems] == ["base model", "the poets"]
     settings = read_report(first).systems[0]
@@ -160,6 +163,7 @@ def test_the_verb(
         (["--adapter", "nowhere"], "nowhere is no adapter"),
         (["--base", "--suite", "hw6"], "hw6"),
         (["--base", "--couplets", "0"], "couplets"),
+        (["--base", "--form", "wujue", "--suite", "hw5"], "lines of 5"),
         (["--compare", "nowhere", "nowhere"], "nowhere"),
     ],
 )
@@ -169,7 +173,7 @@ def test_what_cannot_be_is_refused(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Exception, match=message):
         lianju(*flags)
-    assert not [*tmp_path.iterdir()]
+    assert not [*tmp_path.rglob("settings.json")]
 
 
 def lianju(*words: str | Path) -> None:

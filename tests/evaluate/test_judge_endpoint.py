@@ -223,11 +223,17 @@ def test_ctrl_c_stops_at_once_and_loses_no_answer(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 6
 
 
-def test_answers_do_not_depend_on_the_endpoint_but_on_all_that_was_asked(tmp_path: Path) -> None:
+def test_answers_depend_on_the_address_and_on_all_that_was_asked_but_not_on_the_key(
+    tmp_path: Path,
+) -> None:
     answers, message = Answers(tmp_path), [{"role": "user", "content": "怎麼樣？"}]
-    answers.put("m", message, {"temperature": 0.0, "sample": 0}, "好")
-    assert answers.get("m", message, {"sample": 0, "temperature": 0.0}) == "好"
-    assert answers.get("n", message, {"temperature": 0.0, "sample": 0}) is None
-    assert answers.get("m", [*message, *message], {"temperature": 0.0, "sample": 0}) is None
-    assert answers.get("m", message, {"temperature": 0.0, "sample": 1}) is None
-    assert KEY not in "".join(path.read_text() for path in tmp_path.iterdir())
+    asked, here = {"temperature": 0.0, "sample": 0}, "http://user:password@localhost:8000/v1"
+    answers.put(Endpoint(here, "m", KEY), message, asked, "好")
+    again = Endpoint(f"{here}/chat/completions", "m")
+    assert answers.get(again, message, {"sample": 0, "temperature": 0.0}) == "好"
+    assert answers.get(Endpoint(here.replace("8000", "8001"), "m", KEY), message, asked) is None
+    assert answers.get(Endpoint(here, "n", KEY), message, asked) is None
+    assert answers.get(again, [*message, *message], asked) is None
+    assert answers.get(again, message, {**asked, "sample": 1}) is None
+    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert KEY not in kept and "password" not in kept

@@ -23,7 +23,7 @@ from lianju.evaluate.metrics.diversity import (
     diversity,
     self_bleu,
 )
-from lianju.evaluate.metrics.form import form_marks
+from lianju.evaluate.metrics.form import counted_faults, form_marks
 from lianju.evaluate.metrics.overlap import character_f1, chrf, overlap_marks
 from lianju.evaluate.schema import Mark
 from lianju.verse import check
@@ -96,6 +96,18 @@ def test_the_rhyme_is_the_couplets_even_if_most_lines_have_another() -> None:
     assert [fault.line for fault in check(other + rest).faults if fault.rule == "落韻"] == [2]
     assert marks(own, rest)["rhyme"] is True
     assert marks(other, rest)["rhyme"] is False
+    counted = counted_faults(other, check(other + rest).faults)
+    assert [(fault.line, fault.rule) for fault in counted if fault.line <= 2] == [(2, "落韻")]
+
+
+def test_only_what_the_writer_can_help_is_counted() -> None:
+    """靜夜思 is off in tone once in its couplet, once after; 紛 alone is off the rhyme of 魂."""
+    faults = check("".join(NIGHT)).faults
+    counted = counted_faults(NIGHT[0], faults)
+    assert [one.line for one in faults] == [2, 3] and [one.line for one in counted] == [3]
+    qingming = "清明時節雨紛紛，路上行人欲斷魂。"
+    faults = check(qingming + "借問酒家何處有，牧童遙指杏花村。").faults
+    assert [fault.rule for fault in faults] == ["落韻"] and not counted_faults(qingming, faults)
 
 
 def test_a_first_line_that_is_off_by_itself_does_not_count() -> None:

@@ -211,6 +211,18 @@ def test_what_is_wrong_in_the_couplet_is_not_the_writers_fault(tmp_path: Path) -
     assert "No poem here has a fault" in faults(made, cards(made, "heldout"))
 
 
+def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path) -> None:
+    # Three lines in 庚 outvote the couplet's 尤.
+    rest = "此地一為別，孤蓬萬里征。浮雲遊子意，落日故人情。揮手自茲去，蕭蕭班馬鳴。"
+    rows = [couplet(poem(rest, rhyme=False, full=False), couplet="空山新雨後，天氣晚來秋。")]
+    made = report(system("a", suite(rows)))
+    text = _Reader(_page(tmp_path, made)).text
+    assert "✗rhyme 押韻" in text
+    assert "落韻 off the rhyme, line 2, character 5 秋" in text
+    assert "most lines written leave the couplet's rhyme" in text
+    assert "off the rhyme 落韻1 100%" in _Reader(faults(made, cards(made, "heldout"))).text
+
+
 def test_after_a_couplet_of_old_style_verse_only_shape_is_judged(tmp_path: Path) -> None:
     text = "孤舟蓑笠翁，獨釣寒江雪。"
     rows = [couplet(poem(text, rhyme=None, tone=None, full=None), couplet=OBLIQUE)]
@@ -283,6 +295,39 @@ def test_the_systems_settings_are_shown(tmp_path: Path) -> None:
     text = _Reader(_page(tmp_path, _pair())).text
     assert "temperature0.83" in text and "top_knone" in text and "formfree" in text
     assert "AMD EPYC" in text and "Gemma Terms of Use" in text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "kind", "said"),
+    [
+        ((1, 1), "model", "of the same number, which had the same random numbers."),
+        ((1, 2), "model", "random numbers were not the same, for the seeds differ (1, 2)."),
+        ((1, 1), "poets", "with poems of the same number. A couplet"),
+    ],
+)
+def test_poems_are_said_to_share_their_random_numbers_only_if_they_do(
+    tmp_path: Path, seeds: tuple[int, int], kind: str, said: str
+) -> None:
+    ours = system("a", suite(written(TRUTH)), decoding={"seed": seeds[0]})
+    theirs = system("b", suite(written(TRUTH)), decoding={"seed": seeds[1]}, kind=kind)
+    assert said in _Reader(_page(tmp_path, report(ours, theirs))).text
+
+
+def test_the_poets_have_no_loss(tmp_path: Path) -> None:
+    tuned = system("tuned", suite(written(TRUTH, losses=[4.25])))
+    poets = system("poets", suite(written(TRUTH, losses=[5.5])), kind="poets")
+    page = _page(tmp_path, report(tuned, poets))
+    assert "Loss 損失 ↓4.25all equal · n 1——" in _rows(page)["loss"] and "5.50" not in page
+    assert "loss" not in _rows(_page(tmp_path, report(poets)))
+
+
+def test_the_terms_of_every_base_model_are_named_once(tmp_path: Path) -> None:
+    one, other = (system(label, suite(written(TRUTH))) for label in "ab")
+    text = _Reader(_page(tmp_path, report(one, other))).text
+    assert text.count("The base model, gemma-3-270m, is provided under and subject to the") == 1
+    other = other.model_copy(update={"model": "TAIDE-7B"})
+    text = _Reader(_page(tmp_path, report(one, other))).text
+    assert "The base model, TAIDE-7B, is under its own licence." in text
 
 
 # --- the page as a whole -------------------------------------------------------------------

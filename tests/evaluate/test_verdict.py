@@ -124,6 +124,18 @@ def test_one_system_is_compared_with_nothing() -> None:
     assert not _about(made.verdict, "Chance") and not _about(made.verdict, "Differences")
 
 
+def test_the_models_loss_is_no_figure_of_the_poets() -> None:
+    tuned = system("tuned", suite(written(TRUTH, losses=[4.25])))
+    poets = system("poets", suite(written(TRUTH, losses=[5.5])), kind="poets")
+    both = report(tuned, poets)
+    (said,) = _about(both.verdict, "Loss")
+    assert said.endswith(": tuned 4.25 (all equal).")
+    assert not _about(report(poets).verdict, "Loss")
+    (row,) = (line for line in summary_lines(both) if line.startswith("Loss 損失  "))
+    assert row.split()[2:] == ["4.25", "(all", "equal)", "—", "1/0", "—"]
+    assert not any(line.startswith("Loss") for line in summary_lines(report(poets)))
+
+
 def test_leaks_are_said_for_each_model_as_far_as_they_are_known() -> None:
     row = suite(written(TRUTH))
     shared = Leaks(checked=True, note="", trained=99, shared={"heldout": ["a"], "hw5": ["b", "c"]})
@@ -158,7 +170,7 @@ def test_a_small_suite_says_what_it_can_show(n: int, spread: int, least: int | N
     (said,) = _about(made.verdict, "Small suite 樣本少, hw5")
     assert f"with {n} couplets" in said and f"±{spread} percentage points" in said
     needed = f"at least {least} of them" if least else "no difference between two systems can"
-    assert needed in said
+    assert needed in said and "before any correction. It shows" in said
 
 
 def test_a_large_suite_needs_no_warning() -> None:

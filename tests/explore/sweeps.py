@@ -24,7 +24,7 @@ OPENINGS = tuple(
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
-def plan(grid: Grid = GRID, suite: str = "heldout", seeds: int = 2) -> Plan:
+def plan(grid: Grid = GRID, suite: str = "legal", seeds: int = 2) -> Plan:
     return Plan(
         model="tiny",
         adapter="",

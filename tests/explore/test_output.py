@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from lianju.config import VerseSettings
+from lianju.evaluate.statistics import NOTHING
 from lianju.explore import Findings, Scored, Sweep, output, tables, write_all
 from lianju.explore import png as png_module
 from lianju.explore.drawing import alone
@@ -84,7 +86,7 @@ def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
     monkeypatch.setattr(output, "has_letters", lambda: False)
     reporter = Listening()
     write_all(replace(sweep, folder=tmp_path), cells, reporter)
-    assert "pip install 'lianju[parquet]'" in reporter.said
+    assert "pip install pyarrow" in reporter.said
     assert "this system has no font" in reporter.said
     assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".svg"}
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".html", ".json", ""}
@@ -182,11 +184,35 @@ def test_test_couplets_give_no_recommendation(done: Done) -> None:
     picked = words(cells[free.chosen].cell, GRID)
     assert f'<p class="pick">{picked}</p>' in page(free)
     assert any(line.startswith("Recommended, by 6 poems a cell: --t") for line in free.in_words())
-    held = Findings(replace(sweep, plan=plan(suite="hw5")), cells)
-    html = page(held)
-    assert held.chosen is None and 'class="ring"' not in html
-    assert "chosen on the test" in html and '<p class="pick">No recommendation' in html
-    assert "No recommendation" in held.in_words()[-1]
+    for suite, why in (("hw5", "chosen on the test"), ("heldout", "looks better there")):
+        held = Findings(replace(sweep, plan=plan(suite=suite)), cells)
+        html = page(held)
+        assert held.chosen is None and 'class="ring"' not in html
+        assert why in html and '<p class="pick">No recommendation' in html
+        assert "sweep --suite legal</code> to choose" in html and "choose on --suite legal" in html
+        assert "choose with --suite legal" in held.in_words()[-1]
+
+
+def test_figures_that_one_couplet_cannot_have_are_left_out(done: Done, tmp_path: Path) -> None:
+    sweep, cells = done
+    names = ("distinct_1", "distinct_2", "self_bleu", "compression")
+    bare = [replace(cell, figures=cell.figures | dict.fromkeys(names, NOTHING)) for cell in cells]
+    (tmp_path / "choices.json").write_bytes((sweep.folder / "choices.json").read_bytes())
+    found = write_all(replace(sweep, folder=tmp_path), bare, SILENT)
+    assert found.chosen is None and "too little was written" in found.in_words()[-1]
+    html = Reader((tmp_path / "sweep.html").read_text("utf-8")).text
+    assert "Too little was written to choose by" in html and "Recommended" in html
+    with (tmp_path / "cells.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["distinct_2"] for row in csv.DictReader(file)} == {""}
+    none = [replace(cell, figures=dict.fromkeys(cell.figures, NOTHING)) for cell in cells]
+    assert "–" in page(Findings(sweep, none))
+
+
+def test_particles_are_named_where_rules_are_kept(done: Done) -> None:
+    sweep, cells = done
+    assert "particles" not in page(Findings(sweep, cells))
+    ruled = plan().model_copy(update={"verse": VerseSettings(form="wujue")})
+    assert "seed 7, particles 4" in page(Findings(replace(sweep, plan=ruled), cells))
 
 
 def test_what_a_model_wrote_cannot_break_out(done: Done) -> None:

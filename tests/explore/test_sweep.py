@@ -89,7 +89,7 @@ def test_the_time_left_is_said_after_the_first_cell(tmp_path: Path) -> None:
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, object], named: str) -> None:
-    open_sweep(tmp_path, plan())
+    open_sweep(tmp_path, plan()).begin([None])
     with pytest.raises(UserError, match=f"holds a sweep with another {named}:"):
         open_sweep(tmp_path, plan().model_copy(update=changed))
     open_sweep(tmp_path, plan())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import CycloptsError
 
 from lianju.cli import explore_sweep
 from lianju.cli.app import app
@@ -59,7 +60,7 @@ def test_a_sweep_from_end_to_end(
     sweep(*SMALL, "--couplets", "2", "--out", tmp_path / "s")
     said = capsys.readouterr()
     assert "4 cells × 2 couplets × 2 seeds = 16 poems" in said.err
-    assert "choosing on the test" in said.err and "--suite heldout" in said.err
+    assert "choosing on the test" in said.err and "--suite legal" in said.err
     assert "No recommendation" in said.out and f"Page: {tmp_path / 's' / 'sweep.html'}" in said.out
     names = {path.name for path in (tmp_path / "s").iterdir()}
     assert {"sweep.json", "cells", "cells.csv", "poems.csv", "plots", "sweep.html"} <= names
@@ -117,7 +118,7 @@ def test_ctrl_c_keeps_what_is_finished(
     with pytest.raises(SystemExit) as stop:
         sweep(*SMALL, "--couplets", "1", "--out", tmp_path)
     assert stop.value.code == 130
-    assert "Stopped: 2 cells are kept. The same command goes on." in capsys.readouterr().err
+    assert "Stopped. Cells that are kept: 2. The same command goes on." in capsys.readouterr().err
     assert len(list((tmp_path / "cells").iterdir())) == 2
 
 
@@ -125,7 +126,7 @@ def test_ctrl_c_keeps_what_is_finished(
     ("arguments", "said"),
     [
         (["--temperature", "0.5,11"], "decode.temperature: .* got '11'"),
-        (["--seeds", "0"], "decode.candidates: .* got 0"),
+        ([COUPLETS[0][0], "--form", "qijue"], "qijue has lines of 7; those of the couplet have 5"),
         (["--couplets", "16"], "hw5 has 15 couplets, not 16"),
         ([COUPLETS[0][0], "--couplets", "1"], "--couplets takes the first of a suite"),
         (["--adapter", "x"], "--base and --adapter exclude each other"),
@@ -137,6 +138,25 @@ def test_what_is_wrong_is_said_before_a_model_is_loaded(
     with pytest.raises(UserError, match=said):
         sweep("--base", "--out", tmp_path / "s", *arguments)
     assert not loads and not (tmp_path / "s").exists()
+
+
+def test_a_length_too_short_for_the_rules_is_refused_before_a_plan_is_kept(
+    tmp_path: Path, loads: list[tuple[object, ...]]
+) -> None:
+    with pytest.raises(UserError, match="max_length 5 is too short"):
+        sweep(COUPLETS[0][0], *BASE, "--form", "wujue", "--max-length", "5", "--out", tmp_path)
+    assert not (tmp_path / "sweep.json").exists()
+
+
+def test_a_count_of_one_is_no_plural_and_none_is_refused(
+    tmp_path: Path, loads: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CycloptsError, match="--seeds"):
+        sweep("--base", "--seeds", "0", "--out", tmp_path / "s")
+    one = ["--temperature", "1", "--top-p", "1", "--top-k", "0", "--seeds", "1"]
+    held = ["--suite", "hw5", "--couplets", "1", "--max-length", "12"]
+    sweep("--base", *one, *held, "--out", tmp_path / "s")
+    assert "1 cell × 1 couplet × 1 seed = 1 poem\n" in capsys.readouterr().err
 
 
 def test_help_names_the_grid(tmp_path: Path) -> None:

@@ -40,14 +40,19 @@ def checked(couplet: str) -> str:
     """The couplet to complete, with a word to the user where it is not what poems begin with."""
     if len(couplet) > _LONGEST:
         raise UserError(f"a couplet of {len(couplet)} characters is too long: at most {_LONGEST}")
-    if not couplet.isprintable():
-        raise UserError("the couplet has bytes that are no text: is the terminal set to UTF-8?")
+    check_text(couplet, "the couplet")
     if not lines_of(couplet):
         raise UserError("the couplet is empty: give the first couplet of a poem, in quotes")
     couplet = in_traditional(couplet)
     if fault := couplet_fault(couplet):
         err.print(f"Note on {couplet}: {fault}. The model may not find a form.", markup=False)
     return couplet
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise `UserError` where a text that the user gave has what nobody can have meant."""
+    if not text.isprintable():
+        raise UserError(f"{what} has bytes that are no text: is the terminal set to UTF-8?")
 
 
 def in_traditional(text: str) -> str:

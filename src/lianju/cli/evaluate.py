@@ -1,6 +1,5 @@
 """`lianju evaluate`: every metric on named suites, and what is done with finished reports."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
-from lianju.cli.asked import load_model, newest_adapter
+from lianju.cli.asked import load_model, newest_adapter, verse_asked
 from lianju.cli.console import TerminalReporter, out
 from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags
-from lianju.config import DecodeSettings, RunSettings, VerseSettings, load_settings
+from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Systems:
         names = [first or str(self.adapter or newest_adapter())]
         if self.against is not None:
             names.append(self.against)
-        if names[-1] == names[0] and len(names) > 1:
+        if len({_identity(name) for name in names}) < len(names):
             raise UserError(f"--against {self.against} is the system itself: name another")
         return names
 
@@ -150,19 +149,19 @@ def evaluate(
     if particles is not None:
         overrides["decode.particles"] = particles
     settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
-    verse = rules.settings() if rules else VerseSettings(form="free")
+    verse = verse_asked(rules) if rules else VerseSettings(form="free")
     asked = systems or Systems()
     named = asked.names()
     # Poets are scored by the model that they are compared with.
     scorer = next((folder for name in named if (folder := _adapter_of(name))), None)
-    load = partial(_loader, model=asked.model, settings=settings)
-    authors = [_author(name, scorer, load, settings.decode, verse) for name in named]
+    authors = [_author(name, scorer, asked.model, settings, verse) for name in named]
+    base = _loader(scorer, asked.model, settings, tuned=False)
 
     from lianju.evaluate.evaluation import evaluate as work
 
     folder = out_ or Path("evaluations") / f"{datetime.now():%Y%m%d-%H%M%S}"
     plan = (scope or Scope()).plan()
-    _tell(work(folder, plan, authors, load(scorer, tuned=False), TerminalReporter()), folder)
+    _tell(work(folder, plan, authors, base, TerminalReporter()), folder)
 
 
 @app.command(name="--compare")
@@ -175,13 +174,20 @@ def compare(
         "comparison"
     ),
 ) -> None:
-    """Compare the systems of two reports in pairs: report.html and report.json of both."""
+    """Compare the first systems of two reports in pairs: report.html, report.json of both."""
     from lianju.evaluate.compare import compare_reports, read_report
-    from lianju.evaluate.evaluation import write_report
+    from lianju.evaluate.evaluation import refuse_report, write_report
 
+    refuse_report(out_)
     report = compare_reports(read_report(first), read_report(second))
     write_report(report, out_)
     _tell(report, out_)
+
+
+def _identity(name: str) -> str:
+    """One name for one system, however its folder is spelled."""
+    adapter = _adapter_of(name)
+    return str(adapter.resolve()) if adapter else name
 
 
 def _adapter_of(name: str) -> Path | None:
@@ -189,25 +195,23 @@ def _adapter_of(name: str) -> Path | None:
 
 
 def _author(
-    name: str,
-    scorer: Path | None,
-    load: "Callable[[Path | None], Load]",
-    decode: DecodeSettings,
-    verse: VerseSettings,
+    name: str, scorer: Path | None, model: str | None, settings: RunSettings, verse: VerseSettings
 ) -> "Author":
-    """One who writes, by the name that the user gave."""
+    """One who writes, by the name that the user gave; `scorer` is the adapter that scores poets."""
     from lianju.evaluate.evaluation import Author
     from lianju.model import read_card
 
+    adapter = scorer if name == "poets" else _adapter_of(name)
+    # A wrong folder is better found before anything is written.
+    base = model or (read_card(adapter)["base"] if adapter else settings.model.name)
+    load = _loader(adapter, model, settings)
     if name == "poets":
-        return Author("the poets", load(scorer))
-    adapter = _adapter_of(name)
+        return Author("the poets", load, base)
     if adapter is None:
-        return Author("base model", load(None), None, decode, verse)
-    read_card(adapter)  # a wrong folder is better found before anything is written
+        return Author("base model", load, base, None, settings.decode, verse)
     folder = adapter.resolve()
     label = folder.parent.name if folder.name == "adapter" else folder.name
-    return Author(label, load(adapter), adapter, decode, verse)
+    return Author(label, load, base, adapter, settings.decode, verse)
 
 
 def _loader(

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 
 from lianju.cli.asked import (
     adapter_asked,
+    check_text,
     checked,
     in_traditional,
     load_model,
@@ -94,6 +95,7 @@ def next_(
         raise UserError("--svg draws one step: leave out --steps, or write a page with --html")
     overrides = {"decode.seed": seed} | (decoding.overrides() if decoding else {})
     settings = load_settings("default", overrides)
+    check_text(after, "--after")
     couplet, after = checked(couplet), in_traditional(after)
     verse = verse_asked(rules)
     folder = adapter_asked(adapter, base)

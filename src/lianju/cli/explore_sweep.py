@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, validators
 
 from lianju.cli.asked import (
     adapter_asked,
@@ -18,9 +18,10 @@ from lianju.cli.console import TerminalReporter, err, out
 from lianju.cli.flags import VerseFlags
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.errors import UserError
-from lianju.files import locked, sha256
+from lianju.files import locked, weights_digest
 
 if TYPE_CHECKING:
+    from lianju.decode import Rules
     from lianju.explore import Findings, Grid, Opening, Plan, Sweep
 
 _GRID = Group("Grid: values with commas between them; every combination is a cell", sort_key=1)
@@ -48,7 +49,13 @@ class GridFlags:
 class SameFlags:
     """What is the same in every cell."""
 
-    seeds: Annotated[int, Parameter(help="Poems on each couplet in each cell.")] = 4
+    seeds: Annotated[
+        int,
+        Parameter(
+            help="Poems on each couplet in each cell.",
+            validator=validators.Number(gte=1, lte=1000),
+        ),
+    ] = 4
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0
     max_length: Annotated[
         int | None,
@@ -78,8 +85,8 @@ def sweep(
     suite: Annotated[
         Literal["hw5", "heldout", "legal"],
         Parameter(
-            help="Couplets to write on: hw5, the homework's test, to look at; heldout, to choose "
-            "the decoding by; legal, those that can open regulated verse."
+            help="Couplets to write on: legal, to choose the decoding by; to look at, hw5, the "
+            "homework's test, and heldout, on which `lianju evaluate` reports."
         ),
     ] = "hw5",
     number: Annotated[
@@ -103,7 +110,7 @@ def sweep(
     """Every combination of decoding parameters on the same couplets, and a page that compares them.
 
     Without --form or another rule, no rules of verse are kept, so that right shapes are the
-    model's own. Example: lianju explore sweep --suite heldout --couplets 30 --out sweeps/first
+    model's own. Example: lianju explore sweep --suite legal --couplets 30 --out sweeps/first
     """
     from lianju.explore import LOCK, open_sweep, read_grid
 
@@ -113,9 +120,10 @@ def sweep(
     folder = adapter_asked(adapter, base)
     openings = _openings(couplets, suite, number)
     plan = _plan(folder, model, "" if couplets else suite, openings, cells, decode, verse)
+    kept = read_rules(plan.couplets, plan.verse)
     _announce(plan)
     with locked(out / LOCK, wait=False):
-        _sweep(open_sweep(out, plan), folder, model)
+        _sweep(open_sweep(out, plan), folder, model, kept)
 
 
 def _plan(
@@ -134,7 +142,7 @@ def _plan(
     defaults = load_settings()
     return Plan(
         model=model or card.get("base") or defaults.model.name,
-        adapter=_digest(folder) if folder else "",
+        adapter=weights_digest(folder) if folder else "",
         style=card.get("style", defaults.prompt.style),
         suite=suite,
         openings=tuple(openings),
@@ -146,12 +154,6 @@ def _plan(
         particles=decode.particles,
         verse=verse,
     )
-
-
-def _digest(adapter: Path) -> str:
-    """The SHA-256 of the adapter's weights."""
-    [weights] = adapter.glob("*.safetensors")
-    return sha256(weights)
 
 
 def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "list[Opening]":
@@ -166,25 +168,28 @@ def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "li
 
 
 def _announce(plan: "Plan") -> None:
-    cells, couplets, seeds = len(plan.grid.cells()), len(plan.openings), plan.seeds
+    from lianju.evaluate.markup import plural
+    from lianju.explore import REPORTED
+
+    cells = len(plan.grid.cells())
     err.print(
-        f"{cells} cells × {couplets} couplets × {seeds} seeds = {cells * plan.poems_each:,} poems"
+        f"{plural(cells, 'cell')} × {plural(len(plan.openings), 'couplet')} × "
+        f"{plural(plan.seeds, 'seed')} = {plural(cells * plan.poems_each, 'poem')}"
     )
-    if plan.suite == "hw5":
-        err.print(
-            "These are the homework's test couplets, to look at: choosing the decoding on them "
-            "would be choosing on the test. To choose, use --suite heldout."
-        )
+    if reported := REPORTED.get(plan.suite):
+        err.print(f"{reported.terminal} To choose, use --suite legal.", markup=False)
 
 
-def _sweep(job: "Sweep", folder: Path | None, model: str | None) -> None:
+def _sweep(
+    job: "Sweep", folder: Path | None, model: str | None, kept: "list[Rules | None]"
+) -> None:
     from lianju.explore import score, write_all
 
     reporter = TerminalReporter()
     if missing := job.missing():
         if done := len(job.plan.grid.cells()) - len(missing):
-            err.print(f"{done} cells are finished already; {len(missing)} are left.")
-        _interruptible(lambda: _write(job, folder, model), job)
+            err.print(f"Cells that are finished already: {done}; left: {len(missing)}.")
+        _interruptible(lambda: _write(job, folder, model, kept), job)
     from lianju.evaluate.measure import measure, tools
 
     found = tools(reporter)
@@ -192,13 +197,14 @@ def _sweep(job: "Sweep", folder: Path | None, model: str | None) -> None:
     _tell(write_all(job, cells, reporter))
 
 
-def _write(job: "Sweep", folder: Path | None, model: str | None) -> None:
+def _write(
+    job: "Sweep", folder: Path | None, model: str | None, kept: "list[Rules | None]"
+) -> None:
     """Load the model and have it write what is missing."""
     from lianju.decode import constrain
     from lianju.explore import write_poems
 
     plan = job.plan
-    kept = read_rules(plan.couplets, plan.verse)
     network, _ = load_model(folder, model, plan.model, plan.style)
     write_poems(job, network, constrain(network.vocabulary, kept), TerminalReporter())
 
@@ -208,7 +214,7 @@ def _interruptible(work: Callable[[], None], job: "Sweep") -> None:
         work()
     except KeyboardInterrupt:
         done = len(job.plan.grid.cells()) - len(job.missing())
-        err.print(f"Stopped: {done} cells are kept. The same command goes on.")
+        err.print(f"Stopped. Cells that are kept: {done}. The same command goes on.")
         raise SystemExit(130) from None
 
 

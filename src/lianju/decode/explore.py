@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import exp, log
 
 import torch
@@ -28,8 +27,8 @@ _FAINT = 0.001
 class StageFigures:
     """One stage of a step in numbers.
 
-    `name`: see `sampling.Stage`. `entropy`, in nats. `left`: how many tokens can be drawn.
-    `cut`: the probability, at the stage before, of the tokens that are gone since.
+    `name`: see `sampling.Stage`. `entropy`, in nats. `left`: how many tokens are not ruled
+    out. `cut`: the probability, at the stage before, of the tokens that are ruled out since.
     """
 
     name: str
@@ -52,18 +51,15 @@ class StageFigures:
 class Choice:
     """One token and its probability at each stage of its step.
 
-    `text`: what it reads as: characters; bytes in hex where it is a part of a character, as ⟨E7⟩;
-    `END` for what ends a poem.
+    `text`: what it reads as: characters; bytes in hex where it is a part of a character, as ⟨E7⟩,
+    or nothing that can be printed; `END` for what ends a poem. `cut_at`: the stage that ruled the
+    token out; None if it can be drawn.
     """
 
     token: int
     text: str
     probabilities: tuple[float, ...]
-
-    @property
-    def cut_at(self) -> int | None:
-        """The stage that ruled the token out; None if it can be drawn."""
-        return next((at for at, p in enumerate(self.probabilities) if p == 0), None)
+    cut_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -238,8 +234,8 @@ def _roads(
 def _step(words: Vocabulary, every: Sequence[Stage], ids: Sequence[int], top: int) -> Step:
     rows = _rows(every)
     likeliest = set(rows.max(dim=0).values.topk(min(top, rows.shape[1])).indices.tolist())
-    for before, after in pairwise(rows):
-        lost = torch.where(after == 0, before, 0.0)
+    for at, after in enumerate(every[1:]):
+        lost = torch.where(after.left[0], 0.0, rows[at])
         if lost.any():
             likeliest.add(int(lost.argmax()))
     shown = sorted(likeliest, key=lambda token: (-float(rows[0, token]), token))
@@ -250,25 +246,27 @@ def _step(words: Vocabulary, every: Sequence[Stage], ids: Sequence[int], top: in
 
 
 def _rows(every: Sequence[Stage]) -> Tensor:
-    """(stages, vocabulary) the probabilities of one step, in double precision."""
-    return torch.cat([stage.probabilities for stage in every]).double()
+    """(stages, vocabulary) the probabilities of one step."""
+    return torch.cat([stage.probabilities for stage in every])
 
 
 def _figures(every: Sequence[Stage]) -> tuple[StageFigures, ...]:
     rows = _rows(every)
     before = torch.cat([rows[:1], rows[:-1]])
-    cut = torch.where(rows == 0, before, 0.0).sum(dim=-1)
+    left = torch.cat([stage.left for stage in every])
+    cut = torch.where(left, 0.0, before).sum(dim=-1)
     return tuple(
-        StageFigures(stage.name, float(nats), int(left), float(lost))
-        for stage, nats, left, lost in zip(
-            every, entropy(rows), (rows > 0).sum(dim=-1), cut, strict=True
+        StageFigures(stage.name, float(nats), int(count), float(lost))
+        for stage, nats, count, lost in zip(
+            every, entropy(rows), left.sum(dim=-1), cut, strict=True
         )
     )
 
 
 def _choice(words: Vocabulary, every: Sequence[Stage], token: int) -> Choice:
     probabilities = (float(stage.probabilities[0, token]) for stage in every)
-    return Choice(token, reading(words, token), tuple(probabilities))
+    cut = next((at for at, stage in enumerate(every) if not stage.left[0, token]), None)
+    return Choice(token, reading(words, token), tuple(probabilities), cut)
 
 
 def _others(words: Vocabulary, every: Sequence[Stage], taken: int, count: int) -> list[Choice]:
@@ -289,7 +287,7 @@ def reading(words: Vocabulary, token: int) -> str:
         return END
     if raw is None:
         return "⟨control⟩"
-    try:
-        return raw.decode().replace(" ", "␣").replace("\n", "↵")
-    except UnicodeDecodeError:
-        return f"⟨{raw.hex(' ').upper()}⟩"
+    text = raw.decode(errors="replace").replace(" ", "␣").replace("\n", "↵")
+    if text.isprintable() and "\N{REPLACEMENT CHARACTER}" not in text:
+        return text
+    return f"⟨{raw.hex(' ').upper()}⟩"

@@ -112,20 +112,22 @@ def distribution(logits: Tensor, seen: Tensor, settings: DecodeSettings) -> Tens
 
 @dataclass(frozen=True)
 class Stage:
-    """The probabilities (rows, vocabulary) after one step on the way to `distribution`.
+    """The probabilities (rows, vocabulary) after one step on the way to `distribution`, in double
+    precision, and which tokens no step has ruled out yet (the same shape; bool).
 
     `name` is "raw", "rules", or that of the setting which makes the step.
     """
 
     name: str
     probabilities: Tensor
+    left: Tensor
 
 
 def stages(
     logits: Tensor, allowed: Tensor | None, seen: Tensor, settings: DecodeSettings
 ) -> list[Stage]:
     """`distribution` one step at a time: as the model has it, under the rules, then one stage for
-    each setting that is in force; the last is what `distribution` gives.
+    each setting that is in force; the last is what `distribution` gives, but for rounding.
 
     `allowed` (rows, vocabulary; bool): what the rules leave; None where there are none.
     """
@@ -134,7 +136,11 @@ def stages(
         logits = torch.where(allowed, logits, RULED_OUT)
         every.append(("rules", logits))
     every += _steps(logits, seen, settings)
-    return [Stage(name, changed.softmax(dim=-1)) for name, changed in every]
+    # A low temperature brings unlikely tokens to a probability of 0 without ruling them out.
+    return [
+        Stage(name, changed.double().softmax(dim=-1), changed > RULED_OUT)
+        for name, changed in every
+    ]
 
 
 def _steps(logits: Tensor, seen: Tensor, settings: DecodeSettings) -> Iterator[tuple[str, Tensor]]:

@@ -177,7 +177,7 @@ def compare_reports(a: Report, b: Report) -> Report:
     What is known of contamination is kept if both systems have the same base model. Raises
     `UserError` as `compare` does, and where a metric has changed between the two reports.
     """
-    first, second = _named_apart(a.systems[0], b.systems[0])
+    first, second = named_apart(a.systems[0], b.systems[0])
     metrics = _same_metrics(a, b)
     same_model = (first.model, first.sha256) == (second.model, second.sha256)
     report = Report(
@@ -193,12 +193,19 @@ def compare_reports(a: Report, b: Report) -> Report:
     return report.model_copy(update={"verdict": verdict(report)})
 
 
-def _named_apart(first: System, second: System) -> tuple[System, System]:
+def named_apart(first: System, second: System) -> tuple[System, System]:
+    """The same two by labels that tell them apart: by what of their settings differs, if any."""
     if first.label != second.label:
         return first, second
+    ours, theirs = ({**one.decoding, **one.rules} for one in (first, second))
+    changed = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    labels = [
+        ", ".join(f"{name} {one[name]}" for name in changed if name in one) or place
+        for one, place in ((ours, "first"), (theirs, "second"))
+    ]
     return (
-        first.model_copy(update={"label": f"{first.label} (first)"}),
-        second.model_copy(update={"label": f"{second.label} (second)"}),
+        first.model_copy(update={"label": f"{first.label} ({labels[0]})"}),
+        second.model_copy(update={"label": f"{second.label} ({labels[1]})"}),
     )
 
 

@@ -11,30 +11,32 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from lianju import __version__, machine
-from lianju.config import DecodeSettings, ModelSettings, VerseSettings
+from lianju.config import DecodeSettings, VerseSettings
 from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
-from lianju.evaluate.compare import compare
+from lianju.evaluate.compare import compare, named_apart
 from lianju.evaluate.contamination import contamination
 from lianju.evaluate.leaks import leaks
-from lianju.evaluate.measure import Measured, Tools, measure, tools
+from lianju.evaluate.measure import Measured, Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
 from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean
-from lianju.evaluate.suites import digest, suite
+from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
-from lianju.files import cache_dir, locked, sha256, write_json, write_text
-from lianju.model import LanguageModel, choose_compute
+from lianju.files import cache_dir, locked, weights_digest, write_json, write_text
+from lianju.model import Compute, LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
 
 # What would only say that poems of the corpus stand in the corpus.
@@ -52,7 +54,7 @@ class Plan:
     `ranks`: on so many couplets of each suite the real continuation is ranked among others.
     """
 
-    suites: tuple[str, ...]
+    suites: tuple[Name, ...]
     couplets: int | None = None
     poems: int = 1
     ranks: int = 30
@@ -63,11 +65,12 @@ class Author:
     """Who writes: a model with its decoding and the rules that it keeps, or the poets.
 
     Poets have no `decode` and no `verse`; the model then only scores what they wrote. `load` is
-    called when something is to be written or scored.
+    called when something is to be written or scored; it loads `base`, with or without an adapter.
     """
 
     label: str
     load: Load
+    base: str
     adapter: Path | None = None
     decode: DecodeSettings | None = None
     verse: VerseSettings | None = None
@@ -76,11 +79,19 @@ class Author:
         """What tells this author from others, as JSON."""
         return {
             "label": self.label,
+            "model": self.base,
             "adapter": str(self.adapter or ""),
-            "adapter_sha256": _adapter_digest(self.adapter),
-            "decoding": self.decode.model_dump() if self.decode else {},
+            "adapter_sha256": weights_digest(self.adapter) if self.adapter else "",
+            "decoding": self._decoding(),
             "rules": self.verse.model_dump() if self.verse else {},
         }
+
+    def _decoding(self) -> dict[str, Any]:
+        """The parameters that play a part."""
+        if self.decode is None or self.verse is None:
+            return {}
+        unused = {"candidates"} | ({"particles"} if self.verse.form == "free" else set())
+        return self.decode.model_dump(exclude=unused)
 
 
 def evaluate(
@@ -97,13 +108,18 @@ def evaluate(
     """
     with locked(folder / "evaluation", wait=False):
         started = time.perf_counter()
-        _same(folder, plan, authors)
-        examples = {name: _examples(name, plan, reporter) for name in plan.suites}
+        reporter.say(f"Writing to {folder}; if stopped, the same with --out {folder} goes on")
+        examples = {name: suite(name, None, reporter)[: plan.couplets] for name in plan.suites}
+        for author in authors:
+            _check_rules(author, examples)
+        _same(folder, plan, authors, examples)
         kit = tools(reporter)
         systems = [
             _system(folder / "parts" / str(number), author, plan, examples, kit, reporter)
             for number, author in enumerate(authors, 1)
         ]
+        if len(systems) == 2:
+            systems = [*named_apart(*systems)]
         report = schema.Report(
             lianju=__version__,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -111,7 +127,7 @@ def evaluate(
             seconds=sum(system.seconds for system in systems),
             metrics=METRICS,
             systems=systems,
-            comparisons=compare(*systems, METRICS) if len(systems) == 2 else [],
+            comparisons=compare(systems[0], systems[1], METRICS) if len(systems) == 2 else [],
             contamination=_once(
                 _known_by_heart(systems[0].sha256),
                 schema.Contamination,
@@ -130,15 +146,46 @@ def write_report(report: schema.Report, folder: Path) -> None:
     write_page(report, folder / "report.html")
 
 
-def _same(folder: Path, plan: Plan, authors: Sequence[Author]) -> None:
+def _check_rules(author: Author, examples: Mapping[Name, Sequence[Example]]) -> None:
+    """Refuse rules that a couplet cannot keep, before anything long starts."""
+    if author.verse is not None:
+        for example in chain.from_iterable(examples.values()):
+            rules_for(example.couplet, author.verse)
+
+
+def _same(
+    folder: Path,
+    plan: Plan,
+    authors: Sequence[Author],
+    examples: Mapping[Name, Sequence[Example]],
+) -> None:
     """Write down what is evaluated here, or refuse to go on with something else."""
-    path = folder / "settings.json"
-    asked = {"plan": vars(plan), "authors": [author.settings() for author in authors]}
+    asked = {
+        "plan": vars(plan),
+        "systems": [author.settings() for author in authors],
+        "suites": {name: digest(part) for name, part in examples.items()},
+        "metrics": {name: metric.version for name, metric in METRICS.items()},
+        "lianju": __version__,
+    }
     asked = json.loads(json.dumps(asked))
+    path = folder / "settings.json"
     if not path.is_file():
+        refuse_report(folder)
         write_json(path, asked)
-    elif json.loads(path.read_text(encoding="utf-8")) != asked:
-        raise UserError(f"{folder} holds an evaluation of something else: name another --out")
+        return
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if other := [name for name in asked if stored.get(name) != asked[name]]:
+        raise UserError(
+            f"{folder} holds an evaluation of something else, with other {', '.join(other)}: name "
+            "another --out"
+        )
+
+
+def refuse_report(folder: Path) -> None:
+    """Refuse a folder that holds a report already, which would be lost."""
+    for name in ("report.json", "report.html"):
+        if (folder / name).exists():
+            raise UserError(f"{folder} holds a {name} already: name another --out")
 
 
 def _once(path: Path, kind: type[_Part], work: Callable[[], _Part]) -> _Part:
@@ -150,16 +197,11 @@ def _once(path: Path, kind: type[_Part], work: Callable[[], _Part]) -> _Part:
     return result
 
 
-def _examples(name: str, plan: Plan, reporter: Reporter) -> list[Example]:
-    every = suite(name, None, reporter)
-    return every[: plan.couplets]
-
-
 def _system(
     folder: Path,
     author: Author,
     plan: Plan,
-    examples: Mapping[str, Sequence[Example]],
+    examples: Mapping[Name, Sequence[Example]],
     kit: Tools,
     reporter: Reporter,
 ) -> schema.System:
@@ -172,18 +214,18 @@ def _system(
         work = _Work(author, plan, model, style, kit, pool, reporter)
         parts = {
             name: _once(
-                folder / f"{name}.json", schema.Suite, lambda n=name: work.suite(n, examples[n])
+                folder / f"{name}.json", schema.Suite, partial(work.suite, name, examples[name])
             )
             for name in plan.suites
         }
         settings = author.settings()
         return schema.System(
-            **settings,
+            **{**settings, "model": model.name},
             kind="model" if author.decode else "poets",
-            model=model.name,
             sha256=model.sha256,
             style=style,
-            leaks=leaks(author.adapter, examples, reporter),
+            # The real poems are ranked among those of suites that are not asked for, too.
+            leaks=leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),
             suites=parts,
             seconds=time.perf_counter() - started,
         )
@@ -203,14 +245,17 @@ class _Work:
     pool: Sequence[Example]
     reporter: Reporter
 
-    def suite(self, name: str, examples: Sequence[Example]) -> schema.Suite:
+    def suite(self, name: Name, examples: Sequence[Example]) -> schema.Suite:
         """Write, score and measure on one suite."""
+        poets = self.author.decode is None
+        groups = [] if poets else self._poems(name, examples)
         losses = true_losses(self.model, self.style, examples, "fp32", self.reporter)
         ranked = self._ranks(examples)
-        groups = self._poems(name, examples, losses)
-        poets = self.author.decode is None
+        if poets:
+            groups = [[_given(one, loss)] for one, loss in zip(examples, losses, strict=True)]
         truths = [None if poets else example.completion or None for example in examples]
-        measured = measure(groups, truths, self.kit)
+        # The size depends on the couplets alone, so that systems compare.
+        measured = measure(groups, truths, self.kit, set_size(len(examples)))
         if poets:
             measured = _without(measured, _OF_POETS)
         return schema.Suite(
@@ -232,12 +277,9 @@ class _Work:
             ],
         )
 
-    def _poems(
-        self, name: str, examples: Sequence[Example], losses: Sequence[float | None]
-    ) -> list[list[Completion]]:
-        if self.author.decode is None:
-            return [[_given(example, loss)] for example, loss in zip(examples, losses, strict=True)]
-        settings = self.author.decode.model_copy(update={"candidates": self.plan.poems})
+    def _poems(self, name: str, examples: Sequence[Example]) -> list[list[Completion]]:
+        decode = self.author.decode or DecodeSettings()
+        settings = decode.model_copy(update={"candidates": self.plan.poems})
         couplets = [example.couplet for example in examples]
         verse = self.author.verse or VerseSettings()
         rules = [rules_for(couplet, verse) for couplet in couplets]
@@ -255,10 +297,10 @@ class _Work:
         """Ranks of the first examples, None for the others; quicker in low precision on a CPU."""
         few, model, precision = examples[: self.plan.ranks], self.model, "fp32"
         if few and model.device.type == "cpu" and model.bits == 16:
-            compute = choose_compute(ModelSettings(device="cpu"))
+            # What the machine has, not how fast it is just now: the same ranks every time.
+            precision = "bf16" if has_bf16_units() else "fp32"
             model = replace(model, network=copy.deepcopy(model.network))
-            compute.lighten(model.network)
-            precision = compute.precision
+            Compute(model.device, precision, "").lighten(model.network)
         ranked = ranks(model, self.style, few, self.pool, precision, self.reporter)
         return [*ranked, *(None for _ in examples[self.plan.ranks :])]
 
@@ -279,7 +321,8 @@ class _Work:
 def _without(measured: Measured, names: Sequence[str]) -> Measured:
     """The same without some metrics, which have nothing to say here."""
     marks = [[each | dict.fromkeys(names) for each in group] for group in measured.marks]
-    return Measured(marks, measured.figures | dict.fromkeys(names, NOTHING))
+    figures = {name: NOTHING if name in names else one for name, one in measured.figures.items()}
+    return Measured(marks, figures)
 
 
 def _given(example: Example, loss: float | None) -> Completion:
@@ -313,10 +356,3 @@ def _contamination(base: Load, kit: Tools, reporter: Reporter) -> schema.Contami
     heldout = suite("heldout", None, reporter)
     large = large_corpus(reporter)
     return contamination(model, "plain", heldout, large, kit.parallelism, reporter)
-
-
-def _adapter_digest(adapter: Path | None) -> str:
-    """Of the adapter's weights, so that one trained anew into the same folder is another."""
-    if adapter is None:
-        return ""
-    return "-".join(sha256(file)[:12] for file in sorted(adapter.glob("*.safetensors")))

@@ -52,6 +52,15 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def terms(model: str) -> str:
+    """Under what terms a base model of this name is, to go on from its name in a sentence."""
+    if "gemma" not in model.lower():
+        return "is under its own licence"
+    return (
+        "is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
+    )
+
+
 def facts(rows: Iterable[tuple[str, object]]) -> str:
     """A list of terms and what they are; a row whose value is None has nothing to say."""
     items = "".join(

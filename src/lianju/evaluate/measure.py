@@ -17,8 +17,8 @@ from lianju.evaluate.statistics import Figure, mean, share
 from lianju.progress import SILENT, Reporter
 from lianju.verse import lines_of
 
-# Diversity is taken on so many poems at a time, or on what half of the couplets are sure to have,
-# some being too short to count.
+# Diversity is taken on so many poems at a time, or on what a half is sure to have, some being too
+# short to count.
 _NUMBER, _SURE = 25, 0.7
 _SHARES = ("shape", "rhyme", "tone", "full")
 _MEANS = (
@@ -69,9 +69,16 @@ def tools(reporter: Reporter = SILENT) -> Tools:
 
 
 def measure(
-    groups: Sequence[Sequence[Completion]], truths: Sequence[str | None], kit: Tools
+    groups: Sequence[Sequence[Completion]],
+    truths: Sequence[str | None],
+    kit: Tools,
+    number: int | None = None,
 ) -> Measured:
-    """Every metric on the poems of each couplet, `truths` being their real continuations."""
+    """Every metric on the poems of each couplet, `truths` being their real continuations.
+
+    Diversity is taken on `number` poems at a time, by default on as many as `set_size` says of
+    these poems; on those of a single couplet as if each had its own.
+    """
     texts = [[poem.text for poem in group] for group in groups]
     runs = iter(kit.copies.longest_runs([text for group in texts for text in group]))
     marks = [
@@ -80,8 +87,18 @@ def measure(
     ]
     figures = {name: share(_values(marks, name)) for name in _SHARES}
     figures |= {name: mean(_values(marks, name)) for name in _MEANS}
-    half = len(groups) // 2 * min(map(len, groups))
-    return Measured(marks, figures | diversity(texts, max(1, min(_NUMBER, int(_SURE * half)))))
+    if number is None:
+        texts = texts if len(texts) > 1 else [[text] for text in texts[0]]
+        number = set_size(len(texts), min(map(len, texts)))
+    return Measured(marks, figures | diversity(texts, number))
+
+
+def set_size(couplets: int, poems: int = 1) -> int:
+    """How many poems at a time diversity is taken on: 25, or fewer where half of `couplets` with
+    `poems` each have fewer; 0, for none, where they have not even two.
+    """
+    half = couplets // 2 * poems
+    return min(_NUMBER, max(2, int(_SURE * half))) if half >= 2 else 0
 
 
 def _marks(poem: Completion, truth: str | None, kit: Tools) -> dict[str, Mark]:

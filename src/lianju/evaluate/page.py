@@ -13,11 +13,11 @@ from string import Template
 
 from lianju.evaluate import markup, page_poems
 from lianju.evaluate.figures import LEVEL, Unit, interval_words, value_words
-from lianju.evaluate.page_numbers import figure_of, suite_numbers, titled
+from lianju.evaluate.page_numbers import suite_numbers, titled
 from lianju.evaluate.page_poems import named
 from lianju.evaluate.schema import Contamination, Metric, Report, System
 from lianju.evaluate.statistics import Figure
-from lianju.evaluate.verdict import by_size
+from lianju.evaluate.verdict import by_size, figure_of
 from lianju.files import write_text
 
 _TILES = ("shape", "full", "loss", "known_lines")
@@ -38,6 +38,7 @@ def write_page(report: Report, path: Path) -> None:
         poems=page_poems.poems(report, cards),
         systems="".join(_system(report, place) for place in range(len(report.systems)))
         + f"<div><h3>{markup.label('Machine 機器')}</h3>{markup.facts(_machine(report))}</div>",
+        chances=_chances(report.systems),
         level=LEVEL,
         glossary="".join(map(_explained, report.metrics.values())),
         terms=_terms(report),
@@ -208,10 +209,20 @@ def _explained(metric: Metric) -> str:
     )
 
 
-def _terms(report: Report) -> str:
-    if not any("gemma" in system.model.lower() for system in report.systems):
+def _chances(systems: list[System]) -> str:
+    """Whether poems of one number had the same random numbers, where two models wrote."""
+    seeds = [system.decoding.get("seed") for system in systems if system.kind == "model"]
+    if len(seeds) < 2:
         return ""
+    if seeds[0] == seeds[1]:
+        return ", which had the same random numbers"
     return (
-        "<p>Gemma is provided under and subject to the Gemma Terms of Use found at "
-        "ai.google.dev/gemma/terms.</p>"
+        f"; their random numbers were not the same, for the seeds differ ({seeds[0]}, {seeds[1]})"
+    )
+
+
+def _terms(report: Report) -> str:
+    models = dict.fromkeys(system.model for system in report.systems if system.model)
+    return "".join(
+        f"<p>The base model, {markup.text(model)}, {markup.terms(model)}.</p>" for model in models
     )

@@ -12,9 +12,9 @@ from lianju.evaluate.figures import (
     way,
 )
 from lianju.evaluate.page_poems import Card, named
-from lianju.evaluate.schema import Comparison, Metric, Report, System
-from lianju.evaluate.statistics import NOTHING, Figure
-from lianju.evaluate.verdict import title
+from lianju.evaluate.schema import Comparison, Metric, Report
+from lianju.evaluate.statistics import Figure
+from lianju.evaluate.verdict import figure_of, title
 
 _SUITES = {
     "hw5": ("The homework's test couplets", "作業測試題"),
@@ -40,11 +40,6 @@ def titled(metric: Metric) -> str:
     arrow, meaning = _ARROWS.get(metric.better, ("", ""))
     sign = f' <span class="quiet" title="{meaning}">{arrow}</span>' if arrow else ""
     return f"{markup.label(title(metric))}{sign}"
-
-
-def figure_of(system: System, suite: str, name: str) -> Figure:
-    """A figure of a suite; one without a value where the system has none."""
-    return system.suites[suite].figures.get(name, NOTHING) if suite in system.suites else NOTHING
 
 
 def suite_numbers(report: Report, suite: str, cards: list[Card]) -> str:
@@ -80,7 +75,7 @@ def _table(report: Report, suite: str) -> str:
         rows = [
             _row(report, suite, metric, places, compared)
             for metric in metrics
-            if any(metric.name in report.systems[place].suites[suite].figures for place in places)
+            if any(figure_of(report.systems[place], suite, metric.name).n for place in places)
         ]
         if rows:
             bodies.append(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lianju.evaluate import markup
+from lianju.evaluate.metrics.form import counted_faults
 from lianju.evaluate.schema import Couplet, Mark, Metric, Poem, Report, System
 from lianju.evaluate.setting import writing
 from lianju.verse import Fault, Verdict, check, lines_of, words
@@ -41,11 +42,10 @@ class Written:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """The faults of rhyme and tone in the lines after the couplet, as the metrics count."""
+        """The faults of rhyme and tone that the metrics count."""
         if self.verdict is None or not self.judged:
             return ()
-        given = len(lines_of(self.couplet))
-        return tuple(fault for fault in self.verdict.faults if fault.line > given)
+        return counted_faults(self.couplet, self.verdict.faults)
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,10 @@ def _said(written: Written) -> Iterator[str]:
         yield "The couplet opens old-style verse 古體, which has no rules of tone and rhyme."
     if verdict:
         for fault in written.faults[:_NAMED]:
-            yield markup.text(words.fault_words(verdict, fault, "en"))
+            said = words.fault_words(verdict, fault, "en")
+            if fault.line <= len(lines_of(written.couplet)):
+                said += ": most lines written leave the couplet's rhyme"
+            yield markup.text(said)
         if (more := len(written.faults) - _NAMED) > 0:
             yield f"and {more} more"
     if copied := marks.get("copied"):

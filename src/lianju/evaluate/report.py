@@ -16,15 +16,12 @@ from typing import Any
 from lianju.errors import UserError
 from lianju.evaluate import markup
 from lianju.evaluate.plots import loss_figure
+from lianju.evaluate.setting import verse, writing
 from lianju.files import read_jsonl, write_text
-from lianju.verse import FORMS, is_han, lines_of
+from lianju.verse import FORMS
 
 Row = dict[str, Any]
 
-# Longer than any regulated verse with room to spare: what lies beyond is not set as a poem.
-_VERSE_LINES, _VERSE_CHARACTERS = 16, 12
-# A text that is no verse is shown whole up to here, else as an opening with the rest folded.
-_SHORT, _PREVIEW = 120, 220
 _STAGES = {
     "poems": "Poems 取詩",
     "compute": "Choosing the precision 選擇精度",
@@ -62,7 +59,7 @@ def write_report(run: Path) -> Path:
         data_facts=_data(summary["data"]),
         settings=_settings(settings),
         counted=_counted(summary["after"]),
-        terms=_terms(summary["model"]["name"]),
+        terms=markup.terms(summary["model"]["name"]),
     )
     path = run / "report.html"
     write_text(path, page)
@@ -156,13 +153,6 @@ def _counted(after: Row) -> str:
     )
 
 
-def _terms(model: str) -> str:
-    if "gemma" not in model.lower():
-        return "is under its own licence"
-    terms = "the Gemma Terms of Use found at ai.google.dev/gemma/terms"
-    return f"is provided under and subject to {terms}"
-
-
 # --- the poems -----------------------------------------------------------------------------
 
 
@@ -171,10 +161,10 @@ def _card(before: Row, after: Row) -> str:
     if after["truth"] is not None:
         truth = (
             f"<details><summary>{markup.label('The real poem goes on 原詩下文')}</summary>"
-            f"{_writing(after['truth'])}</details>"
+            f"{writing(after['truth'])}</details>"
         )
     couplet = (
-        _verse(after["couplet"]) or f'<span class="plain">{markup.text(after["couplet"])}</span>'
+        verse(after["couplet"]) or f'<span class="plain">{markup.text(after["couplet"])}</span>'
     )
     return (
         f'<article class="card">\n<h3><span class="number">{markup.text(after["index"])}</span>'
@@ -187,7 +177,7 @@ def _card(before: Row, after: Row) -> str:
 def _side(kind: str, name: str, row: Row) -> str:
     return (
         f'<div class="side {kind}"><h4>{markup.label(name)}</h4>\n'
-        f"{_writing(row['completion'])}\n{_verdict(row)}</div>"
+        f"{writing(row['completion'])}\n{_verdict(row)}</div>"
     )
 
 
@@ -201,54 +191,6 @@ def _verdict(row: Row) -> str:
         f'<p class="verdict {kind}"><span class="mark">{markup.label(mark)}</span> '
         f"{markup.label(words)}</p>"
     )
-
-
-def _writing(text: str) -> str:
-    """What was written: as verse when it reads as verse, else as plain text, folded if long."""
-    if not text.strip():
-        return f'<div class="plain nothing">{markup.label("nothing 無")}</div>'
-    if verse := _verse(text):
-        return verse
-    if len(text) <= _SHORT and text.count("\n") <= 3:
-        return f'<div class="plain" lang="zh-Hant">{markup.text(text)}</div>'
-    opening = " ".join(text.split())[:_PREVIEW]
-    return (
-        '<div class="folded"><div class="plain preview" lang="zh-Hant">'
-        f"{markup.text(opening)} …</div>"
-        f"<details><summary>{markup.label('All 全文')} {len(text):,} characters</summary>"
-        f'<div class="plain" lang="zh-Hant">{markup.text(text.strip())}</div></details></div>'
-    )
-
-
-def _verse(text: str) -> str:
-    """The text as verse, a couplet a row; empty when it does not read as verse."""
-    if not _reads_as_verse(text):
-        return ""
-    lines = [f'<span class="line">{markup.text(line)}</span>' for line in _lines(text)]
-    rows = (
-        f'<span class="row">{"".join(lines[at : at + 2])}</span>' for at in range(0, len(lines), 2)
-    )
-    return f'<span class="verse" lang="zh-Hant">{"".join(rows)}</span>'
-
-
-def _reads_as_verse(text: str) -> bool:
-    lines = lines_of(text)
-    return (
-        is_han(text.lstrip()[:1])
-        and len(lines) <= _VERSE_LINES
-        and all(is_han(line) and len(line) <= _VERSE_CHARACTERS for line in lines)
-    )
-
-
-def _lines(text: str) -> list[str]:
-    """The lines of verse, each with the punctuation that follows it."""
-    starts, position = [], 0
-    for line in lines_of(text):
-        position = text.index(line, position)
-        starts.append(position)
-        position += len(line)
-    ends = [*starts[1:], len(text)]
-    return [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
 
 
 # --- what it cost and what went in ---------------------------------------------------------

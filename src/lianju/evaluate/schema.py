@@ -2,12 +2,12 @@
 
 A report has one system or two. Each system wrote poems on the couplets of some suites; each
 poem has its marks, each suite its figures, and a second system is compared with the first in
-pairs, on the same couplets and with the same random numbers.
+pairs, on the same couplets and, where the seed is the same, with the same random numbers.
 """
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lianju.evaluate.statistics import Figure
 
@@ -25,7 +25,7 @@ class Poem(_Part):
     """What a system wrote after a couplet."""
 
     number: int
-    """Which of the poems on this couplet, from 0; the same number has the same chances."""
+    """Which of the poems on this couplet, from 0; at one seed equal numbers have equal chances."""
     text: str
     """The completion."""
     finish: Literal["stop", "length", "given"]
@@ -42,7 +42,7 @@ class Couplet(_Part):
     """How the real poem goes on."""
     source: str
     """Where the couplet comes from."""
-    poems: list[Poem]
+    poems: list[Poem] = Field(min_length=1)
     marks: dict[str, Mark] = {}
     """What metrics say of the real continuation under the model."""
 
@@ -57,7 +57,7 @@ class Suite(_Part):
     """Poems a couplet."""
     figures: dict[str, Figure]
     """By the name of a metric."""
-    couplets: list[Couplet]
+    couplets: list[Couplet] = Field(min_length=1)
 
 
 class Leaks(_Part):
@@ -167,7 +167,7 @@ class Report(_Part):
     machine: dict[str, int | float | str | None]
     seconds: float
     metrics: dict[str, Metric]
-    systems: list[System]
+    systems: list[System] = Field(min_length=1)
     comparisons: list[Comparison] = []
     contamination: Contamination | None = None
     verdict: list[str] = []

@@ -24,8 +24,8 @@ def writing(
     """
     if not text.strip():
         return f'<div class="plain nothing">{markup.label("nothing 無")}</div>'
-    if _reads_as_verse(text):
-        return _verse(text, verdict, faults, copied)
+    if set_as := verse(text, verdict, faults, copied):
+        return set_as
     if len(text) <= _SHORT and text.count("\n") <= 3:
         return f'<div class="plain" lang="zh-Hant">{markup.text(text)}</div>'
     opening = " ".join(text.split())[:_PREVIEW]
@@ -46,9 +46,15 @@ def _reads_as_verse(text: str) -> bool:
     )
 
 
-def _verse(
-    text: str, verdict: Verdict | None, faults: Sequence[Fault], copied: Collection[str]
+def verse(
+    text: str,
+    verdict: Verdict | None = None,
+    faults: Sequence[Fault] = (),
+    copied: Collection[str] = (),
 ) -> str:
+    """As `writing`, a couplet a row; empty when the text does not read as verse."""
+    if not _reads_as_verse(text):
+        return ""
     spans = []
     lines = lines_of(text)
     skipped = len(verdict.marks) - len(lines) if verdict else 0

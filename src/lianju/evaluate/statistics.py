@@ -49,8 +49,8 @@ def wilson(successes: float, n: float, z: float = 1.959964) -> tuple[float, floa
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def share(groups: Sequence[Sequence[bool]]) -> Figure:
-    """The share of true values, with Wilson's interval at the effective number of poems.
+def share(groups: Sequence[Sequence[float]]) -> Figure:
+    """The share of true values, or ones, with Wilson's interval at the effective number of poems.
 
     That number is at least the couplets' and at most the poems': Korn and Graubard, Survey
     Methodology 24 (1998), section 2, with the variance between couplets.

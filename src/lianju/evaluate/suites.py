@@ -8,6 +8,7 @@ regulated verse, which share no line with any of those or with the training poem
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from typing import Literal, get_args
 
 from lianju.config import DataSettings
 from lianju.corpus import (
@@ -24,7 +25,8 @@ from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 from lianju.verse import couplet_fault, lines_of, opening, shape_of
 
-NAMES = ("hw5", "heldout", "legal")
+Name = Literal["hw5", "heldout", "legal"]
+NAMES: tuple[Name, ...] = get_args(Name)
 _LEGAL = 600
 
 

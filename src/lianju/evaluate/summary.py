@@ -6,8 +6,8 @@ from rich.cells import cell_len, set_cell_size
 
 from lianju.evaluate.figures import difference_words, holds, interval_words, value_words, way
 from lianju.evaluate.schema import Comparison, Metric, Report
-from lianju.evaluate.statistics import NOTHING, Figure
-from lianju.evaluate.verdict import by_size, title
+from lianju.evaluate.statistics import Figure
+from lianju.evaluate.verdict import by_size, figure_of, title
 
 
 def summary_lines(report: Report) -> list[str]:
@@ -25,7 +25,7 @@ def _table(report: Report, suite: str) -> list[str]:
     last = ["difference"] if compared else []
     rows = [[suite, *(system.label for system in systems), "n", *last]]
     for name, metric in report.metrics.items():
-        figures = [system.suites[suite].figures.get(name, NOTHING) for system in systems]
+        figures = [figure_of(system, suite, name) for system in systems]
         if any(figure.n for figure in figures):
             counts = "/".join(dict.fromkeys(f"{figure.n:,}" for figure in figures))
             cells = [*(_cell(figure, metric) for figure in figures), counts]

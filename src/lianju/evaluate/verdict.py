@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 from lianju.evaluate.figures import LEVEL, holds, interval_words, value_words, way
 from lianju.evaluate.schema import Comparison, Metric, Report, Suite, System
-from lianju.evaluate.statistics import NOTHING, sign_test, wilson
+from lianju.evaluate.statistics import NOTHING, Figure, sign_test, wilson
 
 # Where even a share of a half is known to no better than this, the suite is called small.
 _VAGUE = 0.1
 # Asked of the largest suite, in this order.
 _ASKED = ("full", "loss", "known_lines")
+# What a model says of the real poems, which is no merit of the poets that it scores.
+_OF_MODELS = ("loss", "perplexity", "rank")
 _MANNER = {"more": "more is better", "less": "less is better", "neither": "neither way is better"}
 
 
@@ -44,6 +46,13 @@ def title(metric: Metric) -> str:
     return f"{metric.title} {metric.chinese}".rstrip()
 
 
+def figure_of(system: System, suite: str, name: str) -> Figure:
+    """A figure of a suite; one without a value where the system has none, or cannot have one."""
+    if suite not in system.suites or (system.kind == "poets" and name in _OF_MODELS):
+        return NOTHING
+    return system.suites[suite].figures.get(name, NOTHING)
+
+
 def _found(report: Report, name: str, suite: str) -> Iterator[str]:
     """One metric on one suite, for each system that has it; nothing if none has."""
     if name not in report.metrics:
@@ -52,8 +61,7 @@ def _found(report: Report, name: str, suite: str) -> Iterator[str]:
     said = [
         f"{system.label} {_figure(system.suites[suite], metric)}"
         for system in report.systems
-        if suite in system.suites
-        and system.suites[suite].figures.get(name, NOTHING).value is not None
+        if figure_of(system, suite, name).value is not None
     ]
     if said:
         unit = "nats a character, " if metric.unit == "nats" else ""
@@ -155,7 +163,11 @@ def _small(report: Report, suites: list[str]) -> Iterator[str]:
 def _needed(n: int) -> str:
     least = next((wins for wins in range(1, n + 1) if sign_test(wins, 0) < LEVEL), None)
     if least is None:
-        return f", and no difference between two systems can reach p < {LEVEL}"
+        return (
+            f", and no difference between two systems can reach p < {LEVEL}, even before any "
+            "correction"
+        )
     return (
-        f", and two systems must differ on at least {least} of them, all one way, for p < {LEVEL}"
+        f", and two systems must differ on at least {least} of them, all one way, for p < {LEVEL} "
+        "before any correction"
     )

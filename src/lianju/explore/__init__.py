@@ -7,11 +7,13 @@ and everything said about them is computed from these files without the model.
 
 from lianju.explore.grid import Cell, Grid, read_grid
 from lianju.explore.output import write_all
+from lianju.explore.reported import REPORTED
 from lianju.explore.sweep import LOCK, Opening, Plan, Scored, Sweep, open_sweep, score, write_poems
 from lianju.explore.sweep_page import Findings
 
 __all__ = [
     "LOCK",
+    "REPORTED",
     "Cell",
     "Findings",
     "Grid",

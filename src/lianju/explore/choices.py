@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings, Settings
-from lianju.decode import Completion, complete, distribution
+from lianju.decode import Completion, Stage, complete, stages
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 
@@ -60,9 +60,9 @@ class _Place:
     begun: str
 
     def strangeness(self) -> float:
-        """How far the number of tokens that top-p keeps, and the first's share, are from telling."""
-        kept = int((_distribution(self.logits, _TELLING) > 0).sum())
-        first = float(_distribution(self.logits, {}).max())
+        """How far the number of tokens that top-p keeps and the first's share are from telling."""
+        kept = int(_last_stage(self.logits, _TELLING).left.sum())
+        first = float(_last_stage(self.logits, {}).probabilities.max())
         return abs(math.log(kept / _TYPICAL)) + abs(math.log(first / _LEADING))
 
 
@@ -98,19 +98,20 @@ def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
 
 
 def _view(logits: Tensor, likeliest: Tensor, changed: dict[str, float]) -> View:
-    shares = _distribution(logits, changed)[0]
+    stage = _last_stage(logits, changed)
+    shares = stage.probabilities[0]
     others = shares.scatter(0, likeliest, 0.0)
     return View(
         changed=changed,
         shares=tuple(shares[likeliest].tolist()),
-        rest=float(others.double().sum()),
-        kept=int((shares > 0).sum()),
+        rest=float(others.sum()),
+        kept=int(stage.left.sum()),
     )
 
 
-def _distribution(logits: Tensor, changed: dict[str, float]) -> Tensor:
+def _last_stage(logits: Tensor, changed: dict[str, float]) -> Stage:
     seen = torch.zeros_like(logits, dtype=torch.bool)
-    return distribution(logits, seen, _OPEN.model_copy(update=changed))
+    return stages(logits, None, seen, _OPEN.model_copy(update=changed))[-1]
 
 
 def _token(vocabulary: Vocabulary, index: int) -> str:

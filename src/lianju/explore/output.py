@@ -27,9 +27,7 @@ def write_all(sweep: Sweep, cells: list[Scored], reporter: Reporter) -> Findings
         if tables.has_parquet():
             tables.write_parquet(sweep.folder / f"{name}.parquet", rows)
     if not tables.has_parquet():
-        reporter.say(
-            "No Parquet files, for pyarrow is not installed: pip install 'lianju[parquet]'"
-        )
+        reporter.say("No Parquet files, for pyarrow is not installed: pip install pyarrow")
     if not has_letters():
         reporter.say("No PNG files, for this system has no font; the SVG files have the same plots")
     with reporter.task("Drawing", len(SHOWN) + 3) as task:

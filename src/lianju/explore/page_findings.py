@@ -7,6 +7,7 @@ from lianju.evaluate.statistics import Figure
 from lianju.explore.findings import Change, Contrast, common_opening
 from lianju.explore.grid import AXES, Cell, Grid, named, shown, words
 from lianju.explore.recommend import ENOUGH, Choice
+from lianju.explore.reported import REPORTED
 from lianju.explore.shown import BY_NAME, Shown
 from lianju.explore.sweep import Plan, Scored
 
@@ -177,17 +178,15 @@ def value(metric: Shown, figure: Figure) -> str:
 
 def recommendation(plan: Plan, cells: Sequence[Scored], choice: Choice | None) -> str:
     """The recommended cell with the rule that led to it, or why there is none."""
-    if plan.suite == "hw5":
+    if reported := REPORTED.get(plan.suite):
         return (
             '<div class="choice"><p class="pick">No recommendation from these couplets.</p>'
-            "<p>They are the homework's test: whoever chooses the decoding on them and then "
-            "reports a score on them has chosen on the test. Run "
-            "<code>lianju explore sweep --suite heldout</code> to choose.</p>"
-            '<p lang="zh-Hant">這些是作業的測試題：在上面挑參數，再報上面的分數，等於照著考題作答。'
-            "要挑參數，請用 <code>--suite heldout</code>。</p></div>"
+            f"<p>{reported.english} Run <code>lianju explore sweep --suite legal</code> to choose."
+            f'</p><p lang="zh-Hant">{reported.chinese}'
+            "要挑參數，請用 <code>--suite legal</code>。</p></div>"
         )
     if choice is None:
-        return "<p>Too little was written to choose by.</p>"
+        return "<p>Too little was written to choose by: diversity shows on several couplets.</p>"
     return _chosen(plan, cells, choice)
 
 
@@ -237,10 +236,11 @@ def in_words(
 ) -> list[str]:
     """What the sweep found, a sentence each, for a terminal."""
     said = [sentence(plan.grid, cells, contrast) for contrast in contrasts]
-    if plan.suite == "hw5":
-        return [*said, "No recommendation: these are test couplets; choose with --suite heldout."]
+    if plan.suite in REPORTED:
+        why = "scores are reported on these couplets; choose with --suite legal"
+        return [*said, f"No recommendation: {why}."]
     if choice is None:
-        return [*said, "No recommendation: too little was written."]
+        return [*said, "No recommendation: too little was written; give several couplets."]
     picked = cells[choice.chosen]
     n = markup.plural(plan.poems_each, "poem")
     return [*said, f"Recommended, by {n} a cell: {flags(picked.cell, plan.grid)}"]

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from lianju.config import DecodeSettings, Settings, VerseSettings
 from lianju.corpus import Example
 from lianju.decode import Completion, Constraint, complete
+from lianju.decode.generate import length_limit
 from lianju.errors import UserError
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure
@@ -57,7 +58,7 @@ class Plan(Settings):
     version: Literal[1] = 1
     model: str
     adapter: str
-    """The SHA-256 of the adapter's weights; empty for the base model alone."""
+    """What `files.weights_digest` has of the adapter; empty for the base model alone."""
     style: str
     suite: str
     """The suite that the couplets are from; empty for couplets of the user's own."""
@@ -124,6 +125,13 @@ class Sweep:
     folder: Path
     plan: Plan
 
+    def begin(self, constraints: Sequence[Constraint | None]) -> None:
+        """Write the plan. Raises `UserError` before that if poems cannot get as long as needed."""
+        settings = self.plan.settings(self.plan.grid.cells()[0])
+        for constraint in constraints:
+            length_limit(constraint, settings)
+        write_json(self.folder / _PLAN, self.plan.model_dump(mode="json"))
+
     def missing(self) -> list[int]:
         """The numbers of the cells that are not finished."""
         cells = range(len(self.plan.grid.cells()))
@@ -164,6 +172,7 @@ class Sweep:
 def open_sweep(folder: Path, plan: Plan) -> Sweep:
     """A new sweep in `folder`, or the one that is there if its plan is the same.
 
+    Writes nothing yet: `write_poems` does, when it is known that the rules can be kept.
     Raises `UserError` where another plan, or something that is no sweep, is there.
     """
     path = folder / _PLAN
@@ -172,8 +181,6 @@ def open_sweep(folder: Path, plan: Plan) -> Sweep:
         _check_same(path, plan)
     elif folder.is_file() or there - {f"{LOCK}.lock"}:
         raise UserError(f"{folder} exists already and is no sweep: choose another --out")
-    else:
-        write_json(path, plan.model_dump(mode="json"))
     return Sweep(folder, plan)
 
 
@@ -197,6 +204,7 @@ def write_poems(
     reporter: Reporter,
 ) -> None:
     """Have the model write the poems of every cell that is missing."""
+    sweep.begin(constraints)
     plan, cells, missing = sweep.plan, sweep.plan.grid.cells(), sweep.missing()
     if not (sweep.folder / _CHOICES).is_file():
         found = choices(model, plan.style, plan.couplets)

@@ -18,6 +18,7 @@ from lianju.explore.drawing import STYLE
 from lianju.explore.findings import contrasts
 from lianju.explore.grid import words
 from lianju.explore.recommend import Choice, choose, front
+from lianju.explore.reported import REPORTED
 from lianju.explore.shown import BY_NAME, SHOWN, Shown
 from lianju.explore.sweep import Scored, Sweep
 from lianju.explore.sweep_plots import curves, heat_map, scatter
@@ -43,8 +44,8 @@ class Findings:
 
     @property
     def chosen(self) -> int | None:
-        """The recommended cell; none on the homework's test couplets."""
-        if self.choice is None or self.sweep.plan.suite == "hw5":
+        """The recommended cell; none on couplets that scores are reported on."""
+        if self.choice is None or self.sweep.plan.suite in REPORTED:
             return None
         return self.choice.chosen
 
@@ -130,7 +131,7 @@ def page(found: Findings) -> str:
             f"<div><dt>{markup.label(f'{s.title} {s.chinese}')}</dt><dd>{s.says}</dd></div>"
             for s in SHOWN
         ),
-        terms=_terms(plan.model),
+        terms=f"<p>The base model, {markup.text(plan.model)}, {markup.terms(plan.model)}.</p>",
     )
 
 
@@ -149,7 +150,7 @@ def _tiles(found: Findings, poems: int) -> str:
     lengths = [v for cell in found.cells if (v := cell.figures["characters"].value) is not None]
     shape, length = BY_NAME["shape"], BY_NAME["characters"]
     picked = "none here"
-    note = "choose on --suite heldout"
+    note = "choose on --suite legal" if plan.suite in REPORTED else "too little was written"
     if found.chosen is not None:
         picked = f"T {found.cells[found.chosen].cell.temperature:g}"
         rest = words(found.cells[found.chosen].cell, grid).partition(", ")[2]
@@ -158,12 +159,12 @@ def _tiles(found: Findings, poems: int) -> str:
         ("Cells 格", f"{len(found.cells)}", f"{poems:,} poems, {plan.seeds} a couplet"),
         (
             "Right shape 合式",
-            f"{shape.number(min(shares))} – {shape.number(max(shares))}",
+            _range(shape, shares),
             "the worst cell and the best",
         ),
         (
             "Characters 字數",
-            f"{length.number(min(lengths))} – {length.number(max(lengths))}",
+            _range(length, lengths),
             "a poem, in the shortest cell and the longest",
         ),
         ("Recommended 建議", picked, note),
@@ -173,6 +174,11 @@ def _tiles(found: Findings, poems: int) -> str:
         f'<span class="note">{markup.text(said)}</span></li>'
         for name, value, said in rows
     )
+
+
+def _range(metric: Shown, values: Sequence[float]) -> str:
+    low, high = min(values, default=None), max(values, default=None)
+    return f"{metric.number(low)} – {metric.number(high)}"
 
 
 # --- plots ---------------------------------------------------------------------------------
@@ -332,31 +338,24 @@ def _table(found: Findings) -> str:
 
 def _facts(found: Findings) -> str:
     plan = found.sweep.plan
+    ruled = plan.verse.form != "free"
     fixed = ", ".join(
         f"{name.replace('_', '-')} {value if value is not None else 'default'}"
         for name, value in (
             ("max_length", plan.max_length),
             ("repetition_penalty", plan.repetition_penalty),
             ("seed", plan.seed),
+            *((("particles", plan.particles),) if ruled else ()),
         )
     )
     return markup.facts(
         (
             ("Model 模型", plan.model),
-            ("Adapter 微調", f"SHA-256 {plan.adapter[:12]}…" if plan.adapter else "none"),
+            ("Adapter 微調", f"SHA-256 {plan.adapter}" if plan.adapter else "none"),
             ("Prompt 提示", plan.style),
             ("Couplets 上聯", _couplets(found)),
-            ("Rules 格律", "none" if plan.verse.form == "free" else plan.verse.form),
+            ("Rules 格律", plan.verse.form if ruled else "none"),
             ("The same in every cell 共同設定", fixed),
             ("Writing took 用時", markup.duration(sum(c.written.seconds for c in found.cells))),
         )
-    )
-
-
-def _terms(model: str) -> str:
-    if "gemma" not in model.lower():
-        return ""
-    return (
-        "<p>Gemma is provided under and subject to the Gemma Terms of Use found at "
-        "ai.google.dev/gemma/terms.</p>"
     )

@@ -7,7 +7,13 @@ safetensors or GGUF only, and no code that comes with a model is run.
 
 from lianju.model.adapter import attach, load_adapter, read_card, save_adapter, unfreeze
 from lianju.model.catalogue import CATALOGUE
-from lianju.model.compute import Compute, choose_compute, choose_device, weights_dtype
+from lianju.model.compute import (
+    Compute,
+    choose_compute,
+    choose_device,
+    has_bf16_units,
+    weights_dtype,
+)
 from lianju.model.frame import SLOT, Frame, Layout, Messages
 from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import plan_memory, text_lengths
@@ -29,6 +35,7 @@ __all__ = [
     "choose_compute",
     "choose_device",
     "count_numbers",
+    "has_bf16_units",
     "load_adapter",
     "load_base",
     "plan_memory",

@@ -88,6 +88,12 @@ def _has_bf16(device: torch.device) -> bool:
     return gpu and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def has_bf16_units() -> bool:
+    """Whether this CPU multiplies bf16 in hardware."""
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
+
+
 def choose_compute(settings: ModelSettings) -> Compute:
     """Device and training precision; on a CPU, auto measures fp32 against bf16."""
     device = choose_device(settings)

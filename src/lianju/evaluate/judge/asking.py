@@ -149,11 +149,11 @@ class Judge:
         if known is not None:
             return known
         text = await client.ask(item.messages, item.parameters)
-        self.answers.put(self.endpoint.model, item.messages, _kept(item), text)
+        self.answers.put(self.endpoint, item.messages, _kept(item), text)
         return text
 
     def _known(self, item: Question[Any]) -> str | None:
-        return self.answers.get(self.endpoint.model, item.messages, _kept(item))
+        return self.answers.get(self.endpoint, item.messages, _kept(item))
 
     def _settled(self, item: Question[Any]) -> bool:
         text = self._known(item)

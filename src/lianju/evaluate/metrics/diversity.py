@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 from statistics import fmean
 
-from lianju.evaluate.statistics import Figure, halves, share
+from lianju.evaluate.statistics import NOTHING, Figure, halves, share
 from lianju.verse import is_han
 
 LENGTH = 10
@@ -26,7 +26,8 @@ def diversity(groups: Sequence[Sequence[str]], number: int) -> dict[str, Figure]
 
     All but `collapse`, which is taken on all poems, are means over random halves of the couplets.
     The poems of a half are taken in turn, the first of each couplet before the second of any, and
-    measured `number` at a time. Without a value where a half has fewer than `number`.
+    measured `number` at a time. Without a value where a half has fewer, or `number` is below two:
+    a poem is no variation on itself.
     """
     cut = [[text for poem in group if len(text := _cut(poem)) == LENGTH] for group in groups]
 
@@ -35,15 +36,25 @@ def diversity(groups: Sequence[Sequence[str]], number: int) -> dict[str, Figure]
             sets = list(_sets([cut[index] for index in half], number))
             return fmean(map(measure, sets)) if sets else None
 
+        if number < 2:
+            return NOTHING
+
         return halves(len(cut), of_half, _ROUNDS)
 
     return {
-        "distinct_1": on_halves(lambda texts: distinct(texts, 1)),
-        "distinct_2": on_halves(lambda texts: distinct(texts, 2)),
-        "self_bleu": on_halves(self_bleu),
+        "distinct_1": _capped(on_halves(lambda texts: distinct(texts, 1))),
+        "distinct_2": _capped(on_halves(lambda texts: distinct(texts, 2))),
+        "self_bleu": _capped(on_halves(self_bleu)),
         "compression": on_halves(compression),
         "collapse": collapse(groups),
     }
+
+
+def _capped(figure: Figure) -> Figure:
+    """With an interval that keeps to what a number of at most 1 can be."""
+    if figure.high is None:
+        return figure
+    return figure.model_copy(update={"high": min(1.0, figure.high)})
 
 
 def beginning(text: str) -> str:

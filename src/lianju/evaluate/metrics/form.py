@@ -1,8 +1,10 @@
 """Shape, rhyme and tone of one poem. What is wrong in the couplet is not the writer's fault."""
 
+from collections.abc import Sequence
+
 from lianju.decode import Completion
 from lianju.evaluate.schema import Mark
-from lianju.verse import RHYME_RULES, Opening, check, is_han, lines_of, opening, shape_of
+from lianju.verse import RHYME_RULES, Fault, Opening, check, is_han, lines_of, opening, shape_of
 
 
 def form_marks(completion: Completion) -> dict[str, Mark]:
@@ -32,7 +34,25 @@ def form_marks(completion: Completion) -> dict[str, Mark]:
     }
     if opened and any(not type for type, _ in opened.ways):
         return marks | {"rhyme": None, "tone": None, "full": None}
-    return marks | _rules_kept(couplet, text, opened) if shape.right else marks
+    return marks | _rules_kept(couplet, text) if shape.right else marks
+
+
+def counted_faults(couplet: str, faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Of the faults of a whole poem, those that count against whoever went on from `couplet`.
+
+    Faults of the lines written, and those of rhyme in the couplet that it does not have by itself:
+    where most lines written leave the rhyme that the couplet sets, it is the couplet's that is
+    found off. Tones are judged line by line, and after a couplet off the metre there nearly always
+    still is a way on without a fault.
+    """
+    opened, above = _opening(couplet), len(lines_of(couplet))
+    own = {(fault.line, fault.position) for fault in opened.faults} if opened else set()
+    return tuple(
+        fault
+        for fault in faults
+        if fault.line > above
+        or (fault.rule in RHYME_RULES and (fault.line, fault.position) not in own)
+    )
 
 
 def _opening(couplet: str) -> Opening | None:
@@ -41,17 +61,10 @@ def _opening(couplet: str) -> Opening | None:
     return opening(lines) if [len(line) for line in lines] in ([5, 5], [7, 7]) else None
 
 
-def _rules_kept(couplet: str, text: str, opened: Opening | None) -> dict[str, Mark]:
-    """The marks of rhyme and tone of a poem of right shape.
-
-    Where most lines written leave the rhyme that the couplet sets, it is the couplet's that is
-    found off, so faults of rhyme count wherever they stand. Tones are judged line by line, and
-    after a couplet off the metre there nearly always still is a way on without a fault.
-    """
-    given = {(fault.line, fault.position) for fault in opened.faults} if opened else set()
-    faults = check(couplet + text).faults
-    rhyme = all((f.line, f.position) in given for f in faults if f.rule in RHYME_RULES)
-    above = len(lines_of(couplet))
-    off = {(f.line, f.position) for f in faults if f.line > above and f.rule not in RHYME_RULES}
+def _rules_kept(couplet: str, text: str) -> dict[str, Mark]:
+    """The marks of rhyme and tone of a poem of right shape."""
+    faults = counted_faults(couplet, check(couplet + text).faults)
+    rhyme = not any(fault.rule in RHYME_RULES for fault in faults)
+    off = {(fault.line, fault.position) for fault in faults if fault.rule not in RHYME_RULES}
     share = 1 - len(off) / sum(map(is_han, text))
     return {"rhyme": rhyme, "tone": not off, "full": rhyme and not off, "tone_share": share}

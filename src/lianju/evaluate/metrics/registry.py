@@ -10,8 +10,8 @@ _WANG = "Rules after Wang Li 王力, 漢語詩律學 (1958) and 詩詞格律 (19
 # An oblique rhyme opens old-style verse 古體: no rule of regulated verse can be kept after it.
 _FAIR = "The couplet's own faults do not count; couplets with an oblique rhyme are left out"
 _HALVES = (
-    "the mean over 20 random halves of the couplets, measured so many poems at a time, each poem "
-    "cut to its first 10 Han characters"
+    "the mean over 20 random halves of the couplets, measured 25 poems at a time (or 0.7 times the "
+    "couplets of a half, where those are fewer), each poem cut to its first 10 Han characters"
 )
 _SCORED = "punctuation counted among the characters, the stop token among what is predicted"
 
