@@ -12,11 +12,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
+from lianju.cli.asked import checked
 from lianju.cli.explore_tables import step_lines, walk_lines
 from lianju.config import DecodeSettings
 from lianju.decode import END, Masks, next_tokens, walk
 from lianju.model import LanguageModel
-from lianju.verse import check
+from lianju.verse import alphabet, check
 from tests import tiny
 from tests.decode.grammar import constraint
 
@@ -76,7 +77,30 @@ def test_a_walk_names_every_token_and_road(model: LanguageModel) -> None:
     for position in found.positions:
         assert position.taken.text in text
         for road in position.roads:
-            assert road.completion.text in text
+            before = position.step.prefix
+            rest = road.completion.text[len(before) :]
+            shown = f"…{before[-6:]}" if len(before) > 6 else before
+            assert f"% {shown}{rest}" in text or f"✗ {shown}{rest}" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("白日依山盡,黃河入海流", COUPLET),
+        ("白日依山盡 黃河入海流.", COUPLET),
+        ("白日依山盡，黃河入海流?", "白日依山盡，黃河入海流？"),
+        (COUPLET, COUPLET),
+        ("白日依山盡；黃河入海流！", "白日依山盡；黃河入海流！"),
+        ("白日依山盡，黃河", "白日依山盡，黃河"),
+    ],
+)
+def test_a_couplet_is_read_with_the_signs_of_verse(
+    given: str, read: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert checked(given) == read
+    said = capsys.readouterr().err
+    assert (f"is read as {read}" in said) == (given != read)
+    assert "does not end in" not in said
 
 
 def test_one_step_in_every_form_of_output(tmp_path: Path) -> None:
@@ -94,8 +118,13 @@ def test_one_step_in_every_form_of_output(tmp_path: Path) -> None:
         shown = sum(token["probabilities"][at] for token in row["tokens"])
         assert shown + row["rest"][at] == pytest.approx(1)
     assert {token["cut_by"] for token in row["tokens"]} >= {None, "rules", "top_k"}
+    assert (
+        "Rules: wujue 五絕 or wulü 五律 · rhyme 韻 尤 · keeping length, rhyme, metre" in done.stderr
+    )
     assert "Page: page.html" in done.stderr and "Chart: chart.svg" in done.stderr
-    assert "欲窮" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "欲窮" in page and "wujue 五絕 or wulü 五律 · rhyme 韻 尤" in page
+    assert "爲 for 為" in page and "爲" in alphabet() and "為" not in alphabet()
     assert (tmp_path / "chart.svg").read_text(encoding="utf-8").startswith("<svg")
 
 

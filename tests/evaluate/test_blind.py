@@ -365,7 +365,12 @@ def test_the_commands(
     }
     Path("choices.json").write_text(json.dumps(value), encoding="utf-8")
     assert _guarded(["evaluate", "--blind-results", "choices.json"], False) == 0
-    assert "choices.json: 100% (34.2–100%) of 2; 2 better, 0 equal, 0 worse" in " ".join(
-        capsys.readouterr().out.split()
+    assert "choices.json: tuned preferred: 100% (34.2–100%) of 2; 2 better, 0 equal, 0 worse" in (
+        said := " ".join(capsys.readouterr().out.split())
     )
+    left = value["choices"].count("left")  # type: ignore[attr-defined]
+    assert f"left poem chosen: {left} of 2" in said
+    Path("blind", KEY).rename(KEY)
+    assert _guarded(["evaluate", "--blind-results", "choices.json"], False) == 2
+    assert "name it with --key" in " ".join(capsys.readouterr().err.split())
     assert json.loads(Path("blind/blind-results.json").read_text("utf-8"))["labels"][0] == "tuned"

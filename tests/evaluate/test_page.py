@@ -85,7 +85,7 @@ def test_differences_say_how_couplets_voted_and_whether_they_hold(tmp_path: Path
     )
     # Alone it would count, but three of the seven comparisons come before it.
     assert "7 better, 0 worse, 2 alike" in rows["full"]
-    assert "within chance 未定 · p = 0.016 (Holm 0.062)" in rows["full"]
+    assert "not after correction 校正後不成立 · p = 0.016 (Holm 0.062)" in rows["full"]
     assert rows["distinct_1"].endswith("—")
 
 
@@ -162,8 +162,24 @@ def test_faults_are_counted_by_poem_and_kind() -> None:
     twice = [couplet(poem(OFF_RHYME), poem(SHORT, 1)), couplet(poem(SHORT), poem(TRUTH, 1))]
     made = report(system("a", suite(twice)))
     text = _Reader(faults(made, cards(made, "heldout"))).text
-    assert "shape: line n has n characters, not n2 50.0%" in text
-    assert "off the rhyme 落韻1 25.0%" in text
+    assert "a line of the wrong length 字數不合2 of 4 50.0%" in text
+    assert "off the rhyme 落韻1 of 2 judged 50.0%" in text
+
+
+def test_where_no_shape_is_right_faults_of_rhyme_are_not_judged() -> None:
+    made = _pair()
+    text = _Reader(faults(made, cards(made, "heldout"))).text
+    assert "off the rhyme 落韻2 of 9 judged 22.2%not judged 未評" in text
+    assert "a line of the wrong length 字數不合0 of 9 0%9 of 9 100%" in text
+
+
+@pytest.mark.parametrize(("n", "said"), [(5, "too few couplets to tell 樣本太少"), (7, "within")])
+def test_few_couplets_tell_nothing_whichever_way_they_go(tmp_path: Path, n: int, said: str) -> None:
+    ours = suite(written(*[TRUTH] * 5, *[SHORT] * (n - 5)))
+    rows = _rows(
+        _page(tmp_path, report(system("a", ours), system("b", suite(written(*[SHORT] * n)))))
+    )
+    assert "5 better, 0 worse" in rows["shape"] and said in rows["shape"]
 
 
 def test_no_fault_at_all_is_said() -> None:
@@ -220,7 +236,9 @@ def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path
     assert "✗rhyme 押韻" in text
     assert "落韻 off the rhyme, line 2, character 5 秋" in text
     assert "most lines written leave the couplet's rhyme" in text
-    assert "off the rhyme 落韻1 100%" in _Reader(faults(made, cards(made, "heldout"))).text
+    assert (
+        "off the rhyme 落韻1 of 1 judged 100%" in _Reader(faults(made, cards(made, "heldout"))).text
+    )
 
 
 def test_after_a_couplet_of_old_style_verse_only_shape_is_judged(tmp_path: Path) -> None:
@@ -287,7 +305,8 @@ def test_leaks_are_listed(tmp_path: Path) -> None:
 def test_contamination_is_a_table_or_said_not_to_be_tested(tmp_path: Path) -> None:
     text = _Reader(_page(tmp_path, _pair(contamination=contamination()))).text
     assert "The base model knows none by heart." in text
-    assert "Famous poems 名篇40−5.50 −5.70 to −5.30" in text and "53.0% 38.0–67.0%" in text
+    assert "Famous poems 名篇" in text and "Poems 首數40" in text
+    assert "True lines 原句−5.50 −5.70 to −5.30" in text and "53.0% 38.0–67.0%" in text
     assert "Not tested: the base model may know" in _Reader(_page(tmp_path, _pair())).text
 
 

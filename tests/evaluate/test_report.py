@@ -22,7 +22,7 @@ HOSTILE = (
     '</p><script src="http://evil.test/x.js"></script><img src=x onerror="alert(1)">&\x00\u202e'
 )
 FILES = ("settings.json", "summary.json", "before.jsonl", "results.jsonl", "steps.jsonl")
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "wbr", "link", "img", "br", "hr", "input"}
 
 
 def _row(index: int, completion: str, fault: str = "", **other: Any) -> dict[str, Any]:

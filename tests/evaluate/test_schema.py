@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lianju.evaluate.schema import Poem, Report
 from tests.evaluate.reports import (
@@ -38,6 +40,13 @@ def _report() -> Report:
 def test_the_schema_in_docs_is_current() -> None:
     written_down = json.loads(OUT.read_text(encoding="utf-8"))
     assert written_down == Report.model_json_schema(), "run `python -m tools.schema`"
+
+
+def test_a_system_without_a_suite_is_refused() -> None:
+    made = json.loads(_report().model_dump_json())
+    made["systems"][0]["suites"] = {}
+    with pytest.raises(ValidationError, match="suites"):
+        Report.model_validate(made)
 
 
 def test_the_schema_says_what_every_field_is() -> None:

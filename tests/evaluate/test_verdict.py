@@ -101,7 +101,8 @@ def test_differences_that_hold_are_named_with_their_way() -> None:
     made = report(system("ours", suite(ours)), system("theirs", suite(theirs)))
     assert _about(made.verdict, "Differences") == [
         "Differences that hold 成立, heldout: against theirs, ours is better in shape 合式, rhyme "
-        "押韻, tone 平仄, loss 損失; worse in known lines 成句; higher in lines 句數."
+        "押韻, tone 平仄, loss 損失; is worse in known lines 成句; has a higher figure "
+        "for lines 句數."
     ]
     assert _about(made.verdict, "Chance") == [
         "Chance 偶然: of 7 comparisons 6 hold after Holm's correction; the rest may be chance. "
@@ -162,13 +163,16 @@ def test_contamination_is_quoted_or_said_not_to_be_tested() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "spread", "least"), [(15, 23, 6), (5, 33, None), (6, 31, 6), (90, 10, 6)]
+    ("n", "spread", "least"), [(15, 23, 6), (5, 33, None), (6, 31, 6), (90, 10, 6), (1, 45, None)]
 )
 def test_a_small_suite_says_what_it_can_show(n: int, spread: int, least: int | None) -> None:
     # Wilson's interval of a half is half as wide as z / √(n + z²).
     made = report(system("tuned", suite(written(*[TRUTH] * n), "hw5")))
     (said,) = _about(made.verdict, "Small suite 樣本少, hw5")
-    assert f"with {n} couplets" in said and f"±{spread} percentage points" in said
+    assert (
+        f"with {n} couplet{'' if n == 1 else 's'} a share" in said
+        and f"±{spread} percentage points" in said
+    )
     needed = f"at least {least} of them" if least else "no difference between two systems can"
     assert needed in said and "before any correction. It shows" in said
 
@@ -196,7 +200,7 @@ def test_the_terminal_gets_the_verdict_and_every_figure() -> None:
     assert table[0].split() == ["hw5", "ours", "theirs", "n", "difference"]
     assert len(table) == 1 + len(METRICS)
     assert table[1].startswith("Shape 合式") and "50.0% (9.5–90.5%)" in table[1]
-    assert table[1].endswith("+50.0 (0 to +100.0) points, within chance")
+    assert table[1].endswith("+50.0 (0 to +100.0) points, too few couplets to tell 樣本太少")
     assert "—" in next(line for line in table if line.startswith("Distinct"))
 
 

@@ -19,7 +19,7 @@ from tests.tiny import COUPLETS, model
 GRID = Grid(temperature=(0.0, 1.0), top_p=(0.5, 1.0), top_k=(3, 0))
 OPENINGS = tuple(
     Opening(couplet=couplet, truth=rest, source=f"poem {number}")
-    for number, (couplet, rest) in enumerate(COUPLETS[:3])
+    for number, (couplet, rest) in enumerate(COUPLETS[:5])
 )
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 

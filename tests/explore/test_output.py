@@ -9,16 +9,16 @@ from xml.etree import ElementTree
 import pytest
 
 from lianju.config import VerseSettings
-from lianju.evaluate.statistics import NOTHING
-from lianju.explore import Findings, Scored, Sweep, output, tables, write_all
+from lianju.evaluate.statistics import NOTHING, Figure
+from lianju.explore import Findings, Grid, Scored, Sweep, output, tables, write_all
 from lianju.explore import png as png_module
-from lianju.explore.drawing import alone
+from lianju.explore.drawing import alone, ticks
 from lianju.explore.grid import words
 from lianju.explore.png import has_letters, png
 from lianju.explore.shown import BY_NAME, SHOWN
 from lianju.explore.sweep_page import page
 from lianju.progress import SILENT, Reporter
-from tests.explore.sweeps import GRID, OPENINGS, Reader, plan, scored, swept
+from tests.explore.sweeps import GRID, OPENINGS, Reader, made_up, plan, scored, swept
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (
@@ -41,7 +41,7 @@ def test_csv_and_parquet_hold_the_same_numbers(done: Done) -> None:
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     sweep, cells = done
-    for name, rows in (("cells", len(cells)), ("poems", len(cells) * 6)):
+    for name, rows in (("cells", len(cells)), ("poems", len(cells) * 10)):
         with (sweep.folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             texts = list(csv.DictReader(file))
         table = pandas.read_parquet(sweep.folder / f"{name}.parquet")
@@ -63,8 +63,8 @@ def test_tables_say_what_was_measured(done: Done) -> None:
     figure = cells[5].figures["characters"]
     assert (row["temperature"], row["top_p"], row["top_k"]) == (1.0, 0.5, 0)
     assert row["characters"] == figure.value and row["characters_low"] == figure.low
-    assert row["characters_high"] == figure.high and row["characters_n"] == figure.n == 6
-    poem = tables.poem_rows(sweep, cells)[6 * 5 + 4]
+    assert row["characters_high"] == figure.high and row["characters_n"] == figure.n == 10
+    poem = tables.poem_rows(sweep, cells)[10 * 5 + 4]
     assert (poem["cell"], poem["couplet_index"], poem["number"]) == (5, 2, 0)
     assert poem["couplet"] == OPENINGS[2].couplet and poem["source"] == "poem 2"
     assert poem["text"] == cells[5].written.poems[2][0].text
@@ -133,7 +133,7 @@ def test_a_heat_map_has_every_number_where_it_belongs(done: Done) -> None:
         assert shown == [metric.number(cell.figures["characters"].value) for cell in these]
         for cell, title, tile in zip(these, titles, tiles, strict=True):
             assert title.startswith(words(cell.cell, GRID))
-            assert metric.interval(cell.figures["characters"]) in title and "n 6" in title
+            assert metric.interval(cell.figures["characters"]) in title and "n 10" in title
             assert tile.get("tabindex") == "0"
         boxes = [next(tile.iter(f"{SVG}rect")).attrib for tile in tiles]
         assert len({(box["x"], box["y"]) for box in boxes}) == len(these) == 4
@@ -183,7 +183,7 @@ def test_test_couplets_give_no_recommendation(done: Done) -> None:
     assert free.chosen is not None
     picked = words(cells[free.chosen].cell, GRID)
     assert f'<p class="pick">{picked}</p>' in page(free)
-    assert any(line.startswith("Recommended, by 6 poems a cell: --t") for line in free.in_words())
+    assert any(line.startswith("Recommended, by 10 poems a cell: --t") for line in free.in_words())
     for suite, why in (("hw5", "chosen on the test"), ("heldout", "looks better there")):
         held = Findings(replace(sweep, plan=plan(suite=suite)), cells)
         html = page(held)
@@ -206,6 +206,50 @@ def test_figures_that_one_couplet_cannot_have_are_left_out(done: Done, tmp_path:
         assert {row["distinct_2"] for row in csv.DictReader(file)} == {""}
     none = [replace(cell, figures=dict.fromkeys(cell.figures, NOTHING)) for cell in cells]
     assert "–" in page(Findings(sweep, none))
+
+
+@pytest.mark.parametrize("value", [0.0, 1 / 3, 1.0])
+@pytest.mark.parametrize("name", ["shape", "distinct_2", "logprob", "characters"])
+def test_an_axis_of_one_value_has_a_width(name: str, value: float) -> None:
+    only = Figure(value=value, low=value, high=value + 1e-16, n=1)
+    marks = ticks([only], BY_NAME[name])
+    assert marks[0] <= value <= marks[-1] and marks[0] < marks[-1]
+    assert BY_NAME[name].digits is not None or (marks[0], marks[-1]) == (0, 1)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_cell_and_one_couplet_make_a_page_that_claims_nothing(
+    tmp_path: Path, seeds: int
+) -> None:
+    grid = Grid(temperature=(0.5,), top_p=(1.0,), top_k=(0,))
+    sweep = swept(tmp_path, plan(grid, seeds=seeds).model_copy(update={"openings": OPENINGS[:1]}))
+    found = write_all(sweep, scored(sweep), SILENT)
+    assert found.chosen is None
+    [said] = found.in_words()
+    assert said == "Too few couplets to tell 樣本太少: 1 couplet; give 5 at least, better 30."
+    html = Reader((tmp_path / "sweep.html").read_text("utf-8")).text
+    assert html.count("Too few couplets to tell") == 2 and "no difference shown" not in html
+    assert "▲" not in html and "▼" not in html and "1 cells" not in html
+
+
+def test_the_figures_at_the_top_name_their_cells(done: Done) -> None:
+    sweep, cells = done
+    metric = BY_NAME["characters"]
+    html = Reader(page(Findings(sweep, cells))).text
+    values = [cell.figures["characters"].value or 0 for cell in cells]
+    low, high = (end(values) for end in (min, max))
+    at = [words(cells[values.index(end)].cell, GRID) for end in (low, high)]
+    assert f"{metric.number(low)} per poem at {at[0]}; {metric.number(high)} at {at[1]}" in html
+    assert "Right shape 合式0%in every cell" in html
+
+
+def test_the_front_joins_no_cell_that_lost_the_shape() -> None:
+    grid = Grid(temperature=(0.1, 0.7, 1.0), top_p=(1.0,), top_k=(0,))
+    cells = made_up(grid, [(1, 0.3, -2.0), (0.95, 0.9, -3.0), (0.2, 1.0, -6.0)])
+    sweep = Sweep(Path("nowhere"), plan(grid))
+    for drawn in Findings(sweep, cells).scatters():
+        [line] = re.findall(r'class="front" points="([^"]*)"', drawn)
+        assert len(line.split()) == 2
 
 
 def test_particles_are_named_where_rules_are_kept(done: Done) -> None:

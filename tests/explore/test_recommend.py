@@ -1,5 +1,6 @@
 """The rule that recommends a cell, and what a sweep says it found."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -102,13 +103,30 @@ def test_contrasts_change_one_parameter_and_leave_the_rest_open(tmp_path: Path) 
         "With top-p off and top-k off, raising the temperature from 0 to 1 made the poems "
     )
     assert "more diverse from seed to seed (1.0 → 2.0 different poems a couplet)" in said
-    assert said.endswith("Each side: 6 poems.")
+    assert said.endswith("Each side: 10 poems.")
     html = findings(GRID, cells, list(found.values()))
     text = Reader(html).text
-    row = "Different poems on a couplet 同題異作1.0 1.0 to 1.0, n\N{NO-BREAK SPACE}32.0 "
+    row = "Different poems on a couplet 同題異作1.0 1.0 to 1.0, n\N{NO-BREAK SPACE}52.0 "
     assert row in text and "▲ more diverse from seed to seed 更多樣" in text
     assert "溫度由 0 到 1：" in text and "Temperature 0 → 1" in text
     assert common_opening(cells[0])[0] in text
+
+
+def test_of_too_few_couplets_nothing_is_claimed() -> None:
+    rows = [(1, 0.3, -2.0), (1, 0.92, -3.0), (0.95, 1.0, -5.0), (0.2, 1.0, -2.5)]
+    few = made_up(FOUR, rows, couplets=4)
+    assert choose(few) is None and contrasts(FOUR, few) == []
+    assert "Too few couplets to tell 樣本太少: 4 couplets" in findings(FOUR, few, [])
+    assert choose(made_up(FOUR, rows, couplets=5)) is not None
+
+
+def test_no_change_of_what_is_spoken_of_is_not_said_to_be_none_at_all(tmp_path: Path) -> None:
+    cells = scored(swept(tmp_path, plan()))
+    [contrast] = [c for c in contrasts(GRID, cells) if c.axis == "temperature"]
+    still = {name: replace(change, way=0) for name, change in contrast.changes.items()}
+    still["logprob"] = replace(still["logprob"], way=-1)
+    said = sentence(GRID, cells, replace(contrast, changes=still))
+    assert "from 0 to 1: no difference in length, shape or variety could be shown." in said
 
 
 def test_a_difference_that_chance_explains_is_not_claimed(tmp_path: Path) -> None:

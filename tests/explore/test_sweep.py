@@ -70,7 +70,7 @@ def test_a_stopped_sweep_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 
 def test_the_time_left_is_said_after_the_first_cell(tmp_path: Path) -> None:
     reporter = Stopping()
-    write_poems(open_sweep(tmp_path, plan()), model(), [None] * 3, reporter)
+    write_poems(open_sweep(tmp_path, plan()), model(), [None] * 5, reporter)
     assert len(reporter.said) == 1
     assert reporter.said[0].startswith("The first cell took ") and "left" in reporter.said[0]
     assert reporter.notes[0] == "cell 1 of 8"

@@ -79,11 +79,12 @@ def test_a_sweep_from_end_to_end(
 def test_couplets_of_ones_own_are_recommended_for(
     tmp_path: Path, loads: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    couplet = COUPLETS[0][0]
-    sweep(couplet, COUPLETS[1][0], *BASE, "--max-length", "99", "--out", tmp_path / "s")
+    couplets = [couplet for couplet, _ in COUPLETS[:5]]
+    couplet = couplets[0]
+    sweep(*couplets, *BASE, "--max-length", "99", "--out", tmp_path / "s")
     said = capsys.readouterr()
     assert "choosing on the test" not in said.err
-    assert "Recommended, by 8 poems a cell: --temperature" in said.out
+    assert "Recommended, by 20 poems a cell: --temperature" in said.out
     plan = json.loads((tmp_path / "s" / "sweep.json").read_text("utf-8"))
     assert plan["suite"] == "" and plan["verse"]["form"] == "free"
     assert plan["openings"][0] == {"couplet": couplet, "truth": None, "source": ""}
@@ -129,6 +130,7 @@ def test_ctrl_c_keeps_what_is_finished(
         ([COUPLETS[0][0], "--form", "qijue"], "qijue has lines of 7; those of the couplet have 5"),
         (["--couplets", "16"], "hw5 has 15 couplets, not 16"),
         ([COUPLETS[0][0], "--couplets", "1"], "--couplets takes the first of a suite"),
+        ([COUPLETS[0][0], "--suite", "heldout"], "--suite exclude each other"),
         (["--adapter", "x"], "--base and --adapter exclude each other"),
     ],
 )

@@ -1,5 +1,6 @@
 """What several verbs ask of a user's words: a couplet, rules that fit it, a model that is there."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,15 @@ from lianju.cli.flags import VerseFlags
 from lianju.config import ModelSettings, VerseSettings
 from lianju.corpus import simplified, traditional
 from lianju.errors import UserError
-from lianju.verse import couplet_fault, lines_of
+from lianju.verse import couplet_fault, is_han, lines_of, normal
+from lianju.verse.shape import SENTENCE_ENDS
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
     from lianju.model import LanguageModel
 
 _LONGEST = 200
+_AS_WRITTEN = re.compile(rf"\w+[，？！；：、。]\w+[{SENTENCE_ENDS}]")
 
 
 def verse_asked(rules: VerseFlags | None) -> VerseSettings:
@@ -43,10 +46,23 @@ def checked(couplet: str) -> str:
     check_text(couplet, "the couplet")
     if not lines_of(couplet):
         raise UserError("the couplet is empty: give the first couplet of a poem, in quotes")
-    couplet = in_traditional(couplet)
+    couplet = _punctuated(in_traditional(couplet))
     if fault := couplet_fault(couplet):
         err.print(f"Note on {couplet}: {fault}. The model may not find a form.", markup=False)
     return couplet
+
+
+def _punctuated(couplet: str) -> str:
+    """Two equal lines of Han characters with the signs of verse, with a note if they had others."""
+    lines = lines_of(couplet)
+    found = couplet.strip()
+    equal = len(lines) == 2 and len(lines[0]) == len(lines[1]) and all(map(is_han, lines))
+    if not equal or _AS_WRITTEN.fullmatch(found):
+        return couplet
+    end = normal(found)[-1]
+    written = f"{lines[0]}，{lines[1]}{end if end in SENTENCE_ENDS else '。'}"
+    err.print(f"Note: {couplet} is read as {written}", markup=False)
+    return written
 
 
 def check_text(text: str, what: str) -> None:

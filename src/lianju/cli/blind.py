@@ -7,6 +7,7 @@ from cyclopts import Parameter, validators
 
 from lianju.cli.console import out
 from lianju.cli.judge import AGAINST, Which
+from lianju.errors import UserError
 from lianju.files import write_text
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def results(
     """
     from lianju.evaluate.blind import results as read
 
+    if not key.exists():
+        raise UserError(f"there is no key {key}: name it with --key")
     result = read(choices, key)
     _tell(result)
     path = out_ or key.parent / "blind-results.json"
@@ -92,10 +95,12 @@ def _tell(result: "BlindResult") -> None:
     first, second = result.labels
     _print(f"{first} against {second}; a tie counts half")
     for reader in result.readers:
-        _print(f"  {reader.name}: {preference_words(reader.preference)}")
-        _print(f"    of choices for a poem, for the left one: {share_words(reader.left)}")
+        _print(f"  {reader.name}: {first} preferred: {preference_words(reader.preference)}")
+        left = round((reader.left.value or 0) * reader.left.n)
+        _print(f"    left poem chosen: {left:,} of {reader.left.n:,}")
     if len(result.readers) > 1:
-        _print(f"  together, what most chose of each pair: {preference_words(result.together)}")
+        _print("  together, by what most readers chose of each pair:")
+        _print(f"    {first} preferred: {preference_words(result.together)}")
     if agreement := result.agreement:
         alpha = "" if agreement.alpha is None else f"; Krippendorff's alpha {agreement.alpha:.2f}"
         _print(f"  two readers agree: {share_words(agreement.same)}{alpha}")

@@ -23,10 +23,11 @@ from lianju.cli.flags import DecodeFlags, VerseFlags
 from lianju.config import load_settings
 from lianju.errors import UserError
 from lianju.files import write_text
+from lianju.verse import FORMS, names
 
 if TYPE_CHECKING:
     from lianju.config import DecodeSettings
-    from lianju.decode import Choice, Constraint, Step, Walk
+    from lianju.decode import Choice, Constraint, Rules, Step, Walk
     from lianju.explore.next_page import Shown
     from lianju.model import LanguageModel
 
@@ -107,8 +108,25 @@ def next_(
 
     [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)
-    shown = Shown(couplet, network.name, folder is not None, settings.decode)
+    shown = Shown(couplet, network.name, folder is not None, settings.decode, _rules(kept[0]))
+    err.print(f"Rules: {shown.rules or 'none'}", markup=False)
     (_walk if outputs.steps else _step)(asked, after, shown, outputs)
+
+
+def _rules(rules: "Rules | None") -> str:
+    """The forms that the poem may have, what its lines keep, and the rhymes that they may have."""
+    if rules is None:
+        return ""
+    forms = [
+        f"{form.name} {form.chinese}"
+        for form in FORMS
+        if form.characters == rules.length and form.lines in rules.ends
+    ]
+    rhymes = 0
+    for _, groups in rules.start:
+        rhymes |= groups
+    rhyme = f" · rhyme 韻 {names(rhymes)}" if rhymes else ""
+    return f"{' or '.join(forms)}{rhyme} · keeping {rules.kept}"
 
 
 def _step(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:

@@ -83,12 +83,13 @@ def sweep(
     ],
     grid: GridFlags | None = None,
     suite: Annotated[
-        Literal["hw5", "heldout", "legal"],
+        Literal["hw5", "heldout", "legal"] | None,
         Parameter(
             help="Couplets to write on: legal, to choose the decoding by; to look at, hw5, the "
-            "homework's test, and heldout, on which `lianju evaluate` reports."
+            "homework's test, and heldout, on which `lianju evaluate` reports; default: hw5.",
+            show_default=False,
         ),
-    ] = "hw5",
+    ] = None,
     number: Annotated[
         int | None,
         Parameter(
@@ -114,12 +115,15 @@ def sweep(
     """
     from lianju.explore import LOCK, open_sweep, read_grid
 
+    if couplets and suite:
+        raise UserError("couplets of your own and --suite exclude each other: leave out one")
+    chosen = "" if couplets else suite or "hw5"
     cells = read_grid(asdict(grid or GridFlags()))
     decode = (same or SameFlags()).checked()
     verse = verse_asked(rules) if rules else VerseSettings(form="free")
     folder = adapter_asked(adapter, base)
-    openings = _openings(couplets, suite, number)
-    plan = _plan(folder, model, "" if couplets else suite, openings, cells, decode, verse)
+    openings = _openings(couplets, chosen, number)
+    plan = _plan(folder, model, chosen, openings, cells, decode, verse)
     kept = read_rules(plan.couplets, plan.verse)
     _announce(plan)
     with locked(out / LOCK, wait=False):

@@ -13,6 +13,8 @@ from lianju.explore.stage_words import number, share, words_of
 
 # Without bars a table is still worth its room; longer ones say no more.
 _SHORTEST, _LONGEST = 4, 24
+# So much of the poem stands before another road, for the eye to find the place.
+_BEFORE = 6
 _LABELS, _COLUMN = 12, 8
 _ABBREVIATED = {"Temperature": "Temp."}
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -118,5 +120,10 @@ def _position(position: Position) -> Iterator[RenderableType]:
         roads.append("\n" if at else "")
         roads.append(f"{road.choice.text} {share(road.choice.probabilities[0])}", "cyan")
         roads.append(" ✗" if cut else "", "red")
-        roads.append(f" {position.step.prefix}", "dim").append(road.completion.text[before:])
+        roads.append(f" {_tail(position.step.prefix)}", "dim").append(road.completion.text[before:])
     yield roads
+
+
+def _tail(text: str) -> str:
+    """The last characters of a text, after an ellipsis if there are more."""
+    return text if len(text) <= _BEFORE else f"…{text[-_BEFORE:]}"

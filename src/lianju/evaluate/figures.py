@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from lianju.evaluate.schema import Comparison, Metric
-from lianju.evaluate.statistics import Figure
+from lianju.evaluate.statistics import Figure, sign_test
 
 Unit = Literal["share", "nats", "number"]
 
@@ -62,6 +62,19 @@ def p_words(p: float) -> str:
 def holds(comparison: Comparison) -> bool:
     """Whether the difference is more than chance would give among all that were compared."""
     return comparison.adjusted < LEVEL
+
+
+def doubt(comparison: Comparison) -> str:
+    """Why a difference that does not hold does not, English and Chinese.
+
+    Of so few couplets that even all of them, one way, would not do, nothing can be told.
+    """
+    couplets = comparison.wins + comparison.losses + comparison.ties
+    if sign_test(couplets, 0) >= LEVEL:
+        return "too few couplets to tell 樣本太少"
+    if comparison.p < LEVEL:
+        return "not after correction 校正後不成立"
+    return "within chance 未定"
 
 
 def way(comparison: Comparison, metric: Metric) -> Literal["better", "worse", "higher", "lower"]:

@@ -122,29 +122,17 @@ def _contamination(found: Contamination | None) -> str:
     head = f"<h3>{markup.label('Contamination 污染')}</h3>"
     if found is None:
         return f"{head}<p>Not tested: the base model may know some of these poems by heart.</p>"
+    probes = found.probes
     rows = [
-        (
-            _PROBES[probe.name],
-            f"{probe.n:,}",
-            _bare(probe.true, "nats"),
-            _bare(probe.shuffled, "nats"),
-            _bare(probe.paraphrased, "nats"),
-            _bare(probe.gain, "nats"),
-            _bare(probe.preferred, "share"),
-            _bare(probe.recited, "share"),
-        )
-        for probe in found.probes
+        ("Poems 首數", *(f"{probe.n:,}" for probe in probes)),
+        ("True lines 原句", *(_bare(probe.true, "nats") for probe in probes)),
+        ("Shuffled 打亂", *(_bare(probe.shuffled, "nats") for probe in probes)),
+        ("Paraphrased 換字", *(_bare(probe.paraphrased, "nats") for probe in probes)),
+        ("Difference 相差", *(_bare(probe.gain, "nats") for probe in probes)),
+        ("Preferred 偏好", *(_bare(probe.preferred, "share") for probe in probes)),
+        ("Recited 背出", *(_bare(probe.recited, "share") for probe in probes)),
     ]
-    columns = (
-        "",
-        "Poems 首數",
-        "True lines 原句",
-        "Shuffled 打亂",
-        "Paraphrased 換字",
-        "Difference 相差",
-        "Preferred 偏好",
-        "Recited 背出",
-    )
+    columns = ("", *(_PROBES[probe.name] for probe in probes))
     return (
         f"{head}<p>{markup.text(found.verdict)}</p>"
         f'<p class="quiet">What the base model, {markup.text(found.model)}, thinks of the '
@@ -191,7 +179,9 @@ def _settings(name: str, values: Mapping[str, object]) -> str:
     if not values:
         return ""
     rows = [(key, "none" if value is None else value) for key, value in values.items()]
-    return f"<h4>{markup.label(name)}</h4>{markup.facts(rows)}"
+    # A long name breaks between its words.
+    facts = markup.facts(rows).replace("_", "_<wbr>")
+    return f"<h4>{markup.label(name)}</h4>{facts}"
 
 
 def _machine(report: Report) -> Iterable[tuple[str, object]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lianju.evaluate import markup, page_plots
 from lianju.evaluate.figures import (
     difference_words,
+    doubt,
     holds,
     interval_words,
     p_words,
@@ -32,6 +33,8 @@ _OTHER = "Other 其他"
 _ARROWS = {"more": ("↑", "more is better"), "less": ("↓", "less is better")}
 _HEAD = '<th role="columnheader" scope="col">'
 _NONE = '<td role="cell" class="none">—</td>'
+# What a figure would be if the model knew nothing.
+_CHANCE = {"rank": "50.5"}
 _BADGES = {"better": "▲ better 較佳", "worse": "▼ worse 較差"}
 
 
@@ -107,6 +110,8 @@ def _row(
     places: list[int],
     compared: Mapping[str, Comparison],
 ) -> str:
+    chance = _CHANCE.get(metric.name)
+    noted = f'<span class="range">chance {chance}</span>' if chance else ""
     cells = [
         _cell(figure_of(report.systems[place], suite, metric.name), metric) for place in places
     ]
@@ -116,7 +121,7 @@ def _row(
     return (
         '<tr role="row"><th role="rowheader" scope="row">'
         f'<a href="#metric-{markup.text(metric.name)}" '
-        f'title="{markup.text(metric.limits)}">{titled(metric)}</a></th>{"".join(cells)}</tr>'
+        f'title="{markup.text(metric.limits)}">{titled(metric)}</a>{noted}</th>{"".join(cells)}</tr>'
     )
 
 
@@ -132,7 +137,7 @@ def _cell(figure: Figure, metric: Metric) -> str:
 def _difference(one: Comparison, metric: Metric) -> str:
     """The difference, how the couplets voted, and whether it holds."""
     direction = way(one, metric)
-    badge = markup.label("within chance 未定")
+    badge = markup.label(doubt(one))
     if holds(one):
         badge = f"<b>{markup.label(_BADGES.get(direction, direction))}</b>"
     after = p_words(one.adjusted).removeprefix("p ").removeprefix("= ")
@@ -141,5 +146,6 @@ def _difference(one: Comparison, metric: Metric) -> str:
         f'<td role="cell" class="difference {direction if holds(one) else "chance"}">'
         f'<span class="value">{difference_words(one.difference, metric.unit)}</span>'
         f'<span class="range">{one.wins:,} {more}, {one.losses:,} {less}, {one.ties:,} alike</span>'
-        f'<span class="range">{badge} · {p_words(one.p)} (Holm {after})</span></td>'
+        f'<span class="range">{badge} '
+        f'<span class="p">· {p_words(one.p)} (Holm {after})</span></span></td>'
     )

@@ -7,6 +7,7 @@ shows the one that fits. Systems differ in shape as well as in colour.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from lianju.evaluate import markup
 from lianju.evaluate.figures import interval_words, value_words
@@ -25,6 +26,13 @@ _APART = 14
 _KINDS = 12
 # A metric and the figures of the systems that have it, by their places.
 _Row = tuple[Metric, dict[int, Figure]]
+
+
+class _Kind(NamedTuple):
+    """A kind of fault: of shape, which every poem can have, or of the rules of verse."""
+
+    name: str
+    of_shape: bool
 
 
 def legend(systems: Sequence[System]) -> str:
@@ -123,14 +131,27 @@ def faults(report: Report, cards: Sequence[Card]) -> str:
     """A table of what goes wrong in the poems of a suite, the most frequent first.
 
     A poem counts once for each kind of fault that it has. Faults of shape are told apart by
-    their words with the numbers left out; faults of rhyme and tone are those of poems whose
-    shape is right.
+    their words with the numbers left out, and are a share of all poems; faults of rhyme and tone
+    are a share of the poems judged on them: of right shape, after a couplet that can be judged.
     """
-    counts, totals = _counted(len(report.systems), cards)
-    kinds = sum(counts, Counter[str]())
-    places = [place for place, total in enumerate(totals) if total]
+    written = [
+        [
+            one
+            for card in cards
+            for side in card.sides
+            if side.place == place
+            for one in side.written
+        ]
+        for place in range(len(report.systems))
+    ]
+    counts = [Counter(kind for one in poems for kind in _kinds(one)) for poems in written]
+    kinds = sum(counts, Counter[_Kind]())
+    places = [place for place, poems in enumerate(written) if poems]
     rows = [
-        (kind, *(_bar(place, counts[place][kind], totals[place]) for place in places))
+        (
+            kind.name,
+            *(_bar(place, counts[place][kind], kind, written[place]) for place in places),
+        )
         for kind, _ in kinds.most_common(_KINDS)
     ]
     if not rows:
@@ -139,33 +160,31 @@ def faults(report: Report, cards: Sequence[Card]) -> str:
     return f'<div class="kinds">{markup.table("What goes wrong", head, rows)}</div>'
 
 
-def _counted(systems: int, cards: Sequence[Card]) -> tuple[list[Counter[str]], list[int]]:
-    """For each system, how many poems have which kind of fault, and how many there are."""
-    counts: list[Counter[str]] = [Counter() for _ in range(systems)]
-    totals = [0] * systems
-    for card in cards:
-        for side in card.sides:
-            totals[side.place] += len(side.written)
-            for written in side.written:
-                counts[side.place].update(_kinds(written))
-    return counts, totals
-
-
-def _kinds(written: Written) -> set[str]:
-    """ "shape: line n has n characters, not n", "off the rhyme 落韻"."""
+def _kinds(written: Written) -> set[_Kind]:
+    """ "a line of the wrong length 字數不合", of shape; "off the rhyme 落韻", of rule."""
     if written.verdict is None:
         fault = written.poem.marks.get("fault")
-        return {f"shape: {re.sub('[0-9]+', 'n', fault)}"} if isinstance(fault, str) else set()
+        return {_Kind(_of_shape(fault), of_shape=True)} if isinstance(fault, str) else set()
     said = (words.fault_words(written.verdict, one, "en") for one in written.faults)
     # "落韻 off the rhyme, line 4, …"
     rules = (sentence.split(",")[0].partition(" ") for sentence in said)
-    return {f"{english} {chinese}" for chinese, _, english in rules}
+    return {_Kind(f"{english} {chinese}", of_shape=False) for chinese, _, english in rules}
 
 
-def _bar(place: int, count: int, total: int) -> str:
-    share = count / total
+def _of_shape(fault: str) -> str:
+    if re.fullmatch(r"line \d+ has \d+ characters, not \d+", fault):
+        return "a line of the wrong length 字數不合"
+    return f"shape: {re.sub('[0-9]+', 'n', fault)}"
+
+
+def _bar(place: int, count: int, kind: _Kind, poems: Sequence[Written]) -> str:
+    """How many of the poems that could have a fault of this kind have it."""
+    judged = [one for one in poems if kind.of_shape or (one.verdict and one.judged)]
+    if not judged:
+        return '<span class="quiet">not judged <span lang="zh-Hant">未評</span></span>'
+    share = count / len(judged)
     bar = f'<span class="bar s{place}" style="width:{100 * share:.1f}%"></span>' if count else ""
     return (
-        f'<span class="count">{count:,} '
+        f'<span class="count">{count:,} of {len(judged):,}{"" if kind.of_shape else " judged"} '
         f'<span class="quiet">{value_words(share, "share")}</span></span>{bar}'
     )

@@ -92,7 +92,7 @@ class System(_Part):
     rules: dict[str, int | str | None] = {}
     """The rules of verse that were kept; form "free" for none."""
     leaks: Leaks
-    suites: dict[str, Suite]
+    suites: dict[str, Suite] = Field(min_length=1)
     seconds: float = 0.0
 
 

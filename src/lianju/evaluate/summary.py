@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from lianju.evaluate.figures import difference_words, holds, interval_words, value_words, way
+from lianju.evaluate.figures import (
+    difference_words,
+    doubt,
+    holds,
+    interval_words,
+    value_words,
+    way,
+)
 from lianju.evaluate.schema import Comparison, Metric, Report
 from lianju.evaluate.statistics import Figure
 from lianju.evaluate.verdict import by_size, figure_of, title
@@ -43,7 +50,7 @@ def _cell(figure: Figure, metric: Metric) -> str:
 def _difference(one: Comparison | None, metric: Metric) -> str:
     if one is None:
         return "—"
-    kept = f"{way(one, metric)}, holds" if holds(one) else "within chance"
+    kept = f"{way(one, metric)}, holds" if holds(one) else doubt(one)
     return f"{difference_words(one.difference, metric.unit)}, {kept}"
 
 

@@ -7,6 +7,7 @@ others of shape alone.
 from collections.abc import Iterator
 
 from lianju.evaluate.figures import LEVEL, holds, interval_words, value_words, way
+from lianju.evaluate.markup import plural
 from lianju.evaluate.schema import Comparison, Metric, Report, Suite, System
 from lianju.evaluate.statistics import NOTHING, Figure, sign_test, wilson
 
@@ -17,6 +18,12 @@ _ASKED = ("full", "loss", "known_lines")
 # What a model says of the real poems, which is no merit of the poets that it scores.
 _OF_MODELS = ("loss", "perplexity", "rank")
 _MANNER = {"more": "more is better", "less": "less is better", "neither": "neither way is better"}
+_WAYS = {
+    "better": "is better in",
+    "worse": "is worse in",
+    "higher": "has a higher figure for",
+    "lower": "has a lower figure for",
+}
 
 
 def verdict(report: Report) -> list[str]:
@@ -92,7 +99,7 @@ def _differences(report: Report) -> Iterator[str]:
     held = [comparison for comparison in report.comparisons if holds(comparison)]
     for suite in by_size(report):
         if said := _ways(report, [one for one in held if one.suite == suite]):
-            yield f"Differences that hold 成立, {suite}: against {second}, {first} is {said}."
+            yield f"Differences that hold 成立, {suite}: against {second}, {first} {said}."
     alone = sum(one.p < LEVEL for one in report.comparisons)
     yield (
         f"Chance 偶然: of {total:,} comparisons {len(held):,} hold after Holm's correction; the "
@@ -102,16 +109,16 @@ def _differences(report: Report) -> Iterator[str]:
 
 
 def _ways(report: Report, held: list[Comparison]) -> str:
-    """ "better in right shape 合式, right rhyme 押韻; worse in …": what holds on one suite."""
+    """ "is better in right shape 合式, full 全合; is worse in …": what holds on one suite."""
     parts = []
-    for direction in ("better", "worse", "higher", "lower"):
+    for direction, said in _WAYS.items():
         names = [
             title(report.metrics[one.metric]).lower()
             for one in held
             if way(one, report.metrics[one.metric]) == direction
         ]
         if names:
-            parts.append(f"{direction} in {', '.join(names)}")
+            parts.append(f"{said} {', '.join(names)}")
     return "; ".join(parts)
 
 
@@ -154,9 +161,9 @@ def _small(report: Report, suites: list[str]) -> Iterator[str]:
         low, high = wilson(n / 2, n)
         if high - low > 2 * _VAGUE:
             yield (
-                f"Small suite 樣本少, {name}: with {n:,} couplets a share near a half is known "
-                f"only to ±{100 * (high - low) / 2:.0f} percentage points{_needed(n)}. It shows a "
-                "gross failure, not a fine difference."
+                f"Small suite 樣本少, {name}: with {plural(n, 'couplet')} a share near a half is "
+                f"known only to ±{100 * (high - low) / 2:.0f} percentage points{_needed(n)}. It "
+                "shows a gross failure, not a fine difference."
             )
 
 

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings, Settings
-from lianju.decode import Completion, Stage, complete, stages
+from lianju.decode import END, Completion, Stage, complete, stages
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 
@@ -41,7 +42,7 @@ class View(Settings):
 
 
 class Choices(Settings):
-    """What could come next in one poem: the likeliest tokens, by each of the views."""
+    """What could come next in one poem: the likeliest tokens that can be read, by view."""
 
     couplet: str
     begun: str
@@ -59,6 +60,10 @@ class _Place:
     couplet: str
     begun: str
 
+    def first(self) -> int:
+        """The likeliest token."""
+        return int(self.logits[0].argmax())
+
     def strangeness(self) -> float:
         """How far the number of tokens that top-p keeps and the first's share are from telling."""
         kept = int(_last_stage(self.logits, _TELLING).left.sum())
@@ -71,14 +76,18 @@ def choices(model: LanguageModel, style: str, couplets: Sequence[str]) -> Choice
     settings = _OPEN.model_copy(update={"temperature": 0.7, "max_length": _LONGEST})
     poems = [group[0] for group in complete(model, style, couplets[:_POEMS], settings)]
     places = [place for poem in poems for place in _places(model, style, poem)]
-    place = min(places, key=_Place.strangeness)
-    likeliest = place.logits[0].topk(min(_SHOWN, place.logits.shape[-1])).indices
+    words = model.vocabulary
+    # Where the likeliest is punctuation, or the end, there is little to choose.
+    open_places = [place for place in places if _token(words, place.first()).isalpha()]
+    place = min(open_places or places, key=_Place.strangeness)
+    falling = place.logits[0].argsort(descending=True, stable=True).tolist()
+    likeliest = [*islice((index for index in falling if _token(words, index)), _SHOWN)]
     return Choices(
         couplet=place.couplet,
         begun=place.begun,
-        tokens=tuple(_token(model.vocabulary, index) for index in likeliest.tolist()),
-        vocabulary=model.vocabulary.size,
-        views=tuple(_view(place.logits, likeliest, changed) for changed in _VIEWS),
+        tokens=tuple(_token(words, index) for index in likeliest),
+        vocabulary=words.size,
+        views=tuple(_view(place.logits, torch.tensor(likeliest), changed) for changed in _VIEWS),
     )
 
 
@@ -92,14 +101,14 @@ def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
     return [
         _Place(logits[at : at + 1], poem.couplet, text)
         for at, text in enumerate(begun)
-        # Neither the middle of a character that is spelled in bytes, nor the end of a poem.
-        if "\ufffd" not in text and int(logits[at].argmax()) not in model.vocabulary.stops
+        # Not in the middle of a character that is spelled in bytes.
+        if "\ufffd" not in text
     ]
 
 
 def _view(logits: Tensor, likeliest: Tensor, changed: dict[str, float]) -> View:
     stage = _last_stage(logits, changed)
-    shares = stage.probabilities[0]
+    shares = stage.probabilities[0].cpu()
     others = shares.scatter(0, likeliest, 0.0)
     return View(
         changed=changed,
@@ -115,8 +124,8 @@ def _last_stage(logits: Tensor, changed: dict[str, float]) -> Stage:
 
 
 def _token(vocabulary: Vocabulary, index: int) -> str:
-    """A token as a reader sees it."""
+    """A token as a reader sees it; nothing for a part of a character and for white space."""
     if index in vocabulary.stops:
-        return "end 完"
+        return END
     text = vocabulary.decode([index])
-    return text if text.isprintable() and text.strip() and "\ufffd" not in text else "□"
+    return text if text.isprintable() and text.strip() and "\ufffd" not in text else ""

@@ -37,6 +37,8 @@ _LIGHT = {
     "accent": "#1d6470",
     "seal": "#b0352a",
 }
+# A narrower range than this is of one value, but for rounding.
+_NARROW = 1e-6
 _SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _CHINESE = re.compile(r'\s*<tspan lang="zh-Hant">[^<]*</tspan>')
 
@@ -154,7 +156,10 @@ def ticks(figures: Sequence[Figure], metric: Shown) -> list[float]:
     ends = [end for figure in figures for end in (figure.low, figure.high) if end is not None]
     if metric.digits is None:
         ends = [min(1.0, max(0.0, end)) for end in ends]
-    return nice_ticks(min(ends, default=0.0), max(ends, default=1.0), 5)
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    if high - low < _NARROW:
+        low, high = (0.0, 1.0) if metric.digits is None else (low - 0.5, high + 0.5)
+    return nice_ticks(low, high, 5)
 
 
 def apart(heights: Sequence[float], gap: float, foot: float) -> list[float]:

@@ -12,6 +12,16 @@ from lianju.explore.sweep import Scored
 _PLAIN = 1.0
 
 
+# Of fewer couplets a bootstrap has too few values to draw from: its intervals are much too narrow,
+# and of one couplet they have no width.
+FEWEST = 5
+
+
+def too_few(cells: Sequence[Scored]) -> bool:
+    """Whether the cells were written on too few couplets for a difference to be told."""
+    return len(cells[0].marks) < FEWEST
+
+
 @dataclass(frozen=True)
 class Change:
     """A metric in the tighter cell and in the more open one; `way` is -1, 0 or 1.
@@ -35,16 +45,18 @@ class Contrast:
     changes: dict[str, Change]
 
 
-# Of a poem each, so compared in pairs; the others belong to a set.
+# Of one poem each, so compared in pairs; the others belong to a set.
 _PAIRED = ("characters", "shape", "logprob", "known_lines")
 _OF_SETS = ("distinct_2", "self_bleu", "collapse")
 
 
 def contrasts(grid: Grid, cells: Sequence[Scored]) -> list[Contrast]:
-    """One contrast for each axis with several values.
+    """One contrast for each axis with several values; none of too few couplets.
 
     The cuts are as open as the grid has them, and beside them the temperature is that nearest 1.
     """
+    if too_few(cells):
+        return []
     numbers = {cell: number for number, cell in enumerate(grid.cells())}
     found = []
     for axis in (name for name in AXES if name in grid.varied()):

@@ -27,6 +27,8 @@ class Shown:
     model: str
     tuned: bool
     settings: DecodeSettings
+    rules: str = ""
+    """The form and what the lines to come keep, in words; empty where no rules are kept."""
 
 
 def step_page(step: Step, shown: Shown) -> str:
@@ -122,6 +124,7 @@ def _page(title: str, chinese: str, main: str, shown: Shown, style: str = "") ->
         chinese=chinese,
         style="\n".join(styles),
         under=f"model {markup.text(shown.model)}, {'fine-tuned' if shown.tuned else 'untouched'} · "
+        f"{markup.text(shown.rules or 'no rules of verse')} · "
         f"{markup.text(_decoding(shown.settings))}",
         main=main,
         idle=_idle(shown.settings),

@@ -30,8 +30,9 @@ def write_all(sweep: Sweep, cells: list[Scored], reporter: Reporter) -> Findings
         reporter.say("No Parquet files, for pyarrow is not installed: pip install pyarrow")
     if not has_letters():
         reporter.say("No PNG files, for this system has no font; the SVG files have the same plots")
-    with reporter.task("Drawing", len(SHOWN) + 3) as task:
-        for name, svg in _plots(found):
+    charts = list(_plots(found))
+    with reporter.task("Charts", len(charts)) as task:
+        for name, svg in charts:
             _write_plot(sweep.folder / "plots" / name, svg)
             task.advance()
     write_text(sweep.folder / "sweep.html", page(found))

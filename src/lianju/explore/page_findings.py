@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lianju.evaluate import markup
 from lianju.evaluate.statistics import Figure
-from lianju.explore.findings import Change, Contrast, common_opening
+from lianju.explore.findings import FEWEST, Change, Contrast, common_opening, too_few
 from lianju.explore.grid import AXES, Cell, Grid, named, shown, words
 from lianju.explore.recommend import ENOUGH, Choice
 from lianju.explore.reported import REPORTED
@@ -58,15 +58,24 @@ _SPOKEN = {
     "distinct_2": "",
     "collapse": "",
 }
+_NONE = ": no difference in length, shape or variety could be shown."
 _DOES = {"temperature": "raising the temperature", "min_p": "lowering min-p"}
 _CHINESE = {"temperature": "溫度"}
 
 
 def findings(grid: Grid, cells: Sequence[Scored], contrasts: Sequence[Contrast]) -> str:
     """A paragraph in each language and a table for every parameter that the grid varies."""
+    if too_few(cells):
+        return f'<p>{_few(cells)}.</p><p lang="zh-Hant">上聯不足 {FEWEST} 則，差別無從判斷。</p>'
     if not contrasts:
         return "<p>Every axis has one value: there is nothing to compare.</p>"
     return "\n".join(_contrast(grid, cells, contrast) for contrast in contrasts)
+
+
+def _few(cells: Sequence[Scored]) -> str:
+    """That nothing can be told, with what to do."""
+    n = markup.plural(len(cells[0].marks), "couplet")
+    return f"Too few couplets to tell 樣本太少: {n}; give {FEWEST} at least, better 30"
 
 
 def sentence(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
@@ -80,7 +89,7 @@ def sentence(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
     rest = [_metric(change).title.lower() for change in changes if not change.way]
     n = markup.plural(sum(map(len, cells[contrast.tight].marks)), "poem")
     said = _opening(grid, cells, contrast)
-    said += f" made the poems {_listed(found)}." if found else " changed nothing that shows."
+    said += f" made the poems {_listed(found)}." if found else _NONE
     if found and rest:
         said += f" No difference could be shown in {_listed(rest)}."
     return f"{said} Each side: {n}."
@@ -89,7 +98,7 @@ def sentence(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
 def _chinese(contrast: Contrast) -> str:
     changes = [contrast.changes[metric] for metric in _SPOKEN]
     found = [f"{_way(change, 1)}（{_numbers(change)}）" for change in changes if change.way]
-    return "、".join(found) or "看不出差別"
+    return "、".join(found) or "長短、合式、多樣均未見差別"
 
 
 def _way(change: Change, language: int) -> str:
@@ -185,6 +194,8 @@ def recommendation(plan: Plan, cells: Sequence[Scored], choice: Choice | None) -
             f'</p><p lang="zh-Hant">{reported.chinese}'
             "要挑參數，請用 <code>--suite legal</code>。</p></div>"
         )
+    if too_few(cells):
+        return f"<p>{_few(cells)}.</p>"
     if choice is None:
         return "<p>Too little was written to choose by: diversity shows on several couplets.</p>"
     return _chosen(plan, cells, choice)
@@ -206,9 +217,10 @@ def _chosen(plan: Plan, cells: Sequence[Scored], choice: Choice) -> str:
         f'<div class="choice"><p class="pick">{markup.text(words(picked.cell, grid))}</p>'
         f"<p><code>lianju complete … {flags(picked.cell, grid)}</code></p><ol>"
         f"<li>Right shape first. The best cell ({markup.text(words(best.cell, grid))}) has "
-        f"{number(best, shape)}; kept are the {len(choice.shapely)} of {len(cells)} cells that are "
-        "not significantly below it, couplet by couplet.</li>"
-        f"<li>Not collapsed. Of these, kept are the {len(choice.diverse)} with at least "
+        f"{number(best, shape)}; kept are {len(choice.shapely)} of "
+        f"{markup.plural(len(cells), 'cell')}: not significantly below it, couplet by "
+        "couplet.</li>"
+        f"<li>Not collapsed. Of these, kept: {len(choice.diverse)}, with at least "
         f"{ENOUGH:.0%} of the most different pairs among them ({pairs.number(most)}).</li>"
         f"<li>Then the one whose poems the model finds likeliest: {number(picked, liking)} nats a "
         f"character, {number(picked, pairs)} different pairs, {number(picked, shape)} of the right "
@@ -238,7 +250,10 @@ def in_words(
     said = [sentence(plan.grid, cells, contrast) for contrast in contrasts]
     if plan.suite in REPORTED:
         why = "scores are reported on these couplets; choose with --suite legal"
-        return [*said, f"No recommendation: {why}."]
+        few = [f"{_few(cells)}."] if too_few(cells) else []
+        return [*said, *few, f"No recommendation: {why}."]
+    if too_few(cells):
+        return [f"{_few(cells)}."]
     if choice is None:
         return [*said, "No recommendation: too little was written; give several couplets."]
     picked = cells[choice.chosen]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lianju.evaluate.statistics import difference
+from lianju.explore.findings import too_few
 from lianju.explore.sweep import Scored
 
 # How much of the most diverse cell's different pairs a cell must keep.
@@ -26,11 +27,13 @@ class Choice:
 
 
 def choose(cells: Sequence[Scored]) -> Choice | None:
-    """Apply the rule; None where nothing was written that it could go by.
+    """Apply the rule; None of too few couplets, or where nothing was written to go by.
 
     The cell that it chooses is on the Pareto front of likelihood and different pairs among those
     that keep the shape: one that were likelier and as diverse would have been chosen instead.
     """
+    if too_few(cells):
+        return None
     shapes = [_value(cell, "shape") for cell in cells]
     best = max(range(len(cells)), key=shapes.__getitem__)
     shapely = [number for number, cell in enumerate(cells) if not _below(cell, cells[best])]

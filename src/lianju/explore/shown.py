@@ -36,8 +36,8 @@ class Shown:
 
 _SAYS: dict[str, tuple[str, int | None]] = {
     "shape": ("Poems of four or eight lines, each as long as the couplet's.", None),
-    "characters": ("Han characters written, a poem.", 1),
-    "lines": ("Lines written, a poem.", 1),
+    "characters": ("Han characters written per poem.", 1),
+    "lines": ("Lines written per poem.", 1),
     "rhyme": ("Poems in which every rhyme is right.", None),
     "tone": ("Poems in which every tone is right.", None),
     "full": ("Poems of right shape, rhyme and tones.", None),

@@ -27,8 +27,11 @@ _SAYS = {
     ),
     "rules": (
         "The form strikes out every token that would break the verse here: a wrong tone, a "
-        "wrong rhyme, a line of the wrong length. What is left is scaled up to 100%.",
-        "格律刪去平仄、押韻、句長不合的字，其餘按比例湊回百分之百。",
+        "wrong rhyme, a line of the wrong length; or a character that is not among those the rules "
+        "know from regulated verse, which may spell it otherwise (爲 for 為). What is left is "
+        "scaled up to 100%.",
+        "格律刪去平仄、押韻、句長不合的字，以及格律字表未收或寫法不同的字（如「為」作「爲」），"
+        "其餘按比例湊回百分之百。",
     ),
     "repetition_penalty": (
         "What stands in the poem already becomes less likely, so that it repeats itself less.",
@@ -40,7 +43,7 @@ _SAYS = {
     ),
     "top_p": (
         "From the likeliest down, probabilities are added up until they reach this share; what "
-        "was not needed is struck. Where the model is sure few tokens stay, elsewhere many.",
+        "was not needed is struck. Where the model is sure, few tokens stay, elsewhere many.",
         "由高往低累加，滿此比例為止，其餘刪去：有把握時留得少，沒把握時留得多。",
     ),
     "min_p": (

@@ -72,10 +72,10 @@ class Findings:
                 self.cells,
                 ("distinct_2", up),
                 lost,
-                self._front("distinct_2", up, numbers),
+                self._front("distinct_2", up, shapely),
                 self.chosen,
             )
-            for up, numbers in (("shape", list(every)), ("logprob", shapely))
+            for up in ("shape", "logprob")
         ]
 
     def curves(self, metric: Shown) -> list[str]:
@@ -146,11 +146,10 @@ def _couplets(found: Findings) -> str:
 
 def _tiles(found: Findings, poems: int) -> str:
     plan, grid = found.sweep.plan, found.sweep.plan.grid
-    shares = [v for cell in found.cells if (v := cell.figures["shape"].value) is not None]
-    lengths = [v for cell in found.cells if (v := cell.figures["characters"].value) is not None]
-    shape, length = BY_NAME["shape"], BY_NAME["characters"]
     picked = "none here"
-    note = "choose on --suite legal" if plan.suite in REPORTED else "too little was written"
+    note = (
+        "choose on --suite legal" if plan.suite in REPORTED else "too few couplets to tell 樣本太少"
+    )
     if found.chosen is not None:
         picked = f"T {found.cells[found.chosen].cell.temperature:g}"
         rest = words(found.cells[found.chosen].cell, grid).partition(", ")[2]
@@ -159,13 +158,11 @@ def _tiles(found: Findings, poems: int) -> str:
         ("Cells 格", f"{len(found.cells)}", f"{poems:,} poems, {plan.seeds} a couplet"),
         (
             "Right shape 合式",
-            _range(shape, shares),
-            "the worst cell and the best",
+            *_ends(found, BY_NAME["shape"], ""),
         ),
         (
             "Characters 字數",
-            _range(length, lengths),
-            "a poem, in the shortest cell and the longest",
+            *_ends(found, BY_NAME["characters"], " per poem"),
         ),
         ("Recommended 建議", picked, note),
     )
@@ -176,9 +173,22 @@ def _tiles(found: Findings, poems: int) -> str:
     )
 
 
-def _range(metric: Shown, values: Sequence[float]) -> str:
-    low, high = min(values, default=None), max(values, default=None)
-    return f"{metric.number(low)} – {metric.number(high)}"
+def _ends(found: Findings, metric: Shown, unit: str) -> tuple[str, str]:
+    """The lowest and the highest number of a metric, and the cells that have them."""
+    grid = found.sweep.plan.grid
+    known = [
+        (value, words(cell.cell, grid))
+        for cell in found.cells
+        if (value := cell.figures[metric.name].value) is not None
+    ]
+    if not known:
+        return metric.number(None), "nothing to measure"
+    ends = (min(known, key=lambda one: one[0]), max(known, key=lambda one: one[0]))
+    low, high = (metric.number(value) for value, _ in ends)
+    if low == high:
+        where = "in every cell" if len(found.cells) > 1 else f"at {ends[0][1]}"
+        return low, f"{unit} {where}".strip()
+    return f"{low} – {high}", f"{low}{unit} at {ends[0][1]}; {high} at {ends[1][1]}"
 
 
 # --- plots ---------------------------------------------------------------------------------
@@ -225,13 +235,14 @@ def _scatters(found: Findings) -> str:
     shape, liking = found.scatters()
     return (
         "<p>Each circle is a cell, the fuller the hotter, with its intervals. Up is better, right "
-        "is more diverse. The dashed line is the Pareto front: on it nothing is gained without "
-        f"losing something.{hollow}{ring}</p>"
+        "is more diverse. The dashed line is the Pareto front of the cells that keep the shape: on "
+        "it nothing is gained "
+        f"without losing something.{hollow}{ring}</p>"
         '<p lang="zh-Hant">每一圈是一格，顏色越實溫度越高。越上越好，越右越多樣；'
         "虛線為帕雷托前緣，線上的格無法兩樣都更好。空心者合式顯著較少。</p>"
         f'<div class="pair"><figure>{shape}<figcaption>Right shape against diversity.</figcaption>'
         f"</figure><figure>{liking}<figcaption>How likely the model finds its own poems against "
-        "diversity; the front is that of the cells that keep the shape. Very likely and hardly "
+        "diversity. Very likely and hardly "
         "diverse, upper left, is a collapsed decoding.</figcaption></figure></div>"
     )
 
