@@ -85,14 +85,12 @@ def test_a_score_is_what_the_formula_says() -> None:
     assert model.score("風山", "雲鳥") == pytest.approx(
         (by_hand(poems, "風", "雲") + by_hand(poems, "山", "鳥")) / 2, abs=1e-4
     )
-    assert model.partner("風") == "雲"
     assert model.beside("風", "雲") == sum("".join(line).count("風雲") for p in poems for line in p)
 
 
 def test_what_was_seen_too_seldom_says_nothing() -> None:
     model = Parallelism(mirrored("風雲山水", 30))
     assert model.score("風𰻝", "雲水") == pytest.approx(model.score("風", "雲") / 2)
-    assert model.partner("𰻝") is model.partner("，") is None
     assert model.beside("風", "𰻝") == 0
     assert [*model.alike("𰻝")] == []
 
@@ -113,9 +111,8 @@ def test_only_eight_lines_of_five_or_seven_characters_are_marked() -> None:
     assert eight_lines("，".join(["大江東去"] * 8)) is None
 
 
-def test_the_table_knows_what_faces_what() -> None:
+def test_the_table_knows_what_is_used_alike() -> None:
     model = learned()
-    assert [model.partner(c) for c in "山白來"] == ["水", "青", "去"]
     assert next(model.alike("春")) == "秋"
     assert "九" in [*model.alike("三")][:20]
     assert model.score("明月松間照", "清泉石上流") > 1 > 0 > model.score("床前看月光", "疑是地上霜")

@@ -1,13 +1,16 @@
 """Shape, rhyme and tone of one poem. What is wrong in the couplet is not the writer's fault."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from lianju.decode import Completion
 from lianju.evaluate.schema import Mark
 from lianju.verse import RHYME_RULES, Fault, Opening, check, is_han, lines_of, opening, shape_of
 
+if TYPE_CHECKING:
+    from lianju.decode import Completion
 
-def form_marks(completion: Completion) -> dict[str, Mark]:
+
+def form_marks(completion: "Completion") -> dict[str, Mark]:
     """Judge couplet and completion as one poem, without what is wrong in the couplet itself.
 
     `shape`, `form` and `fault` (of shape, in words) are those of `verse.shape_of`. `rhyme`: no

@@ -65,7 +65,6 @@ class Parallelism:
         facing = self._counted(above, below)
         facing += facing.T
         np.fill_diagonal(facing, 0)
-        self._facing = facing
         self._beside = self._counted(
             "".join(line[:-1] for poem in poems for line in poem),
             "".join(line[1:] for poem in poems for line in poem),
@@ -89,13 +88,6 @@ class Parallelism:
         if lines is None:
             return None
         return sum(self.score(lines[n], lines[n + 1]) >= THRESHOLD for n in (2, 4)) / 2
-
-    def partner(self, character: str) -> str | None:
-        """The character that faces `character` most often; None if it was seen too seldom."""
-        place = self._place(character)
-        if place == len(self._spelling):
-            return None
-        return self._spelling[self._facing[place].argmax()]
 
     def alike(self, character: str) -> Iterator[str]:
         """The characters that face what `character` faces, those most like it first.
