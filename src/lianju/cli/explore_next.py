@@ -89,7 +89,7 @@ def next_(
     top-p, min-p, typical. With --steps, the completion is that of `lianju complete` with one
     particle.
 
-    Example: lianju explore next "白日依山盡，黃河入海流。" --top-k 20 --top-p 0.9
+    Example: lianju explore next "空山新雨後，天氣晚來秋。" --top-k 20 --top-p 0.9
     """
     outputs = outputs or Outputs()
     if outputs.steps and outputs.svg:
