@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/lianju run
 
-test: check .venv/carriers
+test: check .venv/carriers .venv/clients
 	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/ready
@@ -25,6 +25,14 @@ setup: .venv/ready
 
 .venv/carriers: .venv/ready tests/carriers.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/carriers.txt
+	@touch $@
+
+# The clients that the server is tried with and that do not fit in beside the others.
+.venv/clients: .venv/ready tests/serve/litellm.txt tests/serve/node/package.json
+	$(PYTHON) -m venv .venv/litellm
+	.venv/litellm/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/serve/litellm.txt
+	mkdir -p .venv/node && cp tests/serve/node/package.json .venv/node/
+	if command -v npm > /dev/null; then npm install --silent --no-fund --no-audit --prefix .venv/node; fi
 	@touch $@
 
 # Builds llama.cpp from source, some four minutes: only the tests of GGUF files use it.

@@ -20,7 +20,7 @@ from benchmarks.common import constrain, held_out, load
 from benchmarks.race import race
 from lianju.config import DecodeSettings, ModelSettings, VerseSettings
 from lianju.decode import Constraint, Masks, complete, mass, rules_for
-from lianju.decode.generate import _Batch
+from lianju.decode.batch import Batch
 from lianju.decode.particles import Particle
 from lianju.decode.sampling import RULED_OUT
 from lianju.decode.table import table_of
@@ -72,13 +72,13 @@ def step_cost(model: LanguageModel, style: str, couplets: list[str]) -> None:
     for rows in (1, 16):
         every = constrain(model, couplets, VerseSettings(lines=4))
         passes: list[float] = []
-        with timed(_Batch, "_allowed") as masks, timed(Particle, "write") as follow:
+        with timed(Batch, "_allowed") as masks, timed(Particle, "write") as follow:
             for start in range(0, len(couplets), rows):
                 part = slice(start, start + rows)
-                with timed(_Batch, "_forward") as forward:
+                with timed(Batch, "_forward") as forward:
                     few = couplets[part]
                     complete(model, style, few, DecodeSettings(), constraints=every[part])
-                passes += forward[1:]  # the first reads the prompts
+                passes += forward[len(set(map(len, few))) :]  # the first ones read the prompts
         ruling = application(rows, model.vocabulary.size)
         one = sum(follow) / len(masks)
         share = (mean(masks) + ruling + one) / mean(passes)

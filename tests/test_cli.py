@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lianju.config import recipe_names
+from lianju.config import DecodeSettings, recipe_names
 from lianju.corpus import training_corpus
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "100"}
@@ -154,6 +154,15 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
     assert sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout))) == sorted(flags)
 
 
+@pytest.mark.parametrize("verb", ["complete", "explore next", "evaluate", "run"])
+def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
+    said = " ".join(lianju(*verb.split(), "--help", cwd=tmp_path).stdout.replace("│", " ").split())
+    for name in ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"):
+        text = said[said.index(f"--{name.replace('_', '-')} ") :]
+        default = DecodeSettings.model_fields[name].default
+        assert re.findall(r"\[default: (.*?)\]", text)[0] == str(default)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -161,7 +170,7 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
         ("run --poms 3", "--poems"),
         ("run --poems many", "many"),
         ("run --poems 0", "data.poems"),
-        ("run --temperature -1", "decode.temperature"),
+        ("run --temperature -1", "--temperature: "),
         ("run --set train.learnig_rate=1", "train.learning_rate"),
         ("run --recipe nothing", "default, gemma-3-1b, hw5"),
         ("run --resume nowhere", "settings.json"),
@@ -185,7 +194,7 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
         ("complete 白日 --base --form wujue", "need a couplet"),
         ("complete 白日依山盡，黃河入海流。 --adapter nowhere", "is no adapter"),
         ("complete 白日依山盡，黃河入海流。 --base --model ./nowhere", "no model"),
-        ("complete 白日依山盡，黃河入海流。 --base --top-p 7", "decode.top_p"),
+        ("complete 白日依山盡，黃河入海流。 --base --top-p 7", "--top-p: "),
         ("data check nowhere.json", "nowhere.json does not exist"),
     ],
 )

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from lianju.errors import UserError
-from lianju.files import read_jsonl, write_json, write_jsonl, write_text, writing, writing_folder
+from lianju.files import (
+    locked,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+    write_text,
+    writing,
+    writing_folder,
+)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -66,6 +74,15 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot write"):
         write_text(tmp_path / "file" / "inner", "x")
+
+
+def test_a_folder_at_work_is_named_as_it_was_given(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "here" / "evaluation", wait=False),
+        pytest.raises(UserError, match=f"at work in {tmp_path / 'here'}: wait for it"),
+        locked(tmp_path / "here" / "evaluation", wait=False),
+    ):
+        pass
 
 
 def test_jsonl_keeps_every_kind_of_line_separator(tmp_path: Path) -> None:

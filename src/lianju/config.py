@@ -5,7 +5,8 @@ A recipe is a YAML file of these settings. What it leaves out has the default wr
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -174,6 +175,9 @@ class VerseSettings(Settings):
     """Lines of the whole poem, an even number; ten or more make a pailü 排律."""
     acrostic: str = ""
     """藏頭: characters with which the lines begin, those to be written or all."""
+    given: dict[int, str] = Field({}, exclude_if=lambda lines: not lines)
+    """Whole lines by their number, 3 or more, which stand as they are while the others are
+    written."""
 
     @field_validator("lines")
     @classmethod
@@ -181,6 +185,44 @@ class VerseSettings(Settings):
         if value is not None and value % 2:
             raise ValueError("lines of verse come in couplets, so their number is even")
         return value
+
+    @field_validator("given")
+    @classmethod
+    def _lines(cls, value: dict[int, str]) -> dict[int, str]:
+        found = {}
+        for number, text in sorted(value.items()):
+            if number < 3:
+                raise ValueError(f"line {number} is the couplet's: give lines from 3 on")
+            found[number] = "".join(c for c in text if not (c.isspace() or _is_mark(c)))
+            if not found[number] or not all(map(_is_han, found[number])):
+                raise ValueError(f"line {number} is to be of Han characters only")
+        return found
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("P")
+
+
+def _is_han(character: str) -> bool:
+    name = unicodedata.name(character, "")
+    return name.startswith(("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "IDEOGRAPHIC NUMBER"))
+
+
+class ServeSettings(Settings):
+    """What a server grants."""
+
+    queue: int = Field(64, ge=1)
+    """How many requests may wait; what comes beyond is told to come again (429)."""
+    seconds: float = Field(120, gt=0)
+    """A request that takes longer is given up (504)."""
+    tokens: int = Field(1024, ge=1, le=4096)
+    """How many tokens each candidate of a request may have at most."""
+    api_keys: tuple[str, ...] = ()
+    """Requests must carry one of these; none: everybody may ask."""
+    origins: tuple[str, ...] = ()
+    """Web pages of these origins may ask (CORS); none: only the server's own page."""
+    log_prompts: bool = False
+    """Write the couplets that are asked for to the log."""
 
 
 class RunSettings(Settings):
@@ -233,19 +275,19 @@ def validate(values: Any) -> RunSettings:
     return _validated(RunSettings, values)
 
 
-def verse_settings(values: Mapping[str, Any]) -> VerseSettings:
-    """The rules for a completion, from plain values. Raises `UserError` for a bad one."""
-    return _validated(VerseSettings, values)
-
-
 _Model = TypeVar("_Model", bound=Settings)
 
 
-def _validated(model: type[_Model], values: Any) -> _Model:
+def from_flags(model: type[_Model], values: Mapping[str, Any]) -> _Model:
+    """Settings from what flags of their names gave. Raises `UserError` naming the bad flags."""
+    return _validated(model, values, lambda name: f"--{name.replace('_', '-')}")
+
+
+def _validated(model: type[_Model], values: Any, called: Callable[[str], str] = str) -> _Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(_message(detail) for detail in error.errors())) from None
+        raise UserError("; ".join(_message(detail, called) for detail in error.errors())) from None
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
@@ -295,14 +337,14 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
     values[name] = value
 
 
-def _message(detail: ErrorDetails) -> str:
+def _message(detail: ErrorDetails, called: Callable[[str], str]) -> str:
     path = ".".join(str(part) for part in detail["loc"])
     if not path:
         return detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"unknown setting {path!r}: did you mean {_nearest(path)!r}?"
     text = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{path}: {text}, got {detail['input']!r}"
+    return f"{called(path)}: {text}, got {detail['input']!r}"
 
 
 def _nearest(path: str) -> str:

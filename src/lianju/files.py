@@ -96,7 +96,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         try:
             lock.acquire(timeout=-1 if wait else 0)
         except Timeout:
-            raise UserError(f"another process is at work in {path}: wait for it") from None
+            raise UserError(f"another process is at work in {path.parent}: wait for it") from None
     try:
         yield
     finally:

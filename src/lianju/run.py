@@ -26,6 +26,7 @@ from lianju.model import (
     choose_compute,
     choose_device,
     load_adapter,
+    pack,
     plan_memory,
     save_adapter,
     text_lengths,
@@ -192,6 +193,8 @@ def _judge(
     The same prompt and decoding for every model. Only a tuned model's shapes are counted on
     validation couplets too: the base model's runs to the full length make that slow.
     """
+    sizes = _sizes(model)
+    pack(model.network)
     settings, style = run.settings, run.settings.prompt.style
     when = "after" if model.tuned else "before"
     decode = settings.decode.model_copy(update={"candidates": 1})
@@ -225,7 +228,7 @@ def _judge(
             "loss_per_character": loss.per_character,
             "perplexity": math.exp(loss.per_character),
         },
-        "model": _sizes(model),
+        "model": sizes,
     }
     if model.tuned:
         write_text(run.folder / "results.txt", _results_text(rows))

@@ -4,8 +4,9 @@ The language is built from the readings and the patterns of verse alone, not fro
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,19 +115,27 @@ def _sizes(masks: Masks) -> NDArray[np.int64]:
     return np.array([len(token or b"") for token in masks.vocabulary.tokens])
 
 
-def regex(couplet: str, heads: str = "") -> str:
+def regex(couplet: str, heads: str = "", given: Mapping[int, str] = MappingProxyType({})) -> str:
     """All that may follow a couplet in a quatrain, as an expression that every engine reads."""
     lines = lines_of(couplet)
+    three, four = given.get(3, ""), given.get(4, "")
     used = frozenset(standard(line[-1]) for line in lines)
     open_to: dict[str, int] = {}
     for type, rhyme in opening(lines).ways:
-        open_to[type] = open_to.get(type, 0) | rhyme
+        if not four or rhyme & rhymes(four[-1]):
+            open_to[type] = open_to.get(type, 0) | rhyme
     ways = []
     for type, rhyme in open_to.items():
         end = _rhyming(rhyme, used)
         for third in _third(type, rhyme, len(lines[0])):
-            above = _line(third.marks, heads[:1])
-            below = [_line(p.marks[:-1], heads[1:], end) for p in _fourth(type, third)]
+            if not _suits(three, third):
+                continue
+            above = three or _line(third.marks, heads[:1])
+            below = [
+                four or _line(p.marks[:-1], heads[1:], end)
+                for p in _fourth(type, third)
+                if _suits(four, p)
+            ]
             if above and any(below):
                 ways.append(f"(?:{above}，(?:{'|'.join(filter(None, below))})。)")
     return "|".join(ways)
@@ -142,6 +151,11 @@ def _fourth(type: str, third: Pattern) -> list[Pattern]:
     if type:
         return [p for p in PATTERNS[len(third.marks)] if may_follow(third, p, 3)]
     return [Pattern("", "0" * len(third.marks))]
+
+
+def _suits(line: str, pattern: Pattern) -> bool:
+    """Whether a line that is given, if one is, has the tones of the pattern."""
+    return all(c in _toned(mark) for c, mark in zip(line, pattern.marks, strict=False))
 
 
 def _line(marks: str, head: str, end: str = "") -> str:

@@ -12,7 +12,7 @@ import torch
 
 from lianju.config import DecodeSettings
 from lianju.decode import Completion, Constraint, Masks, complete
-from lianju.decode.particles import Job, Particle
+from lianju.decode.particles import Job, Particle, Token
 from lianju.errors import UserError
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
@@ -257,7 +257,7 @@ def test_a_token_that_the_mask_rules_out_cannot_be_written(masks: Masks) -> None
     [comma] = masks.vocabulary.spell("，")
     particle = Particle(kept, kept.start, [])
     with pytest.raises(AssertionError, match="ruled out"):
-        particle.write(comma, 0.0, 0.0, masks.vocabulary.stops)
+        particle.write(Token(comma, "，".encode(), 0.0), 0.0, masks.vocabulary.stops)
 
 
 def test_completions_without_rules_allow_everything(model: LanguageModel) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lianju.corpus import Poem, key, known_lines, large_corpus
 from lianju.errors import UserError
-from lianju.evaluate.metrics.copying import Copies, copied_lines
+from lianju.evaluate.metrics.copying import Copies, copied_lines, copied_words, lines_copied
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +69,13 @@ def test_known_lines_are_found_whatever_their_variants(large: list[Poem]) -> Non
     assert [(line, poem.title) for line, poem in found.items()] == [("黄河入海流", "登樓")]
     assert not copied_lines("白日依山盡，黄河入海流。", "黄河入海流，", known)
     assert not copied_lines("", "。", known)
+
+
+@given(
+    st.dictionaries(st.text("山水月風", min_size=5, max_size=7), st.text("山；《》 ", max_size=5))
+)
+def test_the_lines_that_words_name_can_be_told_again(titles: dict[str, str]) -> None:
+    copied = {line: Poem("", "王維", title, ()) for line, title in titles.items()}
+    words = copied_words(copied)
+    assert lines_copied(words) == ({*copied} or {""})
+    assert not copied or words.startswith(f"{next(iter(copied))} 王維〈")

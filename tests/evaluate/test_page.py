@@ -27,7 +27,8 @@ from tests.evaluate.reports import (
     system,
     written,
 )
-from tests.evaluate.test_report import HOSTILE, _Reader
+from tests.evaluate.test_report import HOSTILE
+from tests.reader import Reader
 
 # A couplet that rhymes on an oblique tone; nothing after it is judged on rhyme and tone.
 OBLIQUE = "千山鳥飛絕，萬徑人蹤滅。"
@@ -55,7 +56,7 @@ def _rows(page: str) -> dict[str, str]:
     table = table[: table.index("</table>")]
     found = re.findall(r'<tr role="row"><th[^>]*><a href="#metric-(\w+)".*?</tr>', table, re.DOTALL)
     rows = re.findall(r'<tr role="row"><th[^>]*><a .*?</tr>', table, re.DOTALL)
-    return {name: _Reader(row).text for name, row in zip(found, rows, strict=True)}
+    return {name: Reader(row).text for name, row in zip(found, rows, strict=True)}
 
 
 # --- the numbers ---------------------------------------------------------------------------
@@ -63,7 +64,7 @@ def _rows(page: str) -> dict[str, str]:
 
 def test_every_sentence_of_the_verdict_is_shown(tmp_path: Path) -> None:
     made = _pair()
-    text = _Reader(_page(tmp_path, made)).text
+    text = Reader(_page(tmp_path, made)).text
     for sentence in made.verdict:
         about, _, found = sentence.partition(": ")
         assert about + found in text
@@ -99,7 +100,7 @@ def test_worse_and_neither_are_named(tmp_path: Path) -> None:
 
 def test_every_metric_leads_to_what_it_cannot_tell(tmp_path: Path) -> None:
     page = _page(tmp_path, _pair())
-    reader = _Reader(page)
+    reader = Reader(page)
     ids = {attributes.get("id") for _, attributes in reader.tags}
     links = [str(attributes["href"]) for attributes in reader.named("a")]
     assert {link[1:] for link in links} <= ids
@@ -118,7 +119,7 @@ def test_a_metric_of_no_known_group_is_shown_too(tmp_path: Path) -> None:
 
 def test_one_system_has_nothing_to_differ_from(tmp_path: Path) -> None:
     page = _page(tmp_path, report(system("alone", suite(written(TRUTH, SHORT)))))
-    text = _Reader(page).text
+    text = Reader(page).text
     assert "Difference 差異" not in text and "The two differ" not in text
     assert page.count('class="side"') == 2
 
@@ -161,14 +162,14 @@ def test_the_second_system_has_another_shape() -> None:
 def test_faults_are_counted_by_poem_and_kind() -> None:
     twice = [couplet(poem(OFF_RHYME), poem(SHORT, 1)), couplet(poem(SHORT), poem(TRUTH, 1))]
     made = report(system("a", suite(twice)))
-    text = _Reader(faults(made, cards(made, "heldout"))).text
+    text = Reader(faults(made, cards(made, "heldout"))).text
     assert "a line of the wrong length 字數不合2 of 4 50.0%" in text
     assert "off the rhyme 落韻1 of 2 judged 50.0%" in text
 
 
 def test_where_no_shape_is_right_faults_of_rhyme_are_not_judged() -> None:
     made = _pair()
-    text = _Reader(faults(made, cards(made, "heldout"))).text
+    text = Reader(faults(made, cards(made, "heldout"))).text
     assert "off the rhyme 落韻2 of 9 judged 22.2%not judged 未評" in text
     assert "a line of the wrong length 字數不合0 of 9 0%9 of 9 100%" in text
 
@@ -192,7 +193,7 @@ def test_no_fault_at_all_is_said() -> None:
 
 def test_every_poem_stands_beside_the_other_with_its_marks_in_words(tmp_path: Path) -> None:
     articles = _articles(_page(tmp_path, _pair()))
-    texts = [_Reader(article).text for article in articles]
+    texts = [Reader(article).text for article in articles]
     assert len(texts) == 9
     assert all(article.count('class="side"') == 2 for article in articles)
     assert all("✓shape 合式 ✓rhyme 押韻 ✓tone 平仄 五絕 下平聲十一尤" in text for text in texts[:7])
@@ -223,7 +224,7 @@ def test_what_is_wrong_in_the_couplet_is_not_the_writers_fault(tmp_path: Path) -
     # 鶴 should be level.
     rows = [couplet(poem(), couplet="白日依山盡，黃鶴入海流。")]
     made = report(system("a", suite(rows)))
-    assert "出律" not in _Reader(_page(tmp_path, made)).text
+    assert "出律" not in Reader(_page(tmp_path, made)).text
     assert "No poem here has a fault" in faults(made, cards(made, "heldout"))
 
 
@@ -232,12 +233,12 @@ def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path
     rest = "此地一為別，孤蓬萬里征。浮雲遊子意，落日故人情。揮手自茲去，蕭蕭班馬鳴。"
     rows = [couplet(poem(rest, rhyme=False, full=False), couplet="空山新雨後，天氣晚來秋。")]
     made = report(system("a", suite(rows)))
-    text = _Reader(_page(tmp_path, made)).text
+    text = Reader(_page(tmp_path, made)).text
     assert "✗rhyme 押韻" in text
     assert "落韻 off the rhyme, line 2, character 5 秋" in text
     assert "most lines written leave the couplet's rhyme" in text
     assert (
-        "off the rhyme 落韻1 of 1 judged 100%" in _Reader(faults(made, cards(made, "heldout"))).text
+        "off the rhyme 落韻1 of 1 judged 100%" in Reader(faults(made, cards(made, "heldout"))).text
     )
 
 
@@ -246,25 +247,25 @@ def test_after_a_couplet_of_old_style_verse_only_shape_is_judged(tmp_path: Path)
     rows = [couplet(poem(text, rhyme=None, tone=None, full=None), couplet=OBLIQUE)]
     article = _articles(_page(tmp_path, report(system("a", suite(rows)))))[0]
     assert "<b>" not in article.split("<details>")[0]
-    assert "opens old-style verse" in article and "rhyme 押韻" not in _Reader(article).text
+    assert "opens old-style verse" in article and "rhyme 押韻" not in Reader(article).text
 
 
 def test_copied_lines_are_underlined_and_named(tmp_path: Path) -> None:
-    copied = "更上一層樓 王之渙《登鸛雀樓》；欲窮千里 某《；》"
+    copied = "更上一層樓 王之渙〈登鸛雀樓〉；欲窮千里 某〈；欲窮千里目〉"
     page = _page(tmp_path, report(system("a", suite([couplet(poem(copied=copied))]))))
     assert re.findall("<mark>(.*?)</mark>", page) == ["更上一層樓"]
-    assert "王之渙《登鸛雀樓》" in _Reader(page).text
+    assert "王之渙〈登鸛雀樓〉" in Reader(page).text
 
 
 def test_further_poems_on_a_couplet_are_folded(tmp_path: Path) -> None:
     rows = [couplet(poem(), poem(SHORT, 1), poem(OFF_RHYME, 2))]
     page = _page(tmp_path, report(system("a", suite(rows))))
-    assert page.count('class="poem"') == 3 and "2 more 其餘" in _Reader(page).text
+    assert page.count('class="poem"') == 3 and "2 more 其餘" in Reader(page).text
 
 
 def test_buttons_choose_by_classes_that_the_style_knows(tmp_path: Path) -> None:
     page = _page(tmp_path, _pair())
-    text = _Reader(page).text
+    text = Reader(page).text
     assert "All 全部 9" in text and "ours at fault 有誤 2" in text
     assert "theirs at fault 有誤 9" in text and "The two differ 有別 9" in text
     for kind, count in (("f0", 2), ("f1", 9), ("d", 9)):
@@ -276,7 +277,7 @@ def test_buttons_choose_by_classes_that_the_style_knows(tmp_path: Path) -> None:
 
 def test_poems_that_are_wrong_alike_do_not_differ(tmp_path: Path) -> None:
     pair = report(system("a", suite(written(SHORT))), system("b", suite(written(SHORT))))
-    assert "The two differ 有別 0" in _Reader(_page(tmp_path, pair)).text
+    assert "The two differ 有別 0" in Reader(_page(tmp_path, pair)).text
 
 
 def test_a_long_suite_is_folded_and_the_page_stays_small(tmp_path: Path) -> None:
@@ -297,21 +298,21 @@ def test_leaks_are_listed(tmp_path: Path) -> None:
     leaks = Leaks(
         checked=True, note="A note.", trained=99, shared={"hw5": ["白日依山盡"], "heldout": []}
     )
-    text = _Reader(_page(tmp_path, report(system("a", suite(written(TRUTH)), leaks=leaks)))).text
+    text = Reader(_page(tmp_path, report(system("a", suite(written(TRUTH)), leaks=leaks)))).text
     assert "1 line shared with 99 training poems. A note." in text
     assert "hw5: 白日依山盡" in text
 
 
 def test_contamination_is_a_table_or_said_not_to_be_tested(tmp_path: Path) -> None:
-    text = _Reader(_page(tmp_path, _pair(contamination=contamination()))).text
+    text = Reader(_page(tmp_path, _pair(contamination=contamination()))).text
     assert "The base model knows none by heart." in text
     assert "Famous poems 名篇" in text and "Poems 首數40" in text
     assert "True lines 原句−5.50 −5.70 to −5.30" in text and "53.0% 38.0–67.0%" in text
-    assert "Not tested: the base model may know" in _Reader(_page(tmp_path, _pair())).text
+    assert "Not tested: the base model may know" in Reader(_page(tmp_path, _pair())).text
 
 
 def test_the_systems_settings_are_shown(tmp_path: Path) -> None:
-    text = _Reader(_page(tmp_path, _pair())).text
+    text = Reader(_page(tmp_path, _pair())).text
     assert "temperature0.83" in text and "top_knone" in text and "formfree" in text
     assert "AMD EPYC" in text and "Gemma Terms of Use" in text
 
@@ -329,7 +330,7 @@ def test_poems_are_said_to_share_their_random_numbers_only_if_they_do(
 ) -> None:
     ours = system("a", suite(written(TRUTH)), decoding={"seed": seeds[0]})
     theirs = system("b", suite(written(TRUTH)), decoding={"seed": seeds[1]}, kind=kind)
-    assert said in _Reader(_page(tmp_path, report(ours, theirs))).text
+    assert said in Reader(_page(tmp_path, report(ours, theirs))).text
 
 
 def test_the_poets_have_no_loss(tmp_path: Path) -> None:
@@ -342,10 +343,10 @@ def test_the_poets_have_no_loss(tmp_path: Path) -> None:
 
 def test_the_terms_of_every_base_model_are_named_once(tmp_path: Path) -> None:
     one, other = (system(label, suite(written(TRUTH))) for label in "ab")
-    text = _Reader(_page(tmp_path, report(one, other))).text
+    text = Reader(_page(tmp_path, report(one, other))).text
     assert text.count("The base model, gemma-3-270m, is provided under and subject to the") == 1
     other = other.model_copy(update={"model": "TAIDE-7B"})
-    text = _Reader(_page(tmp_path, report(one, other))).text
+    text = Reader(_page(tmp_path, report(one, other))).text
     assert "The base model, TAIDE-7B, is under its own licence." in text
 
 
@@ -383,7 +384,7 @@ def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
         machine={HOSTILE: HOSTILE},
     )
     page = _page(tmp_path, made)
-    reader = _Reader(page)
+    reader = Reader(page)
     assert not reader.named("script") and not reader.named("img")
     assert "\x00" not in page and "\u202e" not in page
     assert reader.text.count("http://evil.test") > 60
@@ -391,7 +392,7 @@ def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
 
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     page = _page(tmp_path, _pair(contamination=contamination()))
-    reader = _Reader(page)
+    reader = Reader(page)
     used = {name for _, attributes in reader.tags for name in attributes}
     assert not used & {"src", "srcset", "action", "data", "poster", "background", "onclick"}
     assert not {tag for tag, _ in reader.tags} & {"script", "link", "iframe", "object", "embed"}
@@ -404,7 +405,7 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
 def test_headings_are_in_order_and_ids_are_unique(tmp_path: Path) -> None:
     few = suite(written(TRUTH), "hw5")
     pair = report(system("a", suite(written(TRUTH)), few), system("b", suite(written(SHORT)), few))
-    reader = _Reader(_page(tmp_path, pair))
+    reader = Reader(_page(tmp_path, pair))
     levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))

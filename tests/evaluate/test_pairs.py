@@ -54,6 +54,15 @@ def test_a_couplet_of_two_suites_is_asked_about_once_and_equal_labels_are_told_a
     changed = [reports.couplet(reports.poem("壞"))]
     again = reports.report(reports.system("m", reports.suite(changed)))
     assert pairs_of(report, again).labels == ("m (first)", "m (second)")
+    [old] = report.systems
+    warm, cold = (
+        report.model_copy(
+            update={"systems": [old.model_copy(update={"decoding": {"temperature": at}})]}
+        )
+        for at in (1.0, 0.5)
+    )
+    cold.systems[0] = cold.systems[0].model_copy(update={"suites": again.systems[0].suites})
+    assert pairs_of(warm, cold).labels == ("m (temperature 1.0)", "m (temperature 0.5)")
 
 
 @pytest.mark.parametrize(

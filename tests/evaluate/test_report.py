@@ -2,7 +2,6 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from lianju.errors import UserError
 from lianju.evaluate.plots import loss_figure, nice_ticks, smoothed
 from lianju.evaluate.report import write_report
 from lianju.files import write_json, write_jsonl
+from tests.reader import Reader
 
 COUPLET, REST = "白日依山盡，黃河入海流。", "欲窮千里目，更上一層樓。"
 HOSTILE = (
     '</p><script src="http://evil.test/x.js"></script><img src=x onerror="alert(1)">&\x00\u202e'
 )
 FILES = ("settings.json", "summary.json", "before.jsonl", "results.jsonl", "steps.jsonl")
-VOID = {"meta", "wbr", "link", "img", "br", "hr", "input"}
 
 
 def _row(index: int, completion: str, fault: str = "", **other: Any) -> dict[str, Any]:
@@ -141,38 +140,8 @@ def _page(run: Path, **changed: Any) -> str:
     return path.read_text(encoding="utf-8")
 
 
-class _Reader(HTMLParser):
-    """Collects tags and text, and fails on a tag that is closed out of order."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
 def test_numbers_of_the_summary_are_shown(tmp_path: Path) -> None:
-    text = _Reader(_page(tmp_path)).text.replace("\N{NO-BREAK SPACE}", " ")
+    text = Reader(_page(tmp_path)).text.replace("\N{NO-BREAK SPACE}", " ")
     shown = (
         "0 → 2", "of 3 test couplets", "6.48 → 4.40", "3 min 51 s", "1 h 5 min", "3.9 GB",
         "101 of 103 (93.2–99.5%)", "1,652.0", "2,017 poems", "253 steps", "247", "67,321",
@@ -187,7 +156,7 @@ def test_numbers_of_the_summary_are_shown(tmp_path: Path) -> None:
 def test_every_row_is_a_card_with_both_verdicts_in_words(tmp_path: Path) -> None:
     page = _page(tmp_path)
     cards = re.findall('<article class="card">.*?</article>', page, re.DOTALL)
-    texts = [_Reader(card).text for card in cards]
+    texts = [Reader(card).text for card in cards]
     assert len(texts) == 3
     assert all("✗ 不合 too long" in text and "的" * 300 in text for text in texts)
     assert ["✓ 合 wujue 五絕" in text for text in texts] == [True, False, True]
@@ -213,7 +182,7 @@ def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
     run = tmp_path / "<script>alert(1)<"
     settings = {HOSTILE: HOSTILE, "group": {HOSTILE: [HOSTILE]}}
     page = _page(run, summary=summary, before=[row], results=[row], settings=settings)
-    reader = _Reader(page)
+    reader = Reader(page)
     assert not reader.named("script") and not reader.named("img")
     assert "\x00" not in page and "\u202e" not in page
     assert reader.text.count("http://evil.test") > 20
@@ -229,7 +198,7 @@ def test_a_lone_surrogate_can_be_written(tmp_path: Path) -> None:
 
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     page = _page(tmp_path)
-    reader = _Reader(page)
+    reader = Reader(page)
     used = {name for _, attributes in reader.tags for name in attributes}
     assert not used & {"src", "srcset", "href", "action", "data", "poster", "background"}
     assert not {tag for tag, _ in reader.tags} & {"script", "link", "iframe", "object", "embed"}
@@ -239,7 +208,7 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
 
 
 def test_headings_are_in_order_and_ids_are_unique(tmp_path: Path) -> None:
-    reader = _Reader(_page(tmp_path))
+    reader = Reader(_page(tmp_path))
     levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
@@ -252,13 +221,13 @@ def test_optional_fields_may_be_absent(tmp_path: Path) -> None:
     for side in ("before", "after"):
         for name in ("shape_n", "shape_right", "shape_interval"):
             del summary[side]["validation"][name]
-    text = _Reader(_page(tmp_path, summary=summary)).text
+    text = Reader(_page(tmp_path, summary=summary)).text
     assert "Right shape, validation" not in text and "95%" not in text
     assert "GPU" not in text and "None" not in text
 
     summary["machine"]["gpu"] = "NVIDIA H200"
     summary["model"]["name"] = "TAIDE-7B"
-    text = _Reader(_page(tmp_path, summary=summary)).text
+    text = Reader(_page(tmp_path, summary=summary)).text
     assert "GPU 顯示卡NVIDIA H200" in text
     assert "Gemma" not in text
 

@@ -1,7 +1,6 @@
 """Sweeps for tests: of the tiny model, and made up."""
 
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 
 from lianju.config import VerseSettings
@@ -21,7 +20,6 @@ OPENINGS = tuple(
     Opening(couplet=couplet, truth=rest, source=f"poem {number}")
     for number, (couplet, rest) in enumerate(COUPLETS[:5])
 )
-VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 def plan(grid: Grid = GRID, suite: str = "legal", seeds: int = 2) -> Plan:
@@ -99,30 +97,3 @@ def made_up(
         }
         cells.append(Scored(Written(number, cell, 1.0, []), marks, figures))
     return cells
-
-
-class Reader(HTMLParser):
-    """Collects tags and text, and fails on a tag that is closed out of order."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data

@@ -18,7 +18,8 @@ from lianju.explore.png import has_letters, png
 from lianju.explore.shown import BY_NAME, SHOWN
 from lianju.explore.sweep_page import page
 from lianju.progress import SILENT, Reporter
-from tests.explore.sweeps import GRID, OPENINGS, Reader, made_up, plan, scored, swept
+from tests.explore.sweeps import GRID, OPENINGS, made_up, plan, scored, swept
+from tests.reader import Reader
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (

@@ -12,7 +12,8 @@ from lianju.explore.drawing import apart
 from lianju.explore.findings import common_opening, contrasts
 from lianju.explore.page_findings import findings, flags, sentence
 from lianju.explore.recommend import choose, front
-from tests.explore.sweeps import GRID, Reader, made_up, plan, scored, swept
+from tests.explore.sweeps import GRID, made_up, plan, scored, swept
+from tests.reader import Reader
 
 FOUR = Grid(temperature=(0.1, 0.7, 1.0, 1.3), top_p=(1.0,), top_k=(0,))
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from cyclopts import CycloptsError
 
+from lianju import evaluate
 from lianju.cli import explore_sweep
 from lianju.cli.app import app
 from lianju.decode import Completion, complete
 from lianju.errors import UserError
-from lianju.evaluate import measure as measure_module
-from lianju.evaluate.measure import Measured
+from lianju.evaluate import Measured
 from lianju.explore import output
 from lianju.model import LanguageModel
 from lianju.verse import shape_of
@@ -44,8 +44,8 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
     monkeypatch.setattr(explore_sweep, "load_model", load)
     monkeypatch.setattr(output, "has_letters", lambda: False)  # PNG takes time, and is tested
-    monkeypatch.setattr(measure_module, "tools", lambda reporter: "kit")
-    monkeypatch.setattr(measure_module, "measure", measuring)
+    monkeypatch.setattr(evaluate, "tools", lambda reporter: "kit")
+    monkeypatch.setattr(evaluate, "measure", measuring)
     return calls
 
 
@@ -74,6 +74,13 @@ def test_a_sweep_from_end_to_end(
     assert (tmp_path / "s" / "sweep.html").read_bytes() == page
     with pytest.raises(UserError, match="a sweep with another seeds:"):
         sweep(*BASE, "--max-length", "12", "--couplets", "2", "--out", tmp_path / "s")
+
+    (tmp_path / "s" / "choices.json").unlink()
+    with pytest.raises(UserError, match=r"choices\.json is missing or damaged: remove it and"):
+        sweep(*SMALL, "--couplets", "2", "--out", tmp_path / "s")
+    (tmp_path / "s" / "cells" / "000.json").unlink()
+    sweep(*SMALL, "--couplets", "2", "--out", tmp_path / "s")
+    assert len(loads) == 2
 
 
 def test_couplets_of_ones_own_are_recommended_for(
@@ -126,7 +133,7 @@ def test_ctrl_c_keeps_what_is_finished(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--temperature", "0.5,11"], "decode.temperature: .* got '11'"),
+        (["--temperature", "0.5,11"], "--temperature: .* got '11'"),
         ([COUPLETS[0][0], "--form", "qijue"], "qijue has lines of 7; those of the couplet have 5"),
         (["--couplets", "16"], "hw5 has 15 couplets, not 16"),
         ([COUPLETS[0][0], "--couplets", "1"], "--couplets takes the first of a suite"),

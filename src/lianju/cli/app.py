@@ -34,6 +34,7 @@ for number, (name, where, text) in enumerate(
         ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
         ("explore", "explore:app", "See what temperature, top-k, top-p and the others do."),
         ("evaluate", "evaluate:app", _EVALUATE),
+        ("serve", "serve:serve", "Serve a page for readers, and an API for OpenAI's clients."),
         ("export", "export:export", "Turn what was trained into a PEFT adapter, a model, a GGUF."),
         ("check", "check:check", "Judge the tones and rhymes of a poem, or of a file of poems."),
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from lianju.cli.console import out
+from lianju.cli.console import print_line
 from lianju.cli.judge import AGAINST, Which
 from lianju.errors import UserError
 from lianju.files import write_text
@@ -49,13 +49,13 @@ def blind(
 
     found = (which or Which()).pairs(report, against, same_form=not any_form)
     key = build(found.drawn(pairs), out_, same_form=not any_form)
-    _print(f"{len(key.pairs)} pairs of {key.labels[0]} and {key.labels[1]}")
+    print_line(f"{len(key.pairs)} pairs of {key.labels[0]} and {key.labels[1]}")
     if len(found.pairs) > len(key.pairs):
-        _print(f"  drawn from {len(found.pairs):,} (--pairs)")
+        print_line(f"  drawn from {len(found.pairs):,} (--pairs)")
     for reason, number in found.left_out.items():
-        _print(f"  left out: {reason}: {number:,}")
-    _print(f"For readers: {out_ / PAGE}")
-    _print(f"For you: {out_ / KEY}; who sees it is no longer blind")
+        print_line(f"  left out: {reason}: {number:,}")
+    print_line(f"For readers: {out_ / PAGE}")
+    print_line(f"For you: {out_ / KEY}; who sees it is no longer blind")
 
 
 def results(
@@ -86,25 +86,21 @@ def results(
     _tell(result)
     path = out_ or key.parent / "blind-results.json"
     write_text(path, result.model_dump_json(indent=2) + "\n")
-    _print(f"Every pair: {path}")
+    print_line(f"Every pair: {path}")
 
 
 def _tell(result: "BlindResult") -> None:
-    from lianju.evaluate.pairs import preference_words, share_words
+    from lianju.evaluate import preference_words, share_words
 
     first, second = result.labels
-    _print(f"{first} against {second}; a tie counts half")
+    print_line(f"{first} against {second}; a tie counts half")
     for reader in result.readers:
-        _print(f"  {reader.name}: {first} preferred: {preference_words(reader.preference)}")
+        print_line(f"  {reader.name}: {first} preferred: {preference_words(reader.preference)}")
         left = round((reader.left.value or 0) * reader.left.n)
-        _print(f"    left poem chosen: {left:,} of {reader.left.n:,}")
+        print_line(f"    left poem chosen: {left:,} of {reader.left.n:,}")
     if len(result.readers) > 1:
-        _print("  together, by what most readers chose of each pair:")
-        _print(f"    {first} preferred: {preference_words(result.together)}")
+        print_line("  together, by what most readers chose of each pair:")
+        print_line(f"    {first} preferred: {preference_words(result.together)}")
     if agreement := result.agreement:
         alpha = "" if agreement.alpha is None else f"; Krippendorff's alpha {agreement.alpha:.2f}"
-        _print(f"  two readers agree: {share_words(agreement.same)}{alpha}")
-
-
-def _print(line: str) -> None:
-    out.print(line, markup=False)
+        print_line(f"  two readers agree: {share_words(agreement.same)}{alpha}")

@@ -12,9 +12,9 @@ from cyclopts import Parameter
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.console import TerminalReporter, err, out, print_notes
 from lianju.cli.poem import draw
-from lianju.corpus import simplified, traditional
+from lianju.corpus import hear_text, simplified
 from lianju.corpus.verse_files import Verse, VerseFile, has_verse, read_verse, verse_only
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
@@ -102,24 +102,18 @@ def _exists(poem: str) -> bool:
 
 def _as_traditional(poems: list[Verse]) -> list[Verse]:
     """The poems in traditional characters, with a note on those that were not."""
-    found = {item.number: short for item in poems if (short := simplified(item.text))}
-    if not found:
-        return poems
-    changed = [
-        replace(item, text=traditional(item.text)) if item.number in found else item
-        for item in poems
-    ]
-    number, short = next(iter(found.items()))
+    every = [hear_text(item.text) for item in poems]
+    changed = [item for item, heard in zip(poems, every, strict=True) if heard.notes]
     if len(poems) == 1:
-        given, text = poems[0].text, changed[0].text
-        err.print(f"Note: {given} has simplified {short}; read as {text}", markup=False)
-    else:
+        print_notes(every[0].notes)
+    elif changed:
+        first = changed[0]
         err.print(
-            f"Note: {len(found):,} of {len(poems):,} poems have simplified characters, such as "
-            f"{short} in no. {number}; these were read as traditional",
+            f"Note: {len(changed):,} of {len(poems):,} poems have simplified characters, such as "
+            f"{simplified(first.text)} in no. {first.number}; these were read as traditional",
             markup=False,
         )
-    return changed
+    return [replace(item, text=heard.text) for item, heard in zip(poems, every, strict=True)]
 
 
 def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]:

@@ -3,17 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import adapter_asked, checked, load_model, read_rules, verse_asked
+from lianju.cli.asked import adapter_asked, heard, load_model, read_rules, verse_asked
 from lianju.cli.console import TerminalReporter, out
-from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags
+from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.poem import draw
 from lianju.config import load_settings
-from lianju.corpus import KnownLines, Poem, known_lines
+from lianju.corpus import KnownLines, Poem, hear_couplet, known_lines
 from lianju.verse import check, lines_of, shape_of, words
 
 if TYPE_CHECKING:
@@ -37,31 +36,22 @@ def complete(
     particles: Annotated[int | None, PARTICLES] = None,
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
-    adapter: Annotated[
-        Path | None,
-        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
-    ] = None,
-    base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False,
-    model: Annotated[
-        str | None,
-        Parameter(help="The base model; default: the adapter's own.", show_default=False),
-    ] = None,
+    writer: ModelFlags | None = None,
     as_json: Annotated[bool, Parameter(name="--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Write the rest of a poem, given its first couplet.
 
     Example: lianju complete "空山新雨後，天氣晚來秋。" -n 4 --temperature 0.8
     """
-    overrides: dict[str, Any] = {"decode.candidates": n, "decode.seed": seed}
-    if particles is not None:
-        overrides["decode.particles"] = particles
-    settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
-    couplets = [checked(couplet) for couplet in couplets]
+    overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
+    settings = load_settings("default", overrides)
+    couplets = [heard(hear_couplet(couplet)) for couplet in couplets]
     verse = verse_asked(rules)
-    folder = adapter_asked(adapter, base)
+    writer = writer or ModelFlags()
+    folder = adapter_asked(writer)
     # Contradictions are found before the model is loaded.
     kept = read_rules(couplets, verse)
-    network, style = load_model(folder, model, settings.model.name, settings.prompt.style)
+    network, style = load_model(folder, writer.model, settings.model.name, settings.prompt.style)
 
     from lianju.decode import complete as complete_all
     from lianju.decode import constrain

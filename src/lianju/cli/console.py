@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -31,6 +31,17 @@ out = _Console(highlight=False, soft_wrap=True)
 err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _QUIET_SECONDS = 10.0
+
+
+def print_line(line: str) -> None:
+    """Print a line of the result, its brackets as they are."""
+    out.print(line, markup=False)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what there is to say of what the user asked, a line each."""
+    for note in notes:
+        err.print(note, markup=False)
 
 
 class TerminalReporter(Reporter):

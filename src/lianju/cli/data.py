@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from lianju.cli.console import TerminalReporter, out
+from lianju.cli.console import TerminalReporter, print_line
 from lianju.errors import UserError
 
 app = App(name="data", help="Look at the poems, and check a file of poems.")
@@ -30,17 +30,17 @@ def show(
     from lianju.verse import form_of
 
     corpus = training_corpus(source, TerminalReporter())
-    _print(f"{corpus.total} poems from {corpus.origin}")
-    _print(f"{len(corpus.examples)} kept")
+    print_line(f"{corpus.total} poems from {corpus.origin}")
+    print_line(f"{len(corpus.examples)} kept")
     forms = Counter(form_of(example.text) for example in corpus.examples)
     for form, count in forms.most_common():
-        _print(f"  {count:5} {f'{form.chinese} {form.name}' if form else 'other shapes'}")
-    _print(f"{len(corpus.dropped)} dropped")
+        print_line(f"  {count:5} {f'{form.chinese} {form.name}' if form else 'other shapes'}")
+    print_line(f"{len(corpus.dropped)} dropped")
     for reason, count in Counter(item.reason for item in corpus.dropped).most_common():
         first = next(item for item in corpus.dropped if item.reason == reason)
-        _print(f"  {count:5} {reason}, such as number {first.index}: {first.text[:_QUOTED]}")
+        print_line(f"  {count:5} {reason}, such as number {first.index}: {first.text[:_QUOTED]}")
     for example in select(corpus.examples, min(samples, len(corpus.examples)), seed=0):
-        _print(f"\n{example.couplet}\n  → {example.completion}")
+        print_line(f"\n{example.couplet}\n  → {example.completion}")
 
 
 @app.command
@@ -56,11 +56,7 @@ def check(
     report = check_file(file, test=test)
     for record in report.bad:
         field = f".{record.field}" if record.field else ""
-        _print(f"{file}[{record.index}]{field}: {record.reason}")
-    _print(f"{report.total} records, {len(report.bad)} faults")
+        print_line(f"{file}[{record.index}]{field}: {record.reason}")
+    print_line(f"{report.total} records, {len(report.bad)} faults")
     if report.bad:
         raise UserError(f"{file} has {len(report.bad)} faults, listed above")
-
-
-def _print(line: str) -> None:
-    out.print(line, markup=False)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Group, Parameter, validators
 
 from lianju.cli.asked import load_model, newest_adapter, verse_asked
-from lianju.cli.console import TerminalReporter, out
-from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags
+from lianju.cli.console import TerminalReporter, print_line
+from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
+    from lianju.evaluate import Report
     from lianju.evaluate.evaluation import Author, Load, Plan
-    from lianju.evaluate.schema import Report
 
 _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
@@ -34,27 +34,17 @@ def _flag(group: Group, text: str, **more: Any) -> Parameter:
     return Parameter(help=text, group=group, **more)
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=_SYSTEMS)
 @dataclass(frozen=True)
-class Systems:
+class Systems(ModelFlags):
     """Who writes."""
 
-    adapter: Annotated[
-        Path | None,
-        _flag(_SYSTEMS, "The adapter of a run; default: the newest in runs/.", show_default=False),
-    ] = None
-    base: Annotated[bool, _flag(_SYSTEMS, "The untouched base model.")] = False
-    poets: Annotated[bool, _flag(_SYSTEMS, "The poets themselves: the real poems.")] = False
-    model: Annotated[
-        str | None,
-        _flag(_SYSTEMS, "The base model; default: the adapter's own.", show_default=False),
-    ] = None
+    poets: Annotated[bool, Parameter(help="The poets themselves: the real poems.")] = False
     against: Annotated[
         str | None,
-        _flag(
-            _SYSTEMS,
-            "A second system, compared in pairs: base, poets, or an adapter's folder. It writes "
-            "with the same decoding and rules.",
+        Parameter(
+            help="A second system, compared in pairs: base, poets, or an adapter's folder. It "
+            "writes with the same decoding and rules.",
             show_default=False,
         ),
     ] = None
@@ -145,10 +135,8 @@ def evaluate(
     Without any flag under Verse the model writes freely, as in `lianju run`: what it has learned
     is measured, not what rules force it to.
     """
-    overrides: dict[str, Any] = {"decode.seed": seed}
-    if particles is not None:
-        overrides["decode.particles"] = particles
-    settings = load_settings("default", overrides | (decoding.overrides() if decoding else {}))
+    overrides = decode_overrides(decoding, seed=seed, particles=particles)
+    settings = load_settings("default", overrides)
     verse = verse_asked(rules) if rules else VerseSettings(form="free")
     asked = systems or Systems()
     named = asked.names()
@@ -175,7 +163,7 @@ def compare(
     ),
 ) -> None:
     """Compare the first systems of two reports in pairs: report.html, report.json of both."""
-    from lianju.evaluate.compare import compare_reports, read_report
+    from lianju.evaluate import compare_reports, read_report
     from lianju.evaluate.evaluation import refuse_report, write_report
 
     refuse_report(out_)
@@ -222,8 +210,8 @@ def _loader(
 
 def _tell(report: "Report", folder: Path) -> None:
     """What came of it, in a few lines, and where the rest lies."""
-    from lianju.evaluate.summary import summary_lines
+    from lianju.evaluate import summary_lines
 
     for line in summary_lines(report):
-        out.print(line, markup=False)
-    out.print(f"Report: {folder / 'report.html'}", markup=False)
+        print_line(line)
+    print_line(f"Report: {folder / 'report.html'}")

@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter, validators
 from rich.console import RenderableType
 
-from lianju.cli.asked import (
-    adapter_asked,
-    check_text,
-    checked,
-    in_traditional,
-    load_model,
-    read_rules,
-    verse_asked,
-)
+from lianju.cli.asked import adapter_asked, heard, load_model, read_rules, verse_asked
 from lianju.cli.console import TerminalReporter, err, out
-from lianju.cli.flags import DecodeFlags, VerseFlags
+from lianju.cli.flags import DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.config import load_settings
+from lianju.corpus import check_text, hear_couplet, hear_text
 from lianju.errors import UserError
 from lianju.files import write_text
 from lianju.verse import FORMS, names
@@ -28,7 +21,7 @@ from lianju.verse import FORMS, names
 if TYPE_CHECKING:
     from lianju.config import DecodeSettings
     from lianju.decode import Choice, Constraint, Rules, Step, Walk
-    from lianju.explore.next_page import Shown
+    from lianju.explore import Shown
     from lianju.model import LanguageModel
 
     Asked = tuple[LanguageModel, str, str, DecodeSettings, Constraint | None]
@@ -73,15 +66,7 @@ def next_(
     rules: VerseFlags | None = None,
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="With --steps: the same seed gives the same poem.")] = 0,
-    adapter: Annotated[
-        Path | None,
-        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
-    ] = None,
-    base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False,
-    model: Annotated[
-        str | None,
-        Parameter(help="The base model; default: the adapter's own.", show_default=False),
-    ] = None,
+    writer: ModelFlags | None = None,
 ) -> None:
     """See what the next character could be, and what each decoding parameter makes of that.
 
@@ -94,17 +79,17 @@ def next_(
     outputs = outputs or Outputs()
     if outputs.steps and outputs.svg:
         raise UserError("--svg draws one step: leave out --steps, or write a page with --html")
-    overrides = {"decode.seed": seed} | (decoding.overrides() if decoding else {})
-    settings = load_settings("default", overrides)
+    settings = load_settings("default", decode_overrides(decoding, seed=seed))
     check_text(after, "--after")
-    couplet, after = checked(couplet), in_traditional(after)
+    couplet, after = heard(hear_couplet(couplet)), heard(hear_text(after))
     verse = verse_asked(rules)
-    folder = adapter_asked(adapter, base)
+    writer = writer or ModelFlags()
+    folder = adapter_asked(writer)
     kept = read_rules([couplet], verse)
-    network, style = load_model(folder, model, settings.model.name, settings.prompt.style)
+    network, style = load_model(folder, writer.model, settings.model.name, settings.prompt.style)
 
     from lianju.decode import constrain
-    from lianju.explore.next_page import Shown
+    from lianju.explore import Shown
 
     [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)
@@ -133,8 +118,7 @@ def _step(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:
     """Find one step and show it."""
     from lianju.cli.explore_tables import step_lines
     from lianju.decode import next_tokens
-    from lianju.explore.next_chart import chart_file
-    from lianju.explore.next_page import step_page
+    from lianju.explore import chart_file, step_page
 
     step = next_tokens(*asked, after, outputs.top)
     if outputs.svg:
@@ -151,7 +135,7 @@ def _walk(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:
     """Find a whole completion and show it."""
     from lianju.cli.explore_tables import walk_lines
     from lianju.decode import walk
-    from lianju.explore.next_page import walk_page
+    from lianju.explore import walk_page
 
     found = walk(*asked, reporter=TerminalReporter(), prefix=after, top=outputs.top)
     _page(outputs, walk_page(found, shown))

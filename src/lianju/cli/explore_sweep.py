@@ -3,20 +3,15 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.asked import (
-    adapter_asked,
-    checked,
-    load_model,
-    read_rules,
-    verse_asked,
-)
-from lianju.cli.console import TerminalReporter, err, out
-from lianju.cli.flags import VerseFlags
+from lianju.cli.asked import adapter_asked, heard, load_model, read_rules, verse_asked
+from lianju.cli.console import TerminalReporter, err, print_line
+from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
 from lianju.config import DecodeSettings, VerseSettings, load_settings
+from lianju.corpus import hear_couplet
 from lianju.errors import UserError
 from lianju.files import locked, weights_digest
 
@@ -28,8 +23,7 @@ _GRID = Group("Grid: values with commas between them; every combination is a cel
 
 
 def _axis(name: str) -> Parameter:
-    description = DecodeSettings.model_fields[name].description or ""
-    return Parameter(help=" ".join(description.split()), group=_GRID)
+    return Parameter(help=help_of(name), group=_GRID)
 
 
 @Parameter(name="*")
@@ -69,7 +63,7 @@ class SameFlags:
         """As decoding settings, `seeds` as candidates. Raises `UserError` for a bad value."""
         values = asdict(self)
         values["candidates"] = values.pop("seeds")
-        return load_settings("default", {f"decode.{k}": v for k, v in values.items()}).decode
+        return load_settings("default", decode_overrides(None, **values)).decode
 
 
 def sweep(
@@ -98,15 +92,7 @@ def sweep(
     ] = None,
     same: SameFlags | None = None,
     rules: VerseFlags | None = None,
-    adapter: Annotated[
-        Path | None,
-        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
-    ] = None,
-    base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False,
-    model: Annotated[
-        str | None,
-        Parameter(help="The base model; default: the adapter's own.", show_default=False),
-    ] = None,
+    writer: ModelFlags | None = None,
 ) -> None:
     """Every combination of decoding parameters on the same couplets, and a page that compares them.
 
@@ -121,7 +107,8 @@ def sweep(
     cells = read_grid(asdict(grid or GridFlags()))
     decode = (same or SameFlags()).checked()
     verse = verse_asked(rules) if rules else VerseSettings(form="free")
-    folder = adapter_asked(adapter, base)
+    writer = writer or ModelFlags()
+    folder, model = adapter_asked(writer), writer.model
     openings = _openings(couplets, chosen, number)
     plan = _plan(folder, model, chosen, openings, cells, decode, verse)
     kept = read_rules(plan.couplets, plan.verse)
@@ -161,24 +148,24 @@ def _plan(
 
 
 def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "list[Opening]":
-    from lianju.evaluate.suites import suite as examples
+    from lianju.evaluate import suite as examples
     from lianju.explore import Opening
 
     if not couplets:
         return [Opening.of(example) for example in examples(suite, number, TerminalReporter())]
     if number is not None:
         raise UserError("--couplets takes the first of a suite: leave it out, or the couplets")
-    return [Opening(couplet=checked(couplet)) for couplet in couplets]
+    return [Opening(couplet=heard(hear_couplet(couplet))) for couplet in couplets]
 
 
 def _announce(plan: "Plan") -> None:
-    from lianju.evaluate.markup import plural
+    from lianju.evaluate import markup
     from lianju.explore import REPORTED
 
     cells = len(plan.grid.cells())
     err.print(
-        f"{plural(cells, 'cell')} × {plural(len(plan.openings), 'couplet')} × "
-        f"{plural(plan.seeds, 'seed')} = {plural(cells * plan.poems_each, 'poem')}"
+        f"{markup.plural(cells, 'cell')} × {markup.plural(len(plan.openings), 'couplet')} × "
+        f"{markup.plural(plan.seeds, 'seed')} = {markup.plural(cells * plan.poems_each, 'poem')}"
     )
     if reported := REPORTED.get(plan.suite):
         err.print(f"{reported.terminal} To choose, use --suite legal.", markup=False)
@@ -194,7 +181,7 @@ def _sweep(
         if done := len(job.plan.grid.cells()) - len(missing):
             err.print(f"Cells that are finished already: {done}; left: {len(missing)}.")
         _interruptible(lambda: _write(job, folder, model, kept), job)
-    from lianju.evaluate.measure import measure, tools
+    from lianju.evaluate import measure, tools
 
     found = tools(reporter)
     cells = score(job, lambda groups, truths: measure(groups, truths, found), reporter)
@@ -224,9 +211,5 @@ def _interruptible(work: Callable[[], None], job: "Sweep") -> None:
 
 def _tell(found: "Findings") -> None:
     for line in found.in_words():
-        _print(line)
-    _print(f"Page: {found.sweep.folder / 'sweep.html'}")
-
-
-def _print(line: Any) -> None:
-    out.print(line, markup=False)
+        print_line(line)
+    print_line(f"Page: {found.sweep.folder / 'sweep.html'}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lianju.cli.asked import newest_adapter
-from lianju.cli.console import TerminalReporter, out
+from lianju.cli.console import TerminalReporter, print_line
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,25 +69,25 @@ def export(
             check_login()
     found = find_source(source or newest_adapter())
     make(found, to, out_, type_, TerminalReporter())
-    _print(f"Exported to {out_}")
+    print_line(f"Exported to {out_}")
     if to == "gguf":
         modelfile = shlex.quote(str(out_ / "Modelfile"))
-        _print(f"Try: ollama create tang -f {modelfile}")
+        print_line(f"Try: ollama create tang -f {modelfile}")
     if push is not None:
         upload = plan_upload(out_, push)
         if dry_run:
             _print_plan(upload)
         else:
-            _print(f"Pushed to {send(upload)}; a new repository is private until you open it there")
+            print_line(
+                f"Pushed to {send(upload)}; a new repository is private until you open it there"
+            )
 
 
 def _print_plan(upload: "Upload") -> None:
     """The files that a push would send."""
     total = sum(size for _, size in upload.files)
-    _print(f"Would push {len(upload.files)} files, {total / 1e6:.1f} MB, to {upload.repository}:")
+    print_line(
+        f"Would push {len(upload.files)} files, {total / 1e6:.1f} MB, to {upload.repository}:"
+    )
     for name, size in upload.files:
-        _print(f"{size / 1e6:10.3f} MB  {name}")
-
-
-def _print(line: str) -> None:
-    out.print(line, markup=False)
+        print_line(f"{size / 1e6:10.3f} MB  {name}")

@@ -1,26 +1,50 @@
 """Flags that several verbs share, with the help texts of the settings they set."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from lianju.config import DecodeSettings, Settings, VerseSettings, verse_settings
+from lianju.config import DecodeSettings, Settings, VerseSettings, from_flags
 
 _VERSE = Group("Verse 格律: the rules that every completion keeps", sort_key=1)
 _DECODING = Group("Decoding 解碼: how the next character is drawn", sort_key=2)
 
 
-def _flag(name: str, of: type[Settings] = DecodeSettings, group: Group = _DECODING) -> Parameter:
-    description = of.model_fields[name].description or ""
-    return Parameter(help=" ".join(description.split()), group=group, show_default=False)
+def help_of(name: str, of: type[Settings] = DecodeSettings) -> str:
+    """What a setting means, in one line."""
+    return " ".join((of.model_fields[name].description or "").split())
 
 
-PARTICLES = _flag("particles", group=_VERSE)
+def _flag(name: str, group: Group = _DECODING) -> Parameter:
+    """The flag of a decoding parameter. It is None if not given, so its default is told apart."""
+    default = DecodeSettings.model_fields[name].default
+    shown = False if default is None else lambda _: str(default)
+    return Parameter(help=help_of(name), group=group, show_default=shown)
+
+
+PARTICLES = _flag("particles", _VERSE)
 
 
 def _rule(name: str) -> Parameter:
-    return _flag(name, VerseSettings, _VERSE)
+    return Parameter(help=help_of(name, VerseSettings), group=_VERSE, show_default=False)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ModelFlags:
+    """Which model writes."""
+
+    adapter: Annotated[
+        Path | None,
+        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
+    ] = None
+    base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False
+    model: Annotated[
+        str | None,
+        Parameter(help="The base model; default: the adapter's own.", show_default=False),
+    ] = None
 
 
 @Parameter(name="*")
@@ -38,8 +62,7 @@ class VerseFlags:
 
     def settings(self) -> VerseSettings:
         """The settings with what was given. Raises `UserError` for a bad value."""
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
-        return verse_settings({name: value for name, value in given.items() if value is not None})
+        return from_flags(VerseSettings, _given(asdict(self)))
 
 
 @Parameter(name="*")
@@ -55,7 +78,16 @@ class DecodeFlags:
     max_length: Annotated[int | None, _flag("max_length")] = None
     repetition_penalty: Annotated[float | None, _flag("repetition_penalty")] = None
 
-    def overrides(self) -> dict[str, Any]:
-        """What was given, under the settings' dotted names."""
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {f"decode.{name}": value for name, value in given.items() if value is not None}
+
+def decode_overrides(flags: DecodeFlags | None, **more: Any) -> dict[str, Any]:
+    """What was given, under the settings' dotted names; `more` are parameters with own flags.
+
+    Raises `UserError` naming a flag with a bad value.
+    """
+    given = _given((asdict(flags) if flags else {}) | more)
+    from_flags(DecodeSettings, given)
+    return {f"decode.{name}": value for name, value in given.items()}
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.console import TerminalReporter, err, print_line
 from lianju.errors import UserError
 from lianju.files import cache_dir, write_text
 
 if TYPE_CHECKING:
+    from lianju.evaluate import Pairs
     from lianju.evaluate.judge import Estimate, HomeworkResult, Judge, PairwiseResult
-    from lianju.evaluate.pairs import Pairs
 
 _KEY = "OPENAI_API_KEY"
 _ENDPOINT = Group("Endpoint 端點: who judges, and what it costs", sort_key=1)
@@ -50,8 +50,7 @@ class Service:
 
     def judge(self) -> "Judge":
         """The judge with its memory. Raises `UserError` for a bad address or key."""
-        from lianju.evaluate.judge import Endpoint, Judge
-        from lianju.evaluate.judge.cache import Answers
+        from lianju.evaluate.judge import Answers, Endpoint, Judge
 
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out go together")
@@ -100,8 +99,7 @@ class Which:
 
     def pairs(self, report: Path, against: Path | None, same_form: bool = False) -> "Pairs":
         """All pairs. Raises `UserError` where there are none."""
-        from lianju.evaluate.compare import read_report
-        from lianju.evaluate.pairs import pairs_of
+        from lianju.evaluate import pairs_of, read_report
 
         other = read_report(against) if against else None
         return pairs_of(
@@ -166,7 +164,7 @@ def judge(
     name = "judge-homework.json" if homework else "judge.json"
     path = out_ or (report if report.is_dir() else report.parent) / name
     write_text(path, result.model_dump_json(indent=2) + "\n")
-    _print(f"Every answer: {path}")
+    print_line(f"Every answer: {path}")
 
 
 def _compare(pairs: "Pairs", service: Service) -> "PairwiseResult":
@@ -180,7 +178,7 @@ def _compare(pairs: "Pairs", service: Service) -> "PairwiseResult":
 
 
 def _homework(report: Path, service: Service) -> "HomeworkResult":
-    from lianju.evaluate.compare import read_report
+    from lianju.evaluate import read_report
     from lianju.evaluate.judge.homework import judge_homework, questions
 
     asked, found = service.judge(), read_report(report)
@@ -199,40 +197,40 @@ def _key(variable: str) -> str:
 
 
 def _tell_pairs(result: "PairwiseResult") -> None:
-    from lianju.evaluate.pairs import preference_words, share_words
+    from lianju.evaluate import preference_words, share_words
 
     first, second = result.labels
-    _print(f"{first} against {second}, judged by {result.model}, each pair in both orders:")
-    _print(f"  preferred: {preference_words(result.preference)}")
-    _print(f"  the orders disagree (counted as ties): {share_words(result.disagreements)}")
-    _print(f"  answers for the poem shown first: {share_words(result.shown_first)} (50%: no bias)")
+    print_line(f"{first} against {second}, judged by {result.model}, each pair in both orders:")
+    print_line(f"  preferred: {preference_words(result.preference)}")
+    print_line(f"  the orders disagree (counted as ties): {share_words(result.disagreements)}")
+    print_line(
+        f"  answers for the poem shown first: {share_words(result.shown_first)} (50%: no bias)"
+    )
     if result.failures:
-        _print(f"  no readable answer, not counted: {result.failures} pairs")
+        print_line(f"  no readable answer, not counted: {result.failures} pairs")
     for reason, number in result.left_out.items():
-        _print(f"  not asked about: {reason}: {number}")
-    _print("  Form was not asked about. A judge is no reader: see lianju evaluate --blind.")
+        print_line(f"  not asked about: {reason}: {number}")
+    print_line("  Form was not asked about. A judge is no reader: see lianju evaluate --blind.")
 
 
 def _tell_homework(result: "HomeworkResult") -> None:
-    _print(f"The homework's two questions, asked of {result.model} three times, the best counts:")
+    print_line(
+        f"The homework's two questions, asked of {result.model} three times, the best counts:"
+    )
     for system in result.systems:
-        _print(f"{system.label}: {system.mark} of {result.full_mark} points (estimate)")
+        print_line(f"{system.label}: {system.mark} of {result.full_mark} points (estimate)")
         for aspect, score in system.scores.items():
             best, once = score.best, score.average
             if best.value is None or once.value is None:
-                _print(f"  {aspect}: no readable answer")
+                print_line(f"  {aspect}: no readable answer")
                 continue
-            _print(
+            print_line(
                 f"  {aspect} {best.value:.1f} [{best.low:.1f}, {best.high:.1f}] over {best.n} "
                 f"poems, threshold {score.threshold:g}: {score.points} points; asked once "
                 f"{once.value:.1f}"
             )
         if system.low != system.high:
-            _print(f"  at the ends of the intervals: {system.low} to {system.high} points")
+            print_line(f"  at the ends of the intervals: {system.low} to {system.high} points")
         if system.failures:
-            _print(f"  answers missing: {system.failures}")
-    _print(result.caveat)
-
-
-def _print(line: str) -> None:
-    out.print(line, markup=False)
+            print_line(f"  answers missing: {system.failures}")
+    print_line(result.caveat)

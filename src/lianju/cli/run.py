@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.console import TerminalReporter, err, out
-from lianju.cli.flags import DecodeFlags
+from lianju.cli.console import TerminalReporter, err, print_line
+from lianju.cli.flags import DecodeFlags, decode_overrides
 from lianju.config import RunSettings, load_settings, parse_assignments, recipe_names
 from lianju.errors import UserError
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from lianju.run_folder import Run
 
 _Recipe = Annotated[
-    str, Parameter(help=f"A recipe by name ({', '.join(recipe_names())}) or a YAML file.")
+    str,
+    Parameter(
+        help=f"A recipe by name ({', '.join(recipe_names())}) or a YAML file; what it sets takes "
+        "the place of a default."
+    ),
 ]
 _Set = Annotated[
     list[str],
@@ -72,8 +76,7 @@ def run(
 
     def begin(processes: "Processes") -> "Run":
         overrides = _overrides(poems, seed, model, source, set_)
-        if decoding:
-            overrides |= decoding.overrides()
+        overrides |= decode_overrides(decoding)
         return _open(recipe, overrides, out, resume, processes)
 
     if done := _together("run", begin, execute):
@@ -102,8 +105,8 @@ def finetune(
     if done is None:
         return
     job, outcome = done
-    _print(f"Adapter: {job.folder / 'adapter'}")
-    _print(
+    print_line(f"Adapter: {job.folder / 'adapter'}")
+    print_line(
         f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
         f"validation {outcome.best_loss:.3f} nats a character at step {outcome.best_step}"
     )
@@ -183,33 +186,29 @@ def _interruptible(job: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:
 def _tell(job: "Run", summary: dict[str, Any]) -> None:
     before, after = summary["before"], summary["after"]
     n = after["test"]["n"]
-    _print(
+    print_line(
         f"Right shape, test couplets: before {before['test']['right']} of {n}, "
         f"after {after['test']['right']} of {n}"
     )
     unseen = after["validation"]
     if "shape_n" in unseen:
         low, high = unseen["shape_interval"]
-        _print(
+        print_line(
             f"Right shape, unseen couplets: after {unseen['shape_right']} of {unseen['shape_n']} "
             f"(95% interval {low:.1%} to {high:.1%})"
         )
-    _print(
+    print_line(
         f"Validation loss, nats a character, n={after['validation']['n']}: "
         f"before {before['validation']['loss_per_character']:.3f}, "
         f"after {after['validation']['loss_per_character']:.3f}"
     )
     seconds = summary["seconds"]
     gpu = f", {summary['gpu_gb']:.1f} GB on the GPU" if summary["gpu_gb"] else ""
-    _print(
+    print_line(
         f"{seconds['total']:.0f} s in all, {seconds['finetune']:.0f} s of it "
         f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory{gpu}"
     )
-    _print(f"Report: {job.folder / 'report.html'}")
-    _print(f"Hand in: {job.folder / 'results.txt'}")
+    print_line(f"Report: {job.folder / 'report.html'}")
+    print_line(f"Hand in: {job.folder / 'results.txt'}")
     adapter = shlex.quote(str(job.folder / "adapter"))
-    _print(f"Try: lianju complete 空山新雨後，天氣晚來秋。 --adapter {adapter}")
-
-
-def _print(line: str) -> None:
-    out.print(line, markup=False)
+    print_line(f"Try: lianju complete 空山新雨後，天氣晚來秋。 --adapter {adapter}")

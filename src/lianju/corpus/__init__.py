@@ -8,6 +8,7 @@ torch or of models.
 from lianju.corpus.characters import key, line_keys, placeholders, simplified, traditional
 from lianju.corpus.check import BadRecord, FileReport, check_file
 from lianju.corpus.clean import clean
+from lianju.corpus.couplet import Heard, check_text, hear_couplet, hear_text
 from lianju.corpus.homework import INSTRUCTION, read_records, test_set
 from lianju.corpus.known import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
@@ -22,12 +23,16 @@ __all__ = [
     "Dropped",
     "Example",
     "FileReport",
+    "Heard",
     "KnownLines",
     "Poem",
     "RunPoems",
     "Split",
     "check_file",
+    "check_text",
     "clean",
+    "hear_couplet",
+    "hear_text",
     "key",
     "known_lines",
     "large_corpus",

@@ -4,10 +4,22 @@
 else is in the batch. `rules_for` reads from a couplet what its completion must keep, and with a
 `Constraint` every completion keeps it, whatever the model and the sampling. `next_tokens` shows
 what the next token could be and what each setting does to that; `walk` a whole completion so,
-with the poems that other tokens would have led to. Knows nothing of HTTP.
+with the poems that other tokens would have led to. An `Engine` writes for many who order at any
+time. Knows nothing of HTTP.
 """
 
 from lianju.decode.constraint import Constraint, State, constrain
+from lianju.decode.engine import (
+    ROWS,
+    ClosedError,
+    Ended,
+    Engine,
+    Event,
+    Failed,
+    FullError,
+    Grown,
+    Order,
+)
 from lianju.decode.explore import (
     END,
     TOP,
@@ -20,8 +32,10 @@ from lianju.decode.explore import (
     next_tokens,
     walk,
 )
-from lianju.decode.generate import FREE_LENGTH, Completion, complete
+from lianju.decode.generate import FREE_LENGTH, Completion, complete, length_limit, prefix_ids
 from lianju.decode.masks import Masks
+from lianju.decode.particles import Job, Token
+from lianju.decode.rule_words import rules_notes
 from lianju.decode.rules import Rules, rules_for
 from lianju.decode.sampling import (
     Stage,
@@ -41,11 +55,21 @@ from lianju.decode.sampling import (
 __all__ = [
     "END",
     "FREE_LENGTH",
+    "ROWS",
     "TOP",
     "Choice",
+    "ClosedError",
     "Completion",
     "Constraint",
+    "Ended",
+    "Engine",
+    "Event",
+    "Failed",
+    "FullError",
+    "Grown",
+    "Job",
     "Masks",
+    "Order",
     "Position",
     "Road",
     "Rules",
@@ -53,17 +77,21 @@ __all__ = [
     "StageFigures",
     "State",
     "Step",
+    "Token",
     "Walk",
     "complete",
     "constrain",
     "distribution",
     "draw",
     "entropy",
+    "length_limit",
     "mass",
     "min_p",
     "next_tokens",
     "penalize",
+    "prefix_ids",
     "rules_for",
+    "rules_notes",
     "stages",
     "temper",
     "top_k",

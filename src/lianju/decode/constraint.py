@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lianju.decode.masks import Demand, Key, Masks
-from lianju.decode.rules import Rules, Thread
+from lianju.decode.rules import Rules
 from lianju.decode.table import COMMA, STOP, Flags
+from lianju.decode.threads import Thread
 from lianju.errors import UserError
 from lianju.model import Vocabulary
 from lianju.verse import names
@@ -39,16 +40,20 @@ class Constraint:
     """The rules of one couplet over the tokens of one vocabulary."""
 
     def __init__(self, rules: Rules, masks: Masks):
+        given = "".join(rules.given)
+        masks = masks.knowing(given)
         self.rules, self.masks, self.table = rules, masks, masks.table
         if missing := "".join(sorted(set(rules.heads) - set(self.table.characters))):
             raise UserError(f"the model's vocabulary lacks {missing}: choose another acrostic")
+        if missing := "".join(sorted(set(given) - set(self.table.characters))):
+            raise UserError(f"the model's vocabulary lacks {missing}: change the given line")
         # How many lines after its own a token may reach into.
         self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
         self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)
 
     def _spellable(self, threads: Iterable[Thread]) -> Iterator[Thread]:
         """`threads`, with only the rhyme groups that have characters for all lines to come."""
-        needed = (self.rules.last - 2) // 2
+        needed = (self.rules.last - 2) // 2 - sum(map(bool, self.rules.given[1::2]))
         kept, asked = [], 0
         for pattern, rhyme in threads:
             asked |= rhyme
@@ -147,14 +152,16 @@ class Constraint:
         return State(state.line, state.position + 1, frozenset(threads), used)
 
     def _rhymes(self, line: int, position: int) -> bool:
-        return line % 2 == 0 and position == self.rules.length - 1
+        """Whether the character there is a rhyme, and not one that is given."""
+        last = position == self.rules.length - 1
+        return last and line % 2 == 0 and not self.rules.text(line)
 
     def _demand(self, line: int, position: int, thread: Thread) -> Demand:
         """What a character must be: of a tone, of certain rhyme groups, or a certain one."""
         if position == self.rules.length:
             return _end(line)
-        if position == 0 and self.rules.head(line):
-            return self.rules.head(line)
+        if fixed := self.rules.fixed(line, position):
+            return fixed
         pattern, rhyme = thread
         if rhyme and self._rhymes(line, position):
             return rhyme
@@ -191,6 +198,7 @@ class Constraint:
             rules.heads[line - 3 : line - 2 + self._span],
             self.may_stop(state),
             min(rules.last - line, self._span),
+            rules.locked(line, state.position, self.masks.reach) if rules.given else (),
         )
 
     def _base(self, state: State) -> Flags:

@@ -1,19 +1,17 @@
 """Batched generation: all couplets of a call go through the model together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from lianju.config import DecodeSettings
+from lianju.decode.batch import Batch
 from lianju.decode.constraint import Constraint
-from lianju.decode.particles import Job, Particle
-from lianju.decode.sampling import RULED_OUT, distribution, draw, logprob, mass
+from lianju.decode.particles import Job, cut
 from lianju.errors import UserError
 from lianju.model import LanguageModel
-from lianju.progress import SILENT, Reporter, Task
+from lianju.progress import SILENT, Reporter
 from lianju.prompt import render
 from lianju.verse import normal
 
@@ -92,19 +90,50 @@ def write(
     results: dict[int, Completion] = {}
     # Prompts of one length stand together, so that little is padded.
     order = sorted(range(len(jobs)), key=lambda i: len(jobs[i].couplet) + len(jobs[i].prefix))
-    rows = _rows_at_once(model, style, jobs)
-    size = max(1, rows // max((len(job.particles) for job in jobs), default=1))
+    number_of = {id(job): number for number, job in enumerate(jobs)}
+    waiting = [jobs[number] for number in order]
+    batch, most = Batch(model, style), rows_at_once(model, style, jobs)
     with reporter.task(name, len(jobs)) as task:
-        for start in range(0, len(order), size):
-            part = order[start : start + size]
-            batch = _Batch(model, style, [jobs[index] for index in part], settings)
-            for number, completion in batch.run(task):
-                results[part[number]] = completion
+        while waiting or batch.jobs:
+            if joining := fitting(waiting, most - batch.rows, batch.rows == 0):
+                batch.join(joining)
+                del waiting[: len(joining)]
+            for job in batch.step():
+                results[number_of[id(job)]] = completion(model, job)
                 task.advance()
+            task.advance(0, f"{batch.rows} side by side")
     return [results[index] for index in range(len(jobs))]
 
 
-def _rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
+def fitting(waiting: Sequence[Job], rows: int, empty: bool) -> list[Job]:
+    """The first of the jobs that wait for which there are rows; at least one if all are free."""
+    joining: list[Job] = []
+    for job in waiting:
+        rows -= len(job.particles)
+        if rows < 0 and not (empty and not joining):
+            break
+        joining.append(job)
+    return joining
+
+
+def completion(model: LanguageModel, job: Job) -> Completion:
+    """What a job that has ended has written: one of its particles, drawn by weight."""
+    particle = job.chosen
+    words = model.vocabulary
+    text = words.decode([*job.prefix, *particle.written])
+    if job.until and (kept := cut(words.decode(particle.written), job.until)) is not None:
+        text = words.decode(job.prefix) + kept
+    return Completion(
+        couplet=job.couplet,
+        text=text,
+        finish="stop" if particle.stopped else "length",
+        tokens=len(particle.written),
+        logprob=particle.logprob,
+        allowed=particle.allowed,
+    )
+
+
+def rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
     """How many poems are written side by side; on a GPU no more than its free memory holds."""
     if model.device.type != "cuda":
         return _ROWS
@@ -138,132 +167,3 @@ def length_limit(constraint: Constraint | None, settings: DecodeSettings) -> int
             f"{constraint.rules.last} lines can need {needed} tokens"
         )
     return settings.max_length
-
-
-class _Batch:
-    """Poems that are written together. Those that have ended leave, so the batch gets smaller."""
-
-    def __init__(
-        self,
-        model: LanguageModel,
-        style: str,
-        jobs: list[Job],
-        settings: DecodeSettings,
-    ):
-        from transformers import DynamicCache
-
-        self.model, self.settings, self.jobs = model, settings, jobs
-        device, vocabulary = model.device, model.vocabulary
-        begun = list(dict.fromkeys((job.couplet, job.prefix) for job in jobs))
-        prompts = [[*render(style, vocabulary, couplet), *prefix] for couplet, prefix in begun]
-        width = max(map(len, prompts))
-        padded = [[vocabulary.pad] * (width - len(ids)) + ids for ids in prompts]
-        self.ids = torch.tensor(padded, device=device)
-        self.attention = torch.tensor(
-            [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device
-        )
-        self.seen = torch.zeros(len(prompts), vocabulary.size, dtype=torch.bool, device=device)
-        for row, ids in enumerate(prompts):
-            self.seen[row, ids] = True
-        self.cache = DynamicCache(config=model.network.config)
-        # Particles by the row of the batch that they stand in: first those of one prompt share it.
-        self.active = [particle for job in jobs for particle in job.particles]
-        for job in jobs:
-            for particle in job.particles:
-                particle.row = begun.index((job.couplet, job.prefix))
-
-    @torch.inference_mode()
-    def run(self, task: Task) -> Iterator[tuple[int, Completion]]:
-        """Write until all have stopped or reached the longest length; jobs as they end."""
-        writing = list(range(len(self.jobs)))
-        limit = max(job.limit for job in self.jobs)
-        logits = self._forward()
-        logits = logits[self._regroup()]
-        for step in range(limit):
-            self._write(logits, step)
-            for number in list(writing):
-                job = self.jobs[number]
-                job.resample()
-                if step + 1 == job.limit or all(particle.stopped for particle in job.particles):
-                    writing.remove(number)
-                    yield number, self._completion(job)
-            task.advance(0, f"token {step + 1} of at most {limit}")
-            if not writing:
-                return
-            self.active = [
-                particle
-                for number in writing
-                for particle in self.jobs[number].particles
-                if not particle.stopped
-            ]
-            self._append()
-            logits = self._forward()
-
-    def _append(self) -> None:
-        """Put what the active particles have just written where the next forward pass reads it."""
-        self._regroup()
-        last = [[particle.written[-1]] for particle in self.active]
-        self.ids = torch.tensor(last, device=self.model.device)
-        self.seen.scatter_(-1, self.ids, True)
-        one = self.attention.new_ones(len(self.active), 1)
-        self.attention = torch.cat([self.attention, one], dim=-1)
-
-    def _forward(self) -> Tensor:
-        """Logits (rows, vocabulary) of the next token, in fp32."""
-        positions = (self.attention.cumsum(dim=-1) - 1).clamp(min=0)
-        output = self.model.network(
-            input_ids=self.ids,
-            attention_mask=self.attention,
-            position_ids=positions[:, -self.ids.shape[1] :],
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits: Tensor = output.logits[:, -1].float()
-        return logits
-
-    def _regroup(self) -> Tensor:
-        """Give every active particle a row of its own; returns the rows that they came from."""
-        rows = torch.tensor([particle.row for particle in self.active], device=self.model.device)
-        if rows.tolist() != list(range(len(self.attention))):
-            self.attention, self.seen = self.attention[rows], self.seen[rows]
-            self.cache.batch_select_indices(rows)
-        for row, particle in enumerate(self.active):
-            particle.row = row
-        return rows
-
-    def _write(self, logits: Tensor, step: int) -> None:
-        """Draw a token for every active particle."""
-        allowed = self._allowed()
-        ruled = logits if allowed is None else torch.where(allowed, logits, RULED_OUT)
-        chances = torch.tensor([particle.chances[step] for particle in self.active])
-        probabilities = distribution(ruled, self.seen, self.settings)
-        chosen = draw(probabilities, chances.to(logits.device))
-        picked = logprob(logits, chosen)
-        left = torch.zeros(len(chosen))
-        if allowed is not None:
-            left = mass(logits, ruled, chosen, self.settings.temperature)
-        for particle, token, liking, share in zip(
-            self.active, chosen.tolist(), picked.tolist(), left.tolist(), strict=True
-        ):
-            particle.write(token, liking, share, self.model.vocabulary.stops)
-
-    def _allowed(self) -> Tensor | None:
-        """(rows, vocabulary) which tokens may come; None if nothing rules any out."""
-        masks = [particle.mask() for particle in self.active]
-        if all(mask is None for mask in masks):
-            return None
-        every = np.ones(self.model.vocabulary.size, dtype=np.bool_)
-        rows = np.stack([every if mask is None else mask for mask in masks])
-        return torch.from_numpy(rows).to(self.model.device)
-
-    def _completion(self, job: Job) -> Completion:
-        particle: Particle = job.choose()
-        return Completion(
-            couplet=job.couplet,
-            text=self.model.vocabulary.decode([*job.prefix, *particle.written]),
-            finish="stop" if particle.stopped else "length",
-            tokens=len(particle.written),
-            logprob=particle.logprob,
-            allowed=particle.allowed,
-        )

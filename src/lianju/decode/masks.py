@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lianju.decode.rules import Thread
+from lianju.decode.rules import Locked
 from lianju.decode.table import Flags, Table, table_of
+from lianju.decode.threads import Thread
 from lianju.model import Vocabulary
 from lianju.verse import GROUPS
 
@@ -33,6 +34,7 @@ class Key(NamedTuple):
     heads: str
     stop: bool
     more: int
+    locked: Locked
 
 
 class Masks:
@@ -53,6 +55,11 @@ class Masks:
         several = [*self.table.word_ids.tolist(), *others]
         # No token touches more characters than this, those of which it has only a part included.
         self.reach = max((_touched(self.bytes_of(t)) for t in several), default=1)
+
+    def knowing(self, text: str) -> "Masks":
+        """Masks that know all characters of `text`, also those beyond the alphabet of verse."""
+        beyond = "".join(sorted(set(text) - self.table.index.keys()))
+        return Masks(self.vocabulary, table_of(self.vocabulary, beyond)) if beyond else self
 
     def bytes_of(self, token: int) -> bytes:
         """The bytes of a token; none for a control token."""

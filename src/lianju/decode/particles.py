@@ -13,6 +13,7 @@ import hashlib
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 
@@ -20,20 +21,36 @@ from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint, State
 from lianju.decode.table import Flags
 from lianju.errors import UserError
+from lianju.model import Vocabulary
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that was drawn, the bytes it stands for (none for what ends a poem), and its natural
+    log-probability under the model as it is. `top`: the likeliest tokens there, in the same terms,
+    as many as were asked for.
+    """
+
+    id: int
+    data: bytes
+    logprob: float
+    top: tuple[tuple[int, bytes, float], ...] = ()
 
 
 @dataclass
 class Particle:
     """A poem being written.
 
-    `chances`: its random numbers in [0, 1), one a step. `weight` is a logarithm, since the last
-    resampling. `row`: where in the batch it stands.
+    `chances`: its random numbers in [0, 1), one a token. `weight` is a logarithm, since the last
+    resampling. `row`: where in the batch it stands, or the row whose keys and values it has yet to
+    copy.
     """
 
     constraint: Constraint | None
     state: State | None
     chances: list[float]
     written: list[int] = field(default_factory=list)
+    record: list[Token] = field(default_factory=list)
     logprob: float = 0.0
     allowed: float = 0.0
     weight: float = 0.0
@@ -46,16 +63,22 @@ class Particle:
             return None
         return self.constraint.mask(self.state)
 
-    def write(self, token: int, logprob: float, allowed: float, stops: Collection[int]) -> None:
-        """Add a token that was drawn, with its log-probability and that of all allowed ones."""
-        self.written.append(token)
-        self.logprob += logprob
+    @property
+    def chance(self) -> float:
+        """The random number of the next token."""
+        return self.chances[len(self.written)]
+
+    def write(self, token: Token, allowed: float, stops: Collection[int]) -> None:
+        """Add a token that was drawn, with the log-probability of all allowed ones."""
+        self.written.append(token.id)
+        self.record.append(token)
+        self.logprob += token.logprob
         self.allowed += allowed
         self.weight += allowed
-        if token in stops:
+        if token.id in stops:
             self.stopped = True
         elif self.constraint is not None and self.state is not None:
-            self.state = self.constraint.advance(self.state, token)
+            self.state = self.constraint.advance(self.state, token.id)
             assert self.state is not None, "a token that the mask ruled out was drawn"
 
 
@@ -78,13 +101,20 @@ def state_after(constraint: Constraint, prefix: Sequence[int]) -> State:
     return state
 
 
+def cut(text: str, until: Sequence[str]) -> str | None:
+    """`text` up to where the first of `until` comes in it; None if none does."""
+    places = [place for end in until if (place := text.find(end)) >= 0]
+    return text[: min(places)] if places else None
+
+
 class Job:
     """One candidate of one couplet, of at most `limit` tokens.
 
     `prefix`: the tokens that stand after the couplet already; they count into `limit`, which is
     then lowered to what is left, and use up their random numbers, so that a poem whose beginning
-    is given goes on as it did. Raises `UserError` for a prefix that the rules forbid or that
-    leaves no room.
+    is given goes on as it did. `top`: how many of the likeliest tokens are kept at each step.
+    `until`: texts that end the poem where one comes; they are left out of it. Raises `UserError`
+    for a prefix that the rules forbid or that leaves no room.
     """
 
     def __init__(
@@ -95,10 +125,13 @@ class Job:
         settings: DecodeSettings,
         limit: int,
         prefix: Sequence[int] = (),
+        top: int = 0,
+        until: tuple[str, ...] = (),
     ):
         if len(prefix) >= limit:
             raise UserError(f"max_length {limit} ends a poem that has {len(prefix)} tokens already")
         self.couplet, self.prefix, self.limit = couplet, tuple(prefix), limit - len(prefix)
+        self.number, self.settings, self.top, self.until = number, settings, top, until
         # Without rules all weights are equal; without chance all particles are.
         several = constraint is not None and settings.temperature > 0
         size = settings.particles if several else 1
@@ -110,6 +143,35 @@ class Job:
         chances = torch.rand(limit, size, generator=generator).T.tolist()
         start = state_after(constraint, prefix) if constraint else None
         self.particles = [Particle(constraint, start, row[len(prefix) :]) for row in chances]
+
+    @property
+    def ended(self) -> bool:
+        """Whether all particles have stopped or reached the limit."""
+        return all(
+            particle.stopped or len(particle.written) == self.limit for particle in self.particles
+        )
+
+    @property
+    def best(self) -> Particle:
+        """The particle of the highest weight."""
+        return max(self.particles, key=lambda particle: particle.weight)
+
+    @property
+    def settled(self) -> int:
+        """How many tokens from the first on all particles share: nothing can change them now."""
+        shared = 0
+        for tokens in zip(*(particle.written for particle in self.particles), strict=False):
+            if len(set(tokens)) > 1:
+                break
+            shared += 1
+        return shared
+
+    def halt(self, words: Vocabulary) -> None:
+        """Stop the particles that have written a text of `until`."""
+        if self.until:
+            for particle in self.particles:
+                if cut(words.decode(particle.written), self.until) is not None:
+                    particle.stopped = True
 
     def _shares(self) -> list[float]:
         """The weights of the particles, which sum to 1."""
@@ -139,13 +201,19 @@ class Job:
                 self.particles[index],
                 chances=self.particles[slot].chances,
                 written=list(self.particles[index].written),
+                record=list(self.particles[index].record),
                 weight=0.0,
             )
             for slot, index in enumerate(drawn)
         ]
 
+    @cached_property
+    def chosen(self) -> Particle:
+        """One particle, drawn by its weight when the job has ended."""
+        return self.choose()
+
     def choose(self) -> Particle:
-        """One particle, drawn by its weight."""
+        """Draw one particle by its weight."""
         at = torch.rand(1, generator=self.generator).item()
         for particle, share in zip(self.particles, self._shares(), strict=True):
             at -= share

@@ -2,34 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 from lianju.config import VerseSettings
+from lianju.decode.given import Patterns, check_repeats, check_shape, ends, settle
+from lianju.decode.threads import TONES, Thread, after, third
 from lianju.errors import UserError
 from lianju.verse import (
     FORMS,
     GROUPS,
     LEVEL,
-    OBLIQUE,
     PATTERNS,
     RHYME_RULES,
     Fault,
-    Pattern,
     alphabet,
     bit,
     groups,
     is_han,
     lines_of,
-    may_follow,
     names,
     opening,
     standard,
-    type_after,
 )
 
-# A line still open to these: how its tones go, and the rhyme groups that even lines may share
-# (0: rhyme is off).
-Thread = tuple[Pattern, int]
+# What given lines ask of some characters: the text that must stand, from the first character on;
+# then for each line that is reached, its text if it is given and what it may be.
+Locked = tuple[tuple[str, Patterns], ...]
+
+# The type of the second line, with the rhyme groups that are open after it.
+Ways = frozenset[tuple[str, int]]
 
 _FORMS = {form.name.replace("ü", "u"): form for form in FORMS}
 _SHORT, _LONG = 4, 8
@@ -43,7 +43,9 @@ class Rules:
     `start`: what the third line may be. `used`: the rhyme characters that stand already, in
     standard form. `heads`: the characters that the lines from the third on begin with, if any.
     `faults`: what keeps the couplet from opening regulated verse. `notes`: in words, the rules
-    that cannot be kept, and why.
+    that cannot be kept, and why. `given`: the lines from the third to the last one that is given,
+    empty where the model writes; their rhymes are in `used`. `open`: what each of these lines can
+    be if the next given one is to follow.
     """
 
     length: int
@@ -53,6 +55,8 @@ class Rules:
     heads: str
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    open: tuple[Patterns, ...] = ()
 
     @property
     def last(self) -> int:
@@ -73,24 +77,44 @@ class Rules:
         """The character that a line must begin with; empty for any."""
         return self.heads[line - 3 : line - 2]
 
+    def text(self, line: int) -> str:
+        """A line from the third on, if it is given; else nothing."""
+        return self.given[line - 3] if line - 3 < len(self.given) else ""
+
+    def fixed(self, line: int, position: int) -> str:
+        """The character that must stand there; empty for any."""
+        if text := self.text(line):
+            return text[position]
+        return self.head(line) if position == 0 else ""
+
+    def locked(self, line: int, position: int, reach: int) -> Locked:
+        """What given lines ask of the next `reach` characters; nothing where they are not near."""
+        last = line + (position + reach - 1) // (self.length + 1)
+        here = self.text(line)[position : position + reach]
+        ahead = zip(self.given[line - 2 : last - 2], self.open[line - 2 : last - 2], strict=True)
+        found = ((here, frozenset()), *ahead)
+        return found if len(found) > 1 or here else ()
+
     def begin(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
         """Those of `threads` that can be line `line`: its head has the tone that they begin with.
 
         Some always can: each type has a pattern for either tone, and a line that is rescued
-        does not ask anything of the next one's first character.
+        does not ask anything of the next one's first character. Up to the last given line it is
+        `open` that tells.
         """
+        if line - 3 < len(self.open):
+            return frozenset(thread for thread in threads if thread[0] in self.open[line - 3])
         head = self.head(line)
         if not head:
             return threads
-        tones = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
         return frozenset(
-            (pattern, rhyme) for pattern, rhyme in threads if groups(head) & tones[pattern.marks[0]]
+            (pattern, rhyme) for pattern, rhyme in threads if groups(head) & TONES[pattern.marks[0]]
         )
 
     def follow(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
         """What the line after `line` can be, if that was one of `threads`."""
         following = frozenset(
-            (pattern, rhyme) for above, rhyme in threads for pattern in _after(above, line)
+            (pattern, rhyme) for above, rhyme in threads for pattern in after(above, line)
         )
         return self.begin(line + 1, following)
 
@@ -111,15 +135,48 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
             return None
         raise UserError(f"rules need a couplet, two lines of equal length; {couplet} is none")
     length = len(lines[0])
-    ends, heads = _heads(lines, _ends(length, settings), settings.acrostic)
+    numbers, heads = _heads(lines, _ends(length, settings), settings.acrostic)
     ways, faults, notes = _ways(lines, settings)
-    rules = Rules(length, ends, frozenset(), _used(lines), heads, faults, notes)
-    start = frozenset(
-        (pattern, rhyme)
-        for type, rhyme in ways
-        for pattern in _third(type, rhyme, length, settings)
+    rules = Rules(length, numbers, frozenset(), _used(lines), heads, faults, notes)
+    if settings.given:
+        return _with_given(rules, lines, ways, settings)
+    return replace(rules, start=rules.begin(3, _start(ways, length, settings)))
+
+
+def _start(ways: Ways, length: int, settings: VerseSettings) -> frozenset[Thread]:
+    """What the third line can be."""
+    return frozenset(
+        (pattern, rhyme) for type, rhyme in ways for pattern in third(type, rhyme, length, settings)
     )
-    return replace(rules, start=rules.begin(3, start))
+
+
+def _with_given(rules: Rules, lines: Sequence[str], ways: Ways, settings: VerseSettings) -> Rules:
+    """The rules with what given lines leave of them.
+
+    A couplet that breaks the metre binds them no more than the rhyme does.
+    """
+    given = settings.given
+    check_shape(given, rules.length, rules.heads)
+    if settings.rhyme != "off":
+        check_repeats(given, lines)
+    starts = [_start(ways, rules.length, settings)]
+    if any(fault.rule not in RHYME_RULES for fault in rules.faults):
+        every = frozenset((type and other, rhyme) for type, rhyme in ways for other in "BD")
+        starts.append(_start(every, rules.length, settings))
+    found = settle(given, rules.heads, starts)
+    notes = list(rules.notes)
+    if found.rare:
+        notes.append("the given lines fit only by rare readings of their characters")
+    if found.attempt:
+        notes.append("the given lines do not go on from the couplet's metre, which is not kept")
+    return replace(
+        rules,
+        start=found.start,
+        used=rules.used | ends(given),
+        notes=tuple(notes),
+        given=tuple(given.get(number, "") for number in range(3, max(given) + 1)),
+        open=found.open,
+    )
 
 
 def _couplet(lines: Sequence[str]) -> bool:
@@ -138,9 +195,13 @@ def _ends(length: int, settings: VerseSettings) -> frozenset[int]:
         raise UserError(
             f"{form.chinese} {settings.form} has {form.lines} lines, not {settings.lines}"
         )
-    if settings.lines:
-        return frozenset({settings.lines})
-    return frozenset({form.lines} if form else {_SHORT, _LONG})
+    lines = settings.lines or (form.lines if form else 0)
+    every = {lines} if lines else {_SHORT, _LONG}
+    given = max(settings.given, default=0)
+    enough = frozenset(number for number in every if number >= given)
+    if not enough:
+        raise UserError(f"line {given} is given, but the poem has {max(every)} lines")
+    return enough
 
 
 def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[frozenset[int], str]:
@@ -169,7 +230,7 @@ def _writable(heads: str) -> str:
 
 def _ways(
     lines: Sequence[str], settings: VerseSettings
-) -> tuple[frozenset[tuple[str, int]], tuple[Fault, ...], tuple[str, ...]]:
+) -> tuple[Ways, tuple[Fault, ...], tuple[str, ...]]:
     """How the poem can go on, what is wrong with the couplet, and what cannot be kept."""
     last, notes = lines[1][-1], []
     known = groups(last)
@@ -213,29 +274,6 @@ def _group(text: str) -> int:
             return bit(group.name)
     level = "".join(group.name for group in GROUPS[:30])
     raise UserError(f"no rhyme group {text!r}: give one of {level}, or an oblique one, auto or off")
-
-
-def _third(type: str, rhyme: int, length: int, settings: VerseSettings) -> Sequence[Pattern]:
-    """The patterns of the third line."""
-    if type:
-        return [p for p in PATTERNS[length] if p.type == type_after(type, 2)]
-    if settings.tone == "off" or length not in PATTERNS or not rhyme:
-        return [_untoned(length, "0")]
-    return [_untoned(length, "2" if rhyme & LEVEL else "1")]
-
-
-def _untoned(length: int, end: str) -> Pattern:
-    """A line without metre. Where tones count at all, odd lines end unlike even ones."""
-    return Pattern("", "0" * (length - 1) + end)
-
-
-@cache
-def _after(above: Pattern, line: int) -> tuple[Pattern, ...]:
-    """The patterns of the line after `line`, if that had the pattern `above`."""
-    length = len(above.marks)
-    if not above.type:
-        return (_untoned(length, {"0": "0", "1": "2", "2": "1"}[above.marks[-1]]),)
-    return tuple(p for p in PATTERNS[length] if may_follow(above, p, line))
 
 
 def _used(lines: Sequence[str]) -> frozenset[str]:

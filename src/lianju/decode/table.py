@@ -39,6 +39,7 @@ class Table:
     or punctuation among others. `by_bytes`: whether each character can be spelled by bytes.
     `standards`: the standard form of each character. `members`: (groups, characters) which may
     rhyme in which group. `tones`: (3, characters) which suit the marks 0 any, 1 level, 2 oblique.
+    Characters beyond the alphabet, if there are any, suit no mark and no rhyme.
     """
 
     characters: str
@@ -89,11 +90,14 @@ class Table:
         return found
 
 
-def table_of(vocabulary: Vocabulary) -> Table:
+def table_of(vocabulary: Vocabulary, beyond: str = "") -> Table:
     """The table of a vocabulary: read from the cache, else built and stored there.
 
-    A damaged file is no use and no loss: the table is built anew.
+    A damaged file is no use and no loss: the table is built anew. One with characters `beyond`
+    the alphabet is for a single poem and not stored.
     """
+    if beyond:
+        return _build(vocabulary, beyond)
     path = cache_dir() / "constraint" / f"{_fingerprint(vocabulary)}.npz"
     if path.is_file():
         with suppress(OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile, zlib.error):
@@ -119,11 +123,11 @@ def _fingerprint(vocabulary: Vocabulary) -> str:
     return digest.hexdigest()[:24]
 
 
-def _build(vocabulary: Vocabulary) -> Table:
+def _build(vocabulary: Vocabulary, beyond: str = "") -> Table:
     tokens = vocabulary.tokens
     whole = {token for token in tokens if token}
     letters = {byte for byte in range(256) if bytes([byte]) in whole}
-    every = [*alphabet(), COMMA, STOP]
+    every = [*alphabet(), *beyond, COMMA, STOP]
     by_bytes = {c: letters.issuperset(c.encode()) for c in every}
     characters = "".join(c for c in every if by_bytes[c] or c.encode() in whole)
     if not characters.endswith(COMMA + STOP):
@@ -154,16 +158,17 @@ def _build(vocabulary: Vocabulary) -> Table:
         _ids(padded).reshape(len(words), longest),
         _ids(others),
         np.array([by_bytes[c] for c in characters]),
-        *_sounds(characters),
+        *_sounds(characters, beyond),
     )
 
 
-def _sounds(characters: str) -> tuple[str, Flags, Flags]:
+def _sounds(characters: str, beyond: str) -> tuple[str, Flags, Flags]:
     """Standard forms, rhyme groups and tones of the characters; the last two are punctuation."""
     letters = characters[:-2]
-    sets = [*map(rhymes, letters), 0, 0]
+    silent = {*beyond, COMMA, STOP}
+    sets = [0 if c in silent else rhymes(c) for c in characters]
     members = [[groups >> index & 1 for groups in sets] for index in range(len(GROUPS))]
-    known = [*map(likely, letters), 0, 0]
+    known = [0 if c in silent else likely(c) for c in characters]
     tones = [[groups & tone > 0 for groups in known] for tone in (LEVEL | OBLIQUE, LEVEL, OBLIQUE)]
     standards = "".join(map(standard, letters)) + characters[-2:]
     return standards, np.array(members, dtype=np.bool_), np.array(tones)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lianju.corpus import KnownLines, known_lines, large_corpus
-from lianju.decode import Completion
 from lianju.errors import UserError
 from lianju.evaluate.metrics.characters import character_marks
-from lianju.evaluate.metrics.copying import Copies, copied_lines
+from lianju.evaluate.metrics.copying import Copies, copied_lines, copied_words
 from lianju.evaluate.metrics.diversity import beginning, diversity
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.metrics.overlap import overlap_marks
@@ -16,6 +16,9 @@ from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
 from lianju.progress import SILENT, Reporter
 from lianju.verse import lines_of
+
+if TYPE_CHECKING:
+    from lianju.decode import Completion
 
 # Diversity is taken on so many poems at a time, or on what a half is sure to have, some being too
 # short to count.
@@ -69,7 +72,7 @@ def tools(reporter: Reporter = SILENT) -> Tools:
 
 
 def measure(
-    groups: Sequence[Sequence[Completion]],
+    groups: Sequence[Sequence["Completion"]],
     truths: Sequence[str | None],
     kit: Tools,
     number: int | None = None,
@@ -101,7 +104,7 @@ def set_size(couplets: int, poems: int = 1) -> int:
     return min(_NUMBER, max(2, int(_SURE * half))) if half >= 2 else 0
 
 
-def _marks(poem: Completion, truth: str | None, kit: Tools) -> dict[str, Mark]:
+def _marks(poem: "Completion", truth: str | None, kit: Tools) -> dict[str, Mark]:
     lines = lines_of(poem.text)
     copied = copied_lines(poem.couplet, poem.text, kit.known)
     return {
@@ -109,7 +112,7 @@ def _marks(poem: Completion, truth: str | None, kit: Tools) -> dict[str, Mark]:
         "parallel": kit.parallelism.marks(poem.couplet, poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
         "known_lines": sum(line in copied for line in lines) / len(lines) if lines else None,
-        "copied": "；".join(f"{line} {one.author}〈{one.title}〉" for line, one in copied.items()),
+        "copied": copied_words(copied),
         **character_marks(poem.text, kit.characters),
         **overlap_marks(poem.text, truth),
         "opening": beginning(poem.text),

@@ -3,15 +3,13 @@
 It stands in the order a reader asks: what came of it, the numbers, what they rest on, every
 poem with its marks, who wrote, and how it was measured. It fetches nothing and runs no script,
 and text from a model or a corpus reaches it only through `markup.text`. `evaluation.html` is its
-frame; the functions here fill it.
+body; the functions here fill it.
 """
 
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
-from string import Template
 
-from lianju.evaluate import markup, page_poems
+from lianju.evaluate import frame, markup, page_poems
 from lianju.evaluate.figures import LEVEL, Unit, interval_words, value_words
 from lianju.evaluate.page_numbers import suite_numbers, titled
 from lianju.evaluate.page_poems import named
@@ -27,10 +25,11 @@ _PROBES = {"famous": "Famous poems 名篇", "heldout": "Held-out poems 未用之
 def write_page(report: Report, path: Path) -> None:
     """Write the page of a report; its verdict is taken as it stands in the report."""
     cards = {suite: page_poems.cards(report, suite) for suite in by_size(report)}
-    page = Template(_resource("evaluation.html")).substitute(
-        title=markup.text(" against ".join(system.label for system in report.systems)),
-        style=_resource("report.css") + _resource("evaluation.css"),
-        under=markup.text(f"{report.made[:16].replace('T', ' ')} · lianju {report.lianju}"),
+    title = markup.text(" against ".join(system.label for system in report.systems))
+    under = markup.text(f"{report.made[:16].replace('T', ' ')} · lianju {report.lianju}")
+    body = frame.filled(
+        "lianju.evaluate",
+        "evaluation.html",
         tiles=_tiles(report),
         verdict="".join(map(_sentence, report.verdict)),
         suites="\n".join(suite_numbers(report, *item) for item in cards.items()),
@@ -43,11 +42,14 @@ def write_page(report: Report, path: Path) -> None:
         glossary="".join(map(_explained, report.metrics.values())),
         terms=_terms(report),
     )
+    page = frame.page(
+        title=f"Lianju 聯句 · evaluation 評測 · {title}",
+        heading=title,
+        under=f'{frame.NAME} evaluation <span lang="zh-Hant">評測</span> · {under}',
+        body=body,
+        styles=[frame.resource("lianju.evaluate", "evaluation.css")],
+    )
     write_text(path, page)
-
-
-def _resource(name: str) -> str:
-    return resources.files("lianju.evaluate").joinpath(name).read_text(encoding="utf-8")
 
 
 # --- what came of it -----------------------------------------------------------------------

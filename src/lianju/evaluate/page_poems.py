@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lianju.evaluate import markup
+from lianju.evaluate.metrics.copying import lines_copied
 from lianju.evaluate.metrics.form import counted_faults
 from lianju.evaluate.schema import Couplet, Mark, Metric, Poem, Report, System
 from lianju.evaluate.setting import writing
@@ -169,7 +170,7 @@ def named(systems: list[System], place: int) -> str:
 
 def _poem(metrics: Mapping[str, Metric], written: Written) -> str:
     marks = written.poem.marks
-    copied = _copied(marks.get("copied"))
+    copied = lines_copied(str(marks.get("copied") or ""))
     set_as = writing(written.poem.text, written.verdict, written.faults, copied)
     return (
         f'<div class="poem">{set_as}<p class="chips">{_chips(metrics, written)}</p>'
@@ -218,11 +219,6 @@ def _said(written: Written) -> Iterator[str]:
     if copied := marks.get("copied"):
         named = f'<span lang="zh-Hant" class="wrap">{markup.text(copied)}</span>'
         yield f"{markup.label('Copied 襲用')}: {named}"
-
-
-def _copied(mark: Mark) -> set[str]:
-    """The lines that the mark names, which is "line author《title》；line author《title》"."""
-    return {part.split(" ")[0] for part in mark.split("；")} if isinstance(mark, str) else set()
 
 
 def _truth(report: Report, card: Card) -> str:

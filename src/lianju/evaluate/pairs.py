@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
+from lianju.evaluate.compare import named_apart
 from lianju.evaluate.figures import interval_words, p_words, value_words
 from lianju.evaluate.schema import Couplet, Report, System
 from lianju.evaluate.statistics import NOTHING, Figure, sign_test, wilson
@@ -113,9 +114,9 @@ def pairs_of(
     nothing is left.
     """
     first, second = _systems(report, other, real)
+    if second:
+        first, second = named_apart(first, second)
     labels = (first.label, second.label if second else POETS)
-    if labels[0] == labels[1]:
-        labels = (f"{labels[0]} (first)", f"{labels[1]} (second)")
     found: dict[str, Pair] = {}
     left_out: Counter[str] = Counter()
     for pair, reason in _candidates(first, second, suite):

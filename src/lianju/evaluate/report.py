@@ -2,19 +2,17 @@
 
 It says what the run's own files say, in the order a reader asks: what came of it, the poems,
 how training went, what it cost, what went in. It fetches nothing and runs no script, and text
-from a model or a corpus reaches it only through `markup.text`. `report.html` is its frame; the
+from a model or a corpus reaches it only through `markup.text`. `report.html` is its body; the
 functions here fill it.
 """
 
 import json
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from lianju.errors import UserError
-from lianju.evaluate import markup
+from lianju.evaluate import frame, markup
 from lianju.evaluate.plots import loss_figure
 from lianju.evaluate.setting import verse, writing
 from lianju.files import read_jsonl, write_text
@@ -38,12 +36,13 @@ def write_report(run: Path) -> Path:
     settings, summary = _read(run, "settings.json"), _read(run, "summary.json")
     before, after = _read(run, "before.jsonl"), _read(run, "results.jsonl")
     steps = _read(run, "steps.jsonl")
-    page = Template(_resource("report.html")).substitute(
-        run=markup.text(run.resolve().name),
-        style=_resource("report.css"),
-        recipe=markup.text(summary["recipe"]),
-        model=markup.text(summary["model"]["name"]),
-        used=f"{summary['data']['used']:,}",
+    name, model = markup.text(run.resolve().name), markup.text(summary["model"]["name"])
+    used = f"{summary['data']['used']:,}"
+    body = frame.filled(
+        "lianju.evaluate",
+        "report.html",
+        model=model,
+        used=used,
         figures=_figures(summary),
         tests=f"{summary['after']['test']['n']:,}",
         decoding=markup.text(
@@ -61,6 +60,12 @@ def write_report(run: Path) -> Path:
         counted=_counted(summary["after"]),
         terms=markup.terms(summary["model"]["name"]),
     )
+    page = frame.page(
+        title=f"Lianju 聯句 · run {name}",
+        heading=f'{frame.NAME} <span class="run">· run {name}</span>',
+        under=f"recipe {markup.text(summary['recipe'])} · model {model} · {used} poems",
+        body=body,
+    )
     path = run / "report.html"
     write_text(path, page)
     return path
@@ -76,10 +81,6 @@ def _read(run: Path, name: str) -> Any:
         raise UserError(f"{path} is missing: give the folder of a run that has finished") from error
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}): run again, or restore it") from error
-
-
-def _resource(name: str) -> str:
-    return resources.files("lianju.evaluate").joinpath(name).read_text(encoding="utf-8")
 
 
 # --- the result ----------------------------------------------------------------------------

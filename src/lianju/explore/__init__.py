@@ -6,6 +6,8 @@ and everything said about them is computed from these files without the model.
 """
 
 from lianju.explore.grid import Cell, Grid, read_grid
+from lianju.explore.next_chart import chart_file
+from lianju.explore.next_page import Shown, step_page, walk_page
 from lianju.explore.output import write_all
 from lianju.explore.reported import REPORTED
 from lianju.explore.sweep import LOCK, Opening, Plan, Scored, Sweep, open_sweep, score, write_poems
@@ -20,10 +22,14 @@ __all__ = [
     "Opening",
     "Plan",
     "Scored",
+    "Shown",
     "Sweep",
+    "chart_file",
     "open_sweep",
     "read_grid",
     "score",
+    "step_page",
+    "walk_page",
     "write_all",
     "write_poems",
 ]

@@ -9,9 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lianju.evaluate import markup
-from lianju.evaluate.plots import nice_ticks
-from lianju.evaluate.statistics import Figure
+from lianju.evaluate import Figure, markup, nice_ticks
 from lianju.explore.shown import Shown
 
 WIDTH = 360

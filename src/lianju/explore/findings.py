@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lianju.evaluate.statistics import Figure, difference, mean
+from lianju.evaluate import Figure, difference, mean
 from lianju.explore.grid import AXES, Cell, Grid
 from lianju.explore.sweep import Scored
 

@@ -4,7 +4,7 @@ import itertools
 import math
 from typing import Any
 
-from lianju.config import Settings, load_settings
+from lianju.config import DecodeSettings, Settings, from_flags
 from lianju.errors import UserError
 
 # The value at which each cut cuts nothing; temperature has none.
@@ -66,8 +66,7 @@ def _values(axis: str, text: str) -> list[Any]:
     if "" in words:
         flag = axis.replace("_", "-")
         raise UserError(f"--{flag} takes values with a comma between two, not {text!r}")
-    checked = (load_settings("default", {f"decode.{axis}": word}).decode for word in words)
-    values = {getattr(settings, axis) for settings in checked}
+    values = {getattr(from_flags(DecodeSettings, {axis: word}), axis) for word in words}
     return sorted(values, key=lambda value: openness(axis, value))
 
 

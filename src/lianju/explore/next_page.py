@@ -2,17 +2,15 @@
 
 One HTML file that needs nothing but itself. It fetches nothing and runs no script: the places of
 a poem are links, and the page's style shows the one that was followed. Text from a model reaches
-it only through `markup.text`. `next.html` is its frame; the functions here fill it.
+it only through `markup.text`. `next.html` is its body; the functions here fill it.
 """
 
 from dataclasses import dataclass
-from importlib import resources
 from itertools import groupby
-from string import Template
 
 from lianju.config import DecodeSettings
 from lianju.decode import END, Choice, Position, Road, Step, Walk
-from lianju.evaluate import markup
+from lianju.evaluate import frame, markup
 from lianju.explore.stage_words import SETTINGS, happened, idle, number, share, words_of
 
 # A poem of more couplets would leave no room below it if it stayed in view.
@@ -60,7 +58,9 @@ def step_page(step: Step, shown: Shown) -> str:
     )
     scale = max(p for choice in step.choices for p in choice.probabilities)
     cards = "\n".join(_stage(step, at, scale, shown.settings) for at in range(len(step.stages)))
-    main = Template(_resource("next_step.html")).substitute(
+    main = frame.filled(
+        "lianju.explore",
+        "next_step.html",
         couplet=markup.text(shown.couplet),
         prefix=markup.text(step.prefix),
         tiles=_tiles(tiles),
@@ -102,7 +102,9 @@ def walk_page(walk: Walk, shown: Shown) -> str:
             f"to which the model gave {share(surprise.taken.probabilities[0])}",
         ),
     )
-    main = Template(_resource("next_walk.html")).substitute(
+    main = frame.filled(
+        "lianju.explore",
+        "next_walk.html",
         couplet=markup.text(shown.couplet),
         tiles=_tiles(tiles),
         rows=pairs,
@@ -114,26 +116,15 @@ def walk_page(walk: Walk, shown: Shown) -> str:
 
 
 def _page(title: str, chinese: str, main: str, shown: Shown, style: str = "") -> str:
-    styles = (
-        resources.files("lianju.evaluate").joinpath("report.css").read_text(encoding="utf-8"),
-        _resource("next.css"),
-        style,
-    )
-    return Template(_resource("next.html")).substitute(
-        title=title,
-        chinese=chinese,
-        style="\n".join(styles),
+    return frame.page(
+        title=f"Lianju 聯句 · {title}",
+        heading=f'{title} <span lang="zh-Hant" class="run">{chinese}</span>',
         under=f"model {markup.text(shown.model)}, {'fine-tuned' if shown.tuned else 'untouched'} · "
         f"{markup.text(shown.rules or 'no rules of verse')} · "
         f"{markup.text(_decoding(shown.settings))}",
-        main=main,
-        idle=_idle(shown.settings),
-        model=markup.text(shown.model),
+        body=frame.filled("lianju.explore", "next.html", main=main, idle=_idle(shown.settings)),
+        styles=[frame.resource("lianju.explore", "next.css"), style],
     )
-
-
-def _resource(name: str) -> str:
-    return resources.files("lianju.explore").joinpath(name).read_text(encoding="utf-8")
 
 
 def _last(left: int) -> str:

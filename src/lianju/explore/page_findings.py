@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from lianju.evaluate import markup
-from lianju.evaluate.statistics import Figure
+from lianju.evaluate import Figure, markup
 from lianju.explore.findings import FEWEST, Change, Contrast, common_opening, too_few
 from lianju.explore.grid import AXES, Cell, Grid, named, shown, words
 from lianju.explore.recommend import ENOUGH, Choice

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lianju.evaluate.statistics import difference
+from lianju.evaluate import difference
 from lianju.explore.findings import too_few
 from lianju.explore.sweep import Scored
 

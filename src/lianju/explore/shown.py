@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from lianju.evaluate.metrics.registry import METRICS
-from lianju.evaluate.statistics import Figure
+from lianju.evaluate import METRICS, Figure
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,16 @@ from pydantic import ValidationError
 
 from lianju.config import DecodeSettings, Settings, VerseSettings
 from lianju.corpus import Example
-from lianju.decode import Completion, Constraint, complete
-from lianju.decode.generate import length_limit
+from lianju.decode import Completion, Constraint, complete, length_limit
 from lianju.errors import UserError
-from lianju.evaluate.schema import Mark
-from lianju.evaluate.statistics import Figure
+from lianju.evaluate import Figure, Mark
 from lianju.explore.choices import Choices, choices
 from lianju.explore.grid import Cell, Grid
 from lianju.files import write_json
 from lianju.progress import Reporter, Task
 
 if TYPE_CHECKING:
-    from lianju.evaluate.measure import Measured
+    from lianju.evaluate import Measured
     from lianju.model import LanguageModel
 
 LOCK = "sweep"
@@ -142,9 +140,18 @@ class Sweep:
         return [self._read(number, cell) for number, cell in enumerate(self.plan.grid.cells())]
 
     def choices(self) -> Choices:
-        """The distribution that the page explains the parameters with."""
-        text = (self.folder / _CHOICES).read_text(encoding="utf-8")
-        return Choices.model_validate_json(text)
+        """The distribution that the page explains the parameters with.
+
+        Raises `UserError` where its file was removed since the sweep began, or is damaged.
+        """
+        path = self.folder / _CHOICES
+        try:
+            return Choices.model_validate_json(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+            raise UserError(
+                f"{path} is missing or damaged: remove it and {self._file(0)}, and the same "
+                "command writes both again"
+            ) from None
 
     def _file(self, number: int) -> Path:
         return self.folder / "cells" / f"{number:03}.json"

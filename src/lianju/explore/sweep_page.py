@@ -2,17 +2,14 @@
 
 It explains the parameters on a real distribution, says what the sweep found, and shows every
 cell. It fetches nothing and runs no script, and text from a model reaches it only through
-`markup.text`. `sweep.html` is its frame; the functions here fill it.
+`markup.text`. `sweep.html` is its body; the functions here fill it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
-from string import Template
 
-from lianju.evaluate import markup
-from lianju.evaluate.setting import writing
+from lianju.evaluate import frame, markup, writing
 from lianju.explore import cuts, page_findings
 from lianju.explore.drawing import STYLE
 from lianju.explore.findings import contrasts
@@ -100,18 +97,10 @@ def page(found: Findings) -> str:
     """The page as HTML."""
     plan, cells, choices = found.sweep.plan, found.cells, found.sweep.choices()
     poems = len(cells) * plan.poems_each
-    return Template(_resource("lianju.explore", "sweep.html")).substitute(
-        name=markup.text(found.sweep.folder.resolve().name),
-        style="\n".join(
-            [
-                _resource("lianju.evaluate", "report.css"),
-                STYLE,
-                _resource("lianju.explore", "sweep.css"),
-                _choosing(),
-            ]
-        ),
-        under=f"model {markup.text(plan.model)}, {'fine-tuned' if plan.adapter else 'untouched'} · "
-        f"{markup.text(_couplets(found))} · {poems:,} poems",
+    name = markup.text(found.sweep.folder.resolve().name)
+    body = frame.filled(
+        "lianju.explore",
+        "sweep.html",
         tiles=_tiles(found, poems),
         couplets=markup.plural(len(plan.openings), "couplet"),
         seeds=markup.plural(plan.seeds, "poem"),
@@ -133,10 +122,14 @@ def page(found: Findings) -> str:
         ),
         terms=f"<p>The base model, {markup.text(plan.model)}, {markup.terms(plan.model)}.</p>",
     )
-
-
-def _resource(package: str, name: str) -> str:
-    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    return frame.page(
+        title=f"Lianju 聯句 · sweep {name}",
+        heading=f'{frame.NAME} <span class="run">· sweep {name}</span>',
+        under=f"model {markup.text(plan.model)}, {'fine-tuned' if plan.adapter else 'untouched'} · "
+        f"{markup.text(_couplets(found))} · {poems:,} poems",
+        body=body,
+        styles=[STYLE, frame.resource("lianju.explore", "sweep.css"), _choosing()],
+    )
 
 
 def _couplets(found: Findings) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lianju.evaluate import markup
-from lianju.evaluate.statistics import Figure
+from lianju.evaluate import Figure, markup
 from lianju.explore.drawing import WIDTH, Frame, apart, svg, ticks, write
 from lianju.explore.grid import Cell, Grid, named, shown, words
 from lianju.explore.shown import BY_NAME, Shown

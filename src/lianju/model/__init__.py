@@ -17,6 +17,7 @@ from lianju.model.compute import (
 from lianju.model.frame import SLOT, Frame, Layout, Messages
 from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import plan_memory, text_lengths
+from lianju.model.packed import pack
 from lianju.model.sources import base_config, base_folder
 from lianju.model.vocabulary import Vocabulary
 
@@ -38,6 +39,7 @@ __all__ = [
     "has_bf16_units",
     "load_adapter",
     "load_base",
+    "pack",
     "plan_memory",
     "read_card",
     "save_adapter",

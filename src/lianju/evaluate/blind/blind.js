@@ -46,7 +46,7 @@ function place(done, count) {
 }
 
 function start() {
-  const { digest, count: counted } = document.body.dataset;
+  const { digest, count: counted } = document.querySelector("main").dataset;
   const count = Number(counted);
   const store = `lianju-blind-${digest}`;
   const at = (id) => document.getElementById(id);

@@ -5,19 +5,17 @@ half of them, which half only the key's seed tells. What a page cannot hide is a
 reader knows.
 """
 
-import base64
 import hashlib
 import json
 import random
 import secrets
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
+from lianju.evaluate import frame
 from lianju.evaluate.pairs import Pair, Pairs
 from lianju.evaluate.setting import writing
 from lianju.files import write_text
@@ -106,17 +104,22 @@ def _digest(shown: list[KeyPair]) -> str:
 
 
 def _page(key: Key, same_form: bool) -> str:
-    script = _resource("blind.js")
-    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    style = resources.files("lianju.evaluate").joinpath("report.css").read_text(encoding="utf-8")
-    return Template(_resource("blind.html")).substitute(
-        style=style + _resource("blind.css"),
-        script=script,
-        script_hash=allowed,
+    count = len(key.pairs)
+    body = frame.filled(
+        __package__,
+        "blind.html",
         digest=key.digest,
-        count=len(key.pairs),
+        count=count,
         form=_SAME_FORM if same_form else _ANY_FORM,
         pairs="\n".join(_article(number, pair) for number, pair in enumerate(key.pairs, 1)),
+    )
+    return frame.page(
+        title="Which continuation is better? 孰佳 · Lianju 聯句",
+        heading='Which continuation is better? <span lang="zh-Hant">孰佳</span>',
+        under=f'A reading test of {count} pairs <span lang="zh-Hant">盲讀，共 {count} 對</span>',
+        body=body,
+        styles=[frame.resource(__package__, "blind.css")],
+        script=frame.resource(__package__, "blind.js"),
     )
 
 
@@ -139,7 +142,3 @@ def _article(number: int, pair: KeyPair) -> str:
         f'<div class="side"><h3>B <span lang="zh-Hant">乙</span></h3>{writing(right)}</div>\n'
         "</div>\n</article>"
     )
-
-
-def _resource(name: str) -> str:
-    return resources.files("lianju.evaluate.blind").joinpath(name).read_text(encoding="utf-8")

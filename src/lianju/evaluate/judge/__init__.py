@@ -7,11 +7,13 @@ where they can be read strictly.
 """
 
 from lianju.evaluate.judge.asking import Estimate, Judge
+from lianju.evaluate.judge.cache import Answers
 from lianju.evaluate.judge.client import Endpoint
 from lianju.evaluate.judge.homework import HomeworkResult, judge_homework
 from lianju.evaluate.judge.pairwise import PairwiseResult, judge_pairs
 
 __all__ = [
+    "Answers",
     "Endpoint",
     "Estimate",
     "HomeworkResult",

@@ -4,7 +4,7 @@ Both compare Han characters only, with variants folded by `corpus.key`. Both fin
 too: a poem of the corpus has all its lines known and is one run from end to end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,16 @@ def copied_lines(couplet: str, text: str, known: KnownLines) -> dict[str, Poem]:
     given = set(lines_of(couplet))
     lines = dict.fromkeys(line for line in lines_of(text) if line not in given)
     return {line: poems[0] for line in lines if (poems := known.find(line))}
+
+
+def copied_words(copied: Mapping[str, Poem]) -> str:
+    """Lines and where they stand: "更上一層樓 王之渙〈登鸛雀樓〉；…"."""
+    return "；".join(f"{line} {poem.author}〈{poem.title}〉" for line, poem in copied.items())
+
+
+def lines_copied(words: str) -> set[str]:
+    """The lines that `copied_words` names."""
+    return {part.split(" ")[0] for part in words.split("〉；")}
 
 
 class Copies:

@@ -1,0 +1,154 @@
+"""`lianju serve`."""
+
+import logging
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from lianju.cli.asked import newest_adapter
+from lianju.cli.console import TerminalReporter, err
+from lianju.cli.flags import help_of
+from lianju.config import ModelSettings, PromptSettings, ServeSettings
+from lianju.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lianju.serve import Served, Service
+
+_GRANTS = Group("Limits 限制: what the server grants", sort_key=1)
+_KEY = "LIANJU_API_KEY"
+
+
+def _grant(name: str) -> Parameter:
+    default = str(ServeSettings.model_fields[name].default)
+    text = help_of(name, ServeSettings)
+    return Parameter(help=text, group=_GRANTS, show_default=lambda _: default)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class GrantFlags:
+    """What the server grants; what is not given has its default."""
+
+    queue: Annotated[int | None, _grant("queue")] = None
+    seconds: Annotated[float | None, _grant("seconds")] = None
+    tokens: Annotated[int | None, _grant("tokens")] = None
+
+
+def serve(
+    *,
+    adapter: Annotated[
+        list[str] | None,
+        Parameter(
+            help="An adapter's folder, or NAME=FOLDER; several of one base model may be given, the "
+            "first is the default. Without any: the newest in runs/."
+        ),
+    ] = None,
+    base: Annotated[
+        bool, Parameter(help="Serve the untouched base model, beside adapters as `base`.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        Parameter(help="The base model; default: the adapter's own.", show_default=False),
+    ] = None,
+    host: Annotated[
+        str, Parameter(help="Where to listen; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="The port; 0 takes a free one.")] = 8000,
+    api_key: Annotated[
+        list[str] | None,
+        Parameter(help=f"Requests must carry this key; several may be given, or one in ${_KEY}."),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        Parameter(help="Let web pages of this origin ask (CORS), such as https://example.org."),
+    ] = None,
+    grants: GrantFlags | None = None,
+    log_prompts: Annotated[
+        bool, Parameter(help="Write the couplets that are asked for to the log.")
+    ] = False,
+) -> None:
+    """Serve a page for readers, and an API that OpenAI's clients speak.
+
+    Example: lianju serve, then open http://127.0.0.1:8000
+
+    Ctrl-C lets poems that are being written end. The API is described at /docs.
+    """
+    given = {} if grants is None else {k: v for k, v in vars(grants).items() if v is not None}
+    keys = (*(api_key or ()), *filter(None, [os.environ.get(_KEY)]))
+    settings = ServeSettings(
+        **given, api_keys=keys, origins=tuple(origin or ()), log_prompts=log_prompts
+    )
+    folders = list(adapter or ()) or ([] if base else [str(newest_adapter())])
+    listening = _listen(host, port)
+
+    from lianju.serve import Service, load_served, named
+
+    adapters = named(folders)
+
+    def load() -> "Sequence[Served]":
+        style = PromptSettings().style
+        return load_served(adapters, model, base, ModelSettings(), style, TerminalReporter())
+
+    _run(Service(load, settings), listening, host, bool(keys))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket at this address. Raises `UserError` where there can be none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"cannot listen at {host}, port {port}: {reason}. Choose another with --port"
+        ) from None
+    return listening
+
+
+def _run(service: "Service", listening: socket.socket, host: str, keyed: bool) -> None:
+    """Serve until a signal comes; what kept the models from loading is raised."""
+    import uvicorn
+
+    from lianju.serve import GRACE, create_app
+
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("lianju.serve").setLevel(logging.INFO)
+    local = _is_local(host)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+    if not local and not keyed:
+        err.print("Note: everybody who reaches this machine may ask; --api-key asks for a key.")
+    options: dict[str, Any] = {
+        "log_level": "warning",
+        "access_log": False,
+        "timeout_graceful_shutdown": GRACE,
+        "server_header": False,
+    }
+    server = uvicorn.Server(uvicorn.Config(create_app(service, local), **options))
+
+    def loaded() -> None:
+        server.should_exit = service.failure is not None
+        if service.failure is None:
+            err.print(f"Ready 可用: {address} serves {', '.join(service.names)}", markup=False)
+
+    err.print(f"Listening at {address}; loading the model", markup=False)
+    service.start(loaded)
+    server.run(sockets=[listening])
+    if service.failure is not None:
+        raise service.failure
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

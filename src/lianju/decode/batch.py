@@ -1,0 +1,207 @@
+"""Poems of one model that are written together: they join and leave at every step.
+
+Each draws with its own settings, rules and random numbers. On a CPU what a poem becomes does not
+depend on its neighbours, bit for bit where `lianju.model.pack` has packed the weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lianju.config import DecodeSettings
+from lianju.decode.cache import RowCache
+from lianju.decode.particles import Job, Particle, Token
+from lianju.decode.sampling import RULED_OUT, distribution, draw, mass
+from lianju.model import LanguageModel, Vocabulary
+from lianju.prompt import render
+
+# A matrix product of a single row may add up in another order than one of several.
+_LEAST = 2
+
+
+class Batch:
+    """The poems that one model is writing, a row for each of their particles."""
+
+    def __init__(self, model: LanguageModel, style: str):
+        self.model, self.style = model, style
+        self.jobs: list[Job] = []
+        self._cache = RowCache(model.network)
+        # By row: what is written there, how many tokens stand, the logits of the next one.
+        self._active: list[Particle] = []
+        self._lengths: list[int] = []
+        self._logits = torch.empty(0, model.vocabulary.size, device=model.device)
+
+    @property
+    def rows(self) -> int:
+        """How many particles are being written."""
+        return len(self._active)
+
+    @torch.inference_mode()
+    def join(self, jobs: Sequence[Job]) -> None:
+        """Let jobs take part from the next step on; their prompts go through the model together."""
+        prompts: dict[tuple[int, ...], list[Job]] = {}
+        for job in jobs:
+            prompt = (*render(self.style, self.model.vocabulary, job.couplet), *job.prefix)
+            prompts.setdefault(prompt, []).append(job)
+        # Prompts of one length at a time: with padding a row's sums would be grouped otherwise.
+        for _, group in groupby(sorted(prompts, key=len), key=len):
+            self._read(list(group), prompts)
+        self.jobs += jobs
+        self._arrange()
+
+    def _read(
+        self, group: Sequence[tuple[int, ...]], prompts: Mapping[tuple[int, ...], list[Job]]
+    ) -> None:
+        """Put prompts of one length through the model, each into a row for all its particles."""
+        first, length = len(self._lengths), len(group[0])
+        positions = torch.arange(length).expand(len(group), -1)
+        # The last two places, so that no product has a single row.
+        kept = torch.arange(max(0, length - 2), length)
+        logits = self._forward(first, torch.tensor(group), positions, kept)
+        self._logits = torch.cat([self._logits, logits[:, -1]])
+        self._lengths += [length] * len(group)
+        for row, prompt in enumerate(group, first):
+            for job in prompts[prompt]:
+                for particle in job.particles:
+                    particle.row = row
+
+    @torch.inference_mode()
+    def step(self) -> list[Job]:
+        """Every particle writes one token; returns the jobs that have ended, which leave."""
+        self._write()
+        for job in self.jobs:
+            job.halt(self.model.vocabulary)
+            job.resample()
+        ended = [job for job in self.jobs if job.ended]
+        self.drop(ended)
+        if self._active:
+            last = torch.tensor([[particle.written[-1]] for particle in self._active])
+            places = torch.tensor(self._lengths)[:, None]
+            if self.rows < _LEAST:
+                last, places = (torch.cat([part, part]) for part in (last, places))
+            self._logits = self._forward(0, last, places, torch.tensor([0]))[: self.rows, 0]
+            self._lengths = [length + 1 for length in self._lengths]
+        return ended
+
+    def drop(self, jobs: Sequence[Job]) -> None:
+        """Let jobs leave, ended or not."""
+        self.jobs = [job for job in self.jobs if job not in jobs]
+        self._arrange()
+
+    def _forward(self, first: int, ids: Tensor, positions: Tensor, kept: Tensor) -> Tensor:
+        """Logits (rows, kept, vocabulary) in fp32 after the tokens at the places `kept`."""
+        device, network = self.model.device, self.model.network
+        positions = positions.to(device)
+        output = network(
+            input_ids=ids.to(device),
+            attention_mask=self._cache.at(first, positions, network.dtype),
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=kept.to(device),
+        )
+        logits: Tensor = output.logits.float()
+        return logits
+
+    def _arrange(self) -> None:
+        """Give every particle that goes on a row of its own, the first ones, moving few of them."""
+        going = [p for job in self.jobs for p in job.particles if not p.stopped]
+        held: dict[int, Particle] = {}
+        moving = []
+        for particle in going:
+            if particle.row < len(going) and particle.row not in held:
+                held[particle.row] = particle
+            else:
+                moving.append(particle)
+        came = list(range(len(going)))
+        free = [row for row in came if row not in held]
+        if moving:
+            self._cache.move([particle.row for particle in moving], free)
+        for row, particle in zip(free, moving, strict=True):
+            came[row], particle.row, held[row] = particle.row, row, particle
+        if came != list(range(len(self._lengths))):
+            self._lengths = [self._lengths[row] for row in came]
+            self._logits = self._logits[came]
+        self._active = [held[row] for row in range(len(going))]
+
+    def _write(self) -> None:
+        """Draw a token for every particle, those of equal settings together."""
+        tops = {id(p): job.top for job in self.jobs for p in job.particles}
+        groups: dict[DecodeSettings, list[int]] = {}
+        for job in self.jobs:
+            for particle in job.particles:
+                if not particle.stopped:
+                    groups.setdefault(_sampling(job.settings), []).append(particle.row)
+        for settings, rows in groups.items():
+            rows.sort()
+            particles = [self._active[row] for row in rows]
+            logits = self._logits if len(rows) == self.rows else self._logits[rows]
+            self._draw(particles, logits, settings, [tops[id(p)] for p in particles])
+
+    def _draw(
+        self,
+        particles: Sequence[Particle],
+        logits: Tensor,
+        settings: DecodeSettings,
+        tops: Sequence[int],
+    ) -> None:
+        words = self.model.vocabulary
+        allowed = self._allowed(particles)
+        ruled = logits if allowed is None else torch.where(allowed, logits, RULED_OUT)
+        chances = torch.tensor([particle.chance for particle in particles], device=logits.device)
+        chosen = draw(distribution(ruled, self._seen(particles, settings), settings), chances)
+        left = torch.zeros(len(chosen))
+        if allowed is not None:
+            left = mass(logits, ruled, chosen, settings.temperature)
+        likings = logits.log_softmax(dim=-1)
+        best = _likeliest(words, likings, tops)
+        picked = likings.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        for particle, token, liking, share, top in zip(
+            particles, chosen.tolist(), picked.tolist(), left.tolist(), best, strict=True
+        ):
+            drawn = Token(token, words.tokens[token] or b"", liking, top)
+            particle.write(drawn, share, words.stops)
+
+    def _seen(self, particles: Sequence[Particle], settings: DecodeSettings) -> Tensor:
+        """(rows, vocabulary) which tokens stand already; nobody asks where nothing is penalised."""
+        seen = torch.zeros(len(particles), self.model.vocabulary.size, dtype=torch.bool)
+        if settings.repetition_penalty != 1:
+            words = self.model.vocabulary
+            job_of = {id(p): job for job in self.jobs for p in job.particles}
+            for row, particle in enumerate(particles):
+                job = job_of[id(particle)]
+                seen[row, render(self.style, words, job.couplet)] = True
+                seen[row, [*job.prefix, *particle.written]] = True
+        return seen.to(self.model.device)
+
+    def _allowed(self, particles: Sequence[Particle]) -> Tensor | None:
+        """(rows, vocabulary) which tokens may come; None if nothing rules any out."""
+        masks = [particle.mask() for particle in particles]
+        if all(mask is None for mask in masks):
+            return None
+        every = np.ones(self.model.vocabulary.size, dtype=np.bool_)
+        rows = np.stack([every if mask is None else mask for mask in masks])
+        return torch.from_numpy(rows).to(self.model.device)
+
+
+def _sampling(settings: DecodeSettings) -> DecodeSettings:
+    """What of the settings decides how a token is drawn."""
+    plain = {"max_length": None, "seed": 0, "candidates": 1, "particles": 1}
+    return settings.model_copy(update=plain)
+
+
+def _likeliest(
+    words: Vocabulary, likings: Tensor, tops: Sequence[int]
+) -> list[tuple[tuple[int, bytes, float], ...]]:
+    """The likeliest tokens of each row, as many as its entry of `tops`."""
+    most = max(tops)
+    if not most:
+        return [()] * len(tops)
+    values, tokens = likings.topk(most, dim=-1)
+    return [
+        tuple((t, words.tokens[t] or b"", v) for t, v in zip(ids[:n], row[:n], strict=True))
+        for ids, row, n in zip(tokens.tolist(), values.tolist(), tops, strict=True)
+    ]

@@ -1,0 +1,253 @@
+"""One thread that writes for everybody: orders join and leave the running batch at every step.
+
+Knows nothing of HTTP. Who orders is told what happens through a function that is called from the
+engine's thread and must be quick.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from lianju.decode.batch import Batch
+from lianju.decode.generate import Completion, completion, fitting
+from lianju.decode.particles import Job, Token
+from lianju.model import LanguageModel
+
+_T = TypeVar("_T")
+# More rows in one forward pass need more memory and gain little speed.
+ROWS = 64
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Tokens of candidate `number` that nothing can change any more, in order.
+
+    `draft` is all of its text so far as it looks now; with several particles it may change.
+    """
+
+    number: int
+    tokens: tuple[Token, ...]
+    draft: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Candidate `number` has ended; `tokens` are those that did not come as `Grown`."""
+
+    number: int
+    completion: Completion
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The order cannot be carried out, since something broke; the last that is heard of it."""
+
+    error: BaseException
+
+
+Event = Grown | Ended | Failed
+
+
+@dataclass(eq=False)
+class Order:
+    """What one request asks of one model: jobs, numbered in order.
+
+    `hear` is told of every `Event`, of `Grown` only where `growing`.
+    """
+
+    model: str
+    jobs: Sequence[Job]
+    growing: bool = False
+    hear: Callable[[Event], None] = lambda event: None
+    sent: dict[int, int] = field(default_factory=dict)
+
+
+class FullError(Exception):
+    """As many orders wait as may."""
+
+
+class ClosedError(Exception):
+    """The engine takes no more orders."""
+
+
+class Engine:
+    """Writes for several models of one machine, each with a batch of its own, step by step."""
+
+    def __init__(
+        self,
+        models: Mapping[str, tuple[LanguageModel, str]],
+        rows: int = ROWS,
+        queue: int = 64,
+        watch: Callable[[int, int], None] = lambda rows, tokens: None,
+    ):
+        """`models`: by name, each with its prompt style. `rows`: how many particles of a model are
+        written side by side. `queue`: how many orders may wait. `watch` is told after each step
+        of a batch how many rows it had and how many tokens were written.
+        """
+        self._batches = {name: Batch(*model) for name, model in models.items()}
+        self._rows, self._queue, self._watch = rows, queue, watch
+        self._models = models
+        self._new = threading.Condition()
+        self._orders: dict[Job, tuple[Order, int]] = {}
+        self._waiting: deque[tuple[Order, list[Job]]] = deque()
+        self._leaving: list[Order] = []
+        self._tasks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many orders have jobs that are not being written yet."""
+        return len(self._waiting)
+
+    @property
+    def rows(self) -> int:
+        """How many particles are being written."""
+        return sum(batch.rows for batch in self._batches.values())
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's thread runs."""
+        return self._thread.is_alive()
+
+    def submit(self, order: Order) -> None:
+        """Take an order. Raises `FullError` where too many wait, `ClosedError` after `close`."""
+        with self._new:
+            if self._closing:
+                raise ClosedError
+            if len(self._waiting) >= self._queue:
+                raise FullError
+            self._waiting.append((order, list(order.jobs)))
+            self._new.notify()
+
+    def cancel(self, order: Order) -> None:
+        """Forget an order before the next step; nothing more is heard of it."""
+        with self._new:
+            self._leaving.append(order)
+            self._new.notify()
+
+    def compute(self, task: Callable[[], _T]) -> "Future[_T]":
+        """Run a function between two steps. Raises `ClosedError` after `close`."""
+        future: Future[_T] = Future()
+        with self._new:
+            if self._closing:
+                raise ClosedError
+            self._tasks.append((task, future))
+            self._new.notify()
+        return future
+
+    def close(self, seconds: float) -> None:
+        """Take no more orders, and end when those there are have been carried out, or after so many
+        seconds; what is unfinished then fails.
+        """
+        with self._new:
+            self._closing = True
+            self._new.notify()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            with self._new:
+                orders = [order for order, _ in (*self._waiting, *self._orders.values())]
+                self._leaving += orders
+                self._new.notify()
+            for order in dict.fromkeys(orders):
+                order.hear(Failed(ClosedError()))
+            self._thread.join()
+
+    def _run(self) -> None:
+        while self._wait():
+            self._leave()
+            self._compute()
+            self._admit()
+            for name, batch in self._batches.items():
+                if batch.jobs:
+                    self._step(name, batch)
+
+    def _wait(self) -> bool:
+        """Wait for something to do; false when there is nothing and nothing will come."""
+        with self._new:
+            self._new.wait_for(lambda: self._busy or self._closing)
+            return self._busy
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._orders or self._waiting or self._leaving or self._tasks)
+
+    def _leave(self) -> None:
+        with self._new:
+            leaving, self._leaving = self._leaving, []
+            self._waiting = deque(item for item in self._waiting if item[0] not in leaving)
+        for order in leaving:
+            jobs = [job for job in order.jobs if job in self._orders]
+            for job in jobs:
+                del self._orders[job]
+            self._batches[order.model].drop(jobs)
+
+    def _compute(self) -> None:
+        while self._tasks:
+            task, future = self._tasks.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(task())
+            except BaseException as error:
+                future.set_exception(error)
+
+    def _admit(self) -> None:
+        """Let the first of those that wait join, as far as there are rows for them."""
+        joining: dict[str, list[Job]] = {}
+        with self._new:
+            while self._waiting:
+                order, jobs = self._waiting[0]
+                taken = joining.setdefault(order.model, [])
+                rows = self._batches[order.model].rows + sum(len(job.particles) for job in taken)
+                fit = fitting(jobs, self._rows - rows, rows == 0)
+                taken += fit
+                self._orders |= {job: (order, order.jobs.index(job)) for job in fit}
+                del jobs[: len(fit)]
+                if jobs:
+                    break
+                self._waiting.popleft()
+        for name, taken in joining.items():
+            if taken:
+                self._guard(name, partial(self._batches[name].join, taken))
+
+    def _step(self, name: str, batch: Batch) -> None:
+        rows = batch.rows
+        ended = self._guard(name, batch.step) or []
+        self._watch(rows, rows)
+        for job in ended:
+            order, number = self._orders.pop(job)
+            done = completion(self._models[name][0], job)
+            tokens = tuple(job.chosen.record[order.sent.get(number, 0) :])
+            order.hear(Ended(number, done, tokens))
+        for job in batch.jobs:
+            order, number = self._orders[job]
+            if order.growing:
+                self._grow(job, order, number)
+
+    def _grow(self, job: Job, order: Order, number: int) -> None:
+        sent, settled = order.sent.get(number, 0), job.settled
+        order.sent[number] = settled
+        words = self._models[order.model][0].vocabulary
+        draft = words.decode([*job.prefix, *job.best.written]).rstrip("\N{REPLACEMENT CHARACTER}")
+        order.hear(Grown(number, tuple(job.best.record[sent:settled]), draft))
+
+    def _guard(self, name: str, work: Callable[[], _T]) -> _T | None:
+        """Do `work`; what breaks fails the orders of this model, and its batch begins anew."""
+        try:
+            return work()
+        except Exception as error:
+            broken = [job for job, (order, _) in self._orders.items() if order.model == name]
+            orders = dict.fromkeys(self._orders.pop(job)[0] for job in broken)
+            self._batches[name] = Batch(*self._models[name])
+            with self._new:
+                self._waiting = deque(item for item in self._waiting if item[0] not in orders)
+            for order in orders:
+                order.hear(Failed(error))
+            return None

@@ -1,0 +1,163 @@
+"""From what the model wrote, or a reader, to what the page shows: pure functions.
+
+A line here is a line of the verdict: without punctuation, each character with its tone, its
+readings and what is wrong with it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from lianju.corpus import Poem as KnownPoem
+from lianju.decode import Completion
+from lianju.serve.native_schema import (
+    Character,
+    CheckAnswer,
+    Fault,
+    Line,
+    Poem,
+    PoemVerdict,
+    Said,
+    SaidLines,
+    Source,
+)
+from lianju.verse import Fault as VerseFault
+from lianju.verse import Verdict, check, lines_of, shape_of, words
+from lianju.verse.words import Language
+
+# The poems of the corpus that have a line.
+Find = Callable[[str], Sequence[KnownPoem]]
+
+
+def poem(
+    index: int,
+    completion: Completion,
+    find: Find,
+    *,
+    ruled: bool,
+    prefix: str = "",
+    given: Iterable[int] = (),
+) -> Poem:
+    """A completion with all there is to say of it.
+
+    `ruled`: rules were kept, so that the poem has the shape that was asked for, whatever that is.
+    `prefix`: what of its text the model did not write; `given`: the numbers of whole lines that
+    it did not write either.
+    """
+    couplet, text = completion.couplet, completion.text
+    verdict = check(couplet + text)
+    shape = shape_of(couplet, text, completion.finish == "stop")
+    of_shape = shape.form.name if shape.form else None
+    standing = {*given, *_standing(verdict, couplet + prefix)}
+    return Poem(
+        index=index,
+        couplet=couplet,
+        text=text,
+        finish="stop" if completion.finish == "stop" else "length",
+        tokens=completion.tokens,
+        logprob=completion.logprob,
+        logprob_per_character=completion.logprob / max(len(text), 1),
+        allowed=completion.allowed,
+        form=verdict.form if ruled else of_shape,
+        fault="" if ruled else shape.fault,
+        verdict=PoemVerdict(**words.verdict_row(verdict), said=said(verdict)),
+        lines=list(_lines(verdict, find, standing, len(_standing(verdict, couplet)))),
+    )
+
+
+def ranked(poems: Iterable[Poem]) -> list[Poem]:
+    """The one that the model likes best, by log-probability per character, first."""
+    return sorted(poems, key=lambda one: (-one.logprob_per_character, one.index))
+
+
+def checked(verdict: Verdict, find: Find, notes: Iterable[str] = ()) -> CheckAnswer:
+    """The answer on a poem that a reader gave."""
+    row = words.verdict_row(verdict)
+    return CheckAnswer(
+        **{name: row[name] for name in ("form", "style", "why", "rhyme", "types", "regular")},
+        notes=list(notes),
+        lines=list(_lines(verdict, find, set(), 0)),
+        faults=[_fault(verdict, fault) for fault in verdict.faults],
+        remarks=[_fault(verdict, remark) for remark in verdict.remarks],
+        said=said(verdict),
+    )
+
+
+def said(verdict: Verdict) -> SaidLines:
+    """The verdict without its faults, in a few lines of either language."""
+    return SaidLines(en=list(_headings(verdict, "en")), zh=list(_headings(verdict, "zh")))
+
+
+def _headings(verdict: Verdict, lang: Language) -> Iterator[str]:
+    """Form and style; opening and rhyme; why old-style; uncommon readings; unknown characters."""
+    rhyme = words.rhyme_words(verdict, lang)
+    if rhyme:
+        rhyme = f"{'rhyme ' if lang == 'en' else '押'}{rhyme}"
+    lines = (
+        (words.form_words(verdict, lang), words.style_words(verdict, lang)),
+        (words.opening_words(verdict, lang), rhyme),
+        (words.why_words(verdict, lang),),
+    )
+    yield from (joined for parts in lines if (joined := " · ".join(filter(None, parts))))
+    for line in words.reading_words(verdict, lang) if verdict.types else []:
+        yield f"Reading: {line}" if lang == "en" else f"讀音：{line}"
+    if unknown := words.unknown_words(verdict, lang):
+        yield f"Unknown: {unknown}" if lang == "en" else f"不明：{unknown}"
+
+
+def _standing(verdict: Verdict, text: str) -> range:
+    """The numbers of the lines that lie wholly within `text`, with which the poem begins."""
+    left, whole = len("".join(lines_of(text))), 0
+    for row in verdict.marks:
+        left -= len(row)
+        if left < 0:
+            break
+        whole += 1
+    return range(1, whole + 1)
+
+
+def _lines(verdict: Verdict, find: Find, given: set[int], couplet: int) -> Iterator[Line]:
+    """The lines; of the first `couplet` ones the sources are not looked for."""
+    rhymes = words.line_rhymes(verdict)
+    for number, (row, rhyme) in enumerate(zip(verdict.marks, rhymes, strict=True), 1):
+        text = "".join(mark.character for mark in row)
+        known = find(text) if number > couplet else ()
+        yield Line(
+            number=number,
+            text=text,
+            given=number in given,
+            rhyme=rhyme,
+            copied=[Source(author=one.author, title=one.title) for one in known],
+            characters=[
+                Character(
+                    character=mark.character,
+                    sign=mark.sign,
+                    readings=list(mark.readings),
+                    rhymes=bool(rhyme) and position == len(row),
+                    faults=_rules_broken(verdict, number, position),
+                )
+                for position, mark in enumerate(row, 1)
+            ],
+        )
+
+
+def _rules_broken(verdict: Verdict, line: int, position: int) -> list[str]:
+    """The rules that a character breaks; of old-style verse, which keeps others, none."""
+    if verdict.why:
+        return []
+    at = [
+        fault.rule for fault in verdict.faults if (fault.line, fault.position) == (line, position)
+    ]
+    return list(dict.fromkeys(at))
+
+
+def _fault(verdict: Verdict, fault: VerseFault) -> Fault:
+    return Fault(
+        rule=fault.rule,
+        line=fault.line,
+        position=fault.position,
+        expected=fault.expected,
+        found=fault.found,
+        said=Said(
+            en=words.fault_words(verdict, fault, "en"), zh=words.fault_words(verdict, fault, "zh")
+        ),
+        rule_said=Said(en=words.rule_words(fault, "en"), zh=words.rule_words(fault, "zh")),
+    )

@@ -1,0 +1,114 @@
+"""From what a request says to what the engine is to write."""
+
+from dataclasses import dataclass
+
+from lianju.config import DecodeSettings, VerseSettings
+from lianju.corpus import hear_couplet, hear_text
+from lianju.decode import (
+    Constraint,
+    Job,
+    Order,
+    length_limit,
+    prefix_ids,
+    rules_for,
+    rules_notes,
+)
+from lianju.errors import UserError
+from lianju.serve.errors import ApiError
+from lianju.serve.models import Served
+from lianju.serve.service import Service, log
+from lianju.verse import lines_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An order with what there is to tell of it. `couplet`: as it was read."""
+
+    order: Order
+    served: Served
+    couplet: str
+    constraint: Constraint | None
+    notes: tuple[str, ...]
+
+
+def ask(
+    service: Service,
+    *,
+    model: str | None,
+    couplet: str,
+    verse: VerseSettings | None,
+    decode: DecodeSettings,
+    prefix: str = "",
+    top: int = 0,
+    until: tuple[str, ...] = (),
+    growing: bool = False,
+) -> Asked:
+    """What to write for a couplet: `decode.candidates` completions.
+
+    `verse`: the rules, None for none at all. `prefix`: what stands after the couplet already.
+    `top`, `until`: see `decode.Job`. `growing`: whether `Grown` is to be heard. Raises `ApiError`
+    naming the field at fault.
+    """
+    served = service.served(model)
+    if service.settings.log_prompts:
+        log.info("%s: %s", served.name, couplet)
+    try:
+        heard = hear_couplet(" ".join(couplet.split()))
+    except UserError as error:
+        raise ApiError(400, str(error), "couplet") from None
+    constraint, notes = constrained(served, heard.text, verse)
+    limit = _limit(service, constraint, decode)
+    words = served.model.vocabulary
+    try:
+        begun = prefix_ids(served.model, hear_text(prefix).text)
+        jobs = [
+            Job(heard.text, number, constraint, decode, limit, begun, top, until)
+            for number in range(decode.candidates)
+        ]
+        words.spell(heard.text)
+    except UserError as error:
+        raise ApiError(400, str(error), "prefix" if prefix else "couplet") from None
+    order = Order(served.name, jobs, growing)
+    return Asked(order, served, heard.text, constraint, (*heard.notes, *notes))
+
+
+def constrained(
+    served: Served, couplet: str, verse: VerseSettings | None
+) -> tuple[Constraint | None, tuple[str, ...]]:
+    """The rules of a couplet that was heard, and notes on them. Raises `ApiError`."""
+    if verse is None:
+        return None, ()
+    rhyme, acrostic = hear_text(verse.rhyme), hear_text("".join(lines_of(verse.acrostic)))
+    given = {number: hear_text(line) for number, line in verse.given.items()}
+    verse = verse.model_copy(
+        update={
+            "rhyme": rhyme.text,
+            "acrostic": acrostic.text,
+            "given": {number: line.text for number, line in given.items()},
+        }
+    )
+    try:
+        rules = rules_for(couplet, verse)
+    except UserError as error:
+        raise ApiError(400, str(error), "verse") from None
+    notes = [note for part in (rhyme, acrostic, *given.values()) for note in part.notes]
+    notes += rules_notes(couplet, rules, verse)
+    return (Constraint(rules, served.masks) if rules else None), tuple(notes)
+
+
+def _limit(service: Service, constraint: Constraint | None, decode: DecodeSettings) -> int:
+    """How many tokens a candidate may have."""
+    most = service.settings.tokens
+    if decode.max_length is not None and decode.max_length > most:
+        raise ApiError(
+            400, f"{decode.max_length} tokens are too many: at most {most} here", "max_tokens"
+        )
+    try:
+        limit = length_limit(constraint, decode)
+    except UserError as error:
+        raise ApiError(400, str(error).replace("max_length", "max_tokens"), "max_tokens") from None
+    if constraint and constraint.longest() > most:
+        raise ApiError(
+            400, f"a poem of so many lines can need more than {most} tokens", "verse.lines"
+        )
+    return min(limit, most)

@@ -1,0 +1,317 @@
+"""The native API: poems with their annotations, the next token, the checker, settings."""
+
+import json
+import secrets
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from lianju.config import DecodeSettings, VerseSettings
+from lianju.corpus import hear_text, simplified, traditional
+from lianju.corpus.verse_files import has_verse, verse_only
+from lianju.decode import Ended, Grown, Step, next_tokens, prefix_ids
+from lianju.serve import annotate, sse
+from lianju.serve.ask import Asked, ask
+from lianju.serve.errors import ApiError
+from lianju.serve.known import Known, some_openings
+from lianju.serve.native_schema import (
+    Asking,
+    CheckAnswer,
+    CheckRequest,
+    Done,
+    Draft,
+    ExamplesAnswer,
+    NextAnswer,
+    NextChoice,
+    NextRequest,
+    NextStage,
+    Poem,
+    PoemsAnswer,
+    PoemsRequest,
+    SettingAnswer,
+    SettingsAnswer,
+    Verse,
+)
+from lianju.serve.openai_schema import ERRORS
+from lianju.serve.service import Service
+from lianju.serve.stream import events
+from lianju.serve.written import Written
+from lianju.verse import GROUPS, check
+
+_Responses = dict[int | str, dict[str, Any]]
+_READING: _Responses = {code: ERRORS[code] for code in (400, 401, 413)}
+_WRITING: _Responses = {code: ERRORS[code] for code in (400, 401, 404, 413, 429, 503, 504)}
+_POEMS: _Responses = {
+    200: sse.documented(
+        "The poems. With `stream`, server-sent events: `draft` as a candidate grows, `poem` as it "
+        "ends, and at the end `done`, or `error`.",
+        sse.event("draft", '{"index": 0, "settled": "明月", "text": "明月松"}'),
+        draft=Draft.model_json_schema(),
+        poem={"$ref": "#/components/schemas/Poem"},
+        done=Done.model_json_schema(),
+        error={"$ref": "#/components/schemas/ErrorAnswer"},
+    )
+}
+
+
+class _Some(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    count: int = Field(6, ge=1, le=50)
+    """How many."""
+
+
+def router(service: Service) -> APIRouter:
+    """/v1/poems, /v1/explore/next, /v1/check, /v1/examples and /v1/settings."""
+    api = APIRouter(prefix="/v1", tags=["poems"])
+    known = Known()
+    settings = _settings()
+
+    @api.post("/poems", response_model=PoemsAnswer, responses=_WRITING | _POEMS)
+    async def poems(body: PoemsRequest) -> Response | PoemsAnswer:
+        """Write poems that go on from a couplet, with their tones, rhymes, faults and sources."""
+        writing = _writing(service, known, body)
+        if not body.stream:
+            return await _whole(writing)
+        return await sse.stream(_events(writing), _broken)
+
+    @api.post("/explore/next", responses=_WRITING)
+    async def explore_next(body: NextRequest) -> NextAnswer:
+        """What the next token could be, and what rules, temperature and each cut make of that."""
+        asked = _ask(service, body, DecodeSettings(**_sampling(body)))
+        return _next_answer(asked, await _step(service, asked, body.top))
+
+    @api.post("/check", responses=_READING)
+    def check_poem(body: CheckRequest) -> CheckAnswer:
+        """Judge a poem: its form, tones, rhymes and faults, and lines that other poems have."""
+        return _checked(known, body)
+
+    @api.get("/examples", responses=_READING)
+    def examples(some: Annotated[_Some, Query()]) -> ExamplesAnswer:
+        """Couplets to begin with: of real poems that no recipe trains on, drawn at random."""
+        return ExamplesAnswer(couplets=some_openings(some.count))
+
+    @api.get("/settings", responses={401: ERRORS[401]})
+    def every_setting() -> SettingsAnswer:
+        """Every decoding and verse setting: its default, its range and what it does."""
+        return settings
+
+    return api
+
+
+def _ask(service: Service, body: Asking, settings: DecodeSettings, growing: bool = False) -> Asked:
+    rules = body.verse.rules if body.verse else VerseSettings()
+    return ask(
+        service,
+        model=body.model,
+        couplet=body.couplet,
+        verse=rules,
+        decode=settings,
+        prefix=body.prefix,
+        growing=growing,
+    )
+
+
+def _sampling(body: Asking) -> dict[str, Any]:
+    """What a request says of `DecodeSettings` under their own names."""
+    return body.model_dump(include=set(DecodeSettings.model_fields) - {"seed"})
+
+
+# --- poems ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """A request for poems that has been read. `given`: the numbers of lines that were given."""
+
+    service: Service
+    known: Known
+    asked: Asked
+    seed: int
+    given: frozenset[int]
+
+    @cached_property
+    def begun(self) -> str:
+        """What stands after the couplet before anything is written."""
+        return self.asked.served.model.vocabulary.decode(self.asked.order.jobs[0].prefix)
+
+    @cached_property
+    def head(self) -> dict[str, Any]:
+        """What belongs to all poems."""
+        return {
+            "id": f"poems-{uuid.uuid4().hex}",
+            "created": int(time.time()),
+            "model": self.asked.served.name,
+            "seed": self.seed,
+            "notes": [*self.asked.notes, *self.known.notes],
+        }
+
+    async def poem(self, event: Ended) -> Poem:
+        """A candidate that has ended, annotated: a few milliseconds, for a thread of its own."""
+        return await run_in_threadpool(
+            annotate.poem,
+            event.number,
+            event.completion,
+            self.known.find,
+            ruled=self.asked.constraint is not None,
+            prefix=self.begun,
+            given=self.given,
+        )
+
+
+def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
+    seed = secrets.randbelow(2**31) if body.seed is None else body.seed
+    settings = DecodeSettings(
+        **_sampling(body), candidates=body.n, seed=seed, max_length=body.max_tokens
+    )
+    if body.verse:
+        settings = settings.model_copy(update={"particles": body.verse.particles})
+    if body.max_tokens and body.prefix:
+        # max_tokens counts what is written, the engine's limit also what stands already.
+        begun = prefix_ids(service.served(body.model).model, hear_text(body.prefix).text)
+        settings = settings.model_copy(update={"max_length": body.max_tokens + len(begun)})
+    asked = _ask(service, body, settings, growing=body.stream)
+    return _Writing(service, known, asked, seed, frozenset(body.verse.given if body.verse else ()))
+
+
+async def _whole(writing: _Writing) -> PoemsAnswer:
+    """All poems, when all have ended."""
+    async with aclosing(events(writing.service, writing.asked)) as heard:
+        poems = [await writing.poem(event) async for event in heard if isinstance(event, Ended)]
+    return PoemsAnswer(**writing.head, poems=annotate.ranked(poems))
+
+
+async def _events(writing: _Writing) -> AsyncGenerator[str, None]:
+    """The poems as they grow, as server-sent events."""
+    growing = [_Growing(number, writing.begun) for number in range(len(writing.asked.order.jobs))]
+    poems = []
+    async with aclosing(events(writing.service, writing.asked)) as heard:
+        async for event in heard:
+            if isinstance(event, Ended):
+                poems.append(await writing.poem(event))
+                yield _event("poem", poems[-1])
+            elif draft := growing[event.number].grow(event):
+                yield _event("draft", draft)
+    order = [poem.index for poem in annotate.ranked(poems)]
+    yield _event("done", Done(**writing.head, order=order))
+
+
+class _Growing:
+    """The text of one candidate, out of the bytes of its tokens."""
+
+    def __init__(self, number: int, begun: str):
+        self._last = Draft(index=number, settled=begun, text=begun)
+        self._written = Written()
+
+    def grow(self, event: Grown) -> Draft | None:
+        """The text after what has happened, if it is another one."""
+        settled = self._last.settled + self._written.take(event.tokens).text
+        # A draft lacks the sign for bytes that are no text where it ends in one.
+        text = event.draft if len(event.draft) > len(settled) else settled
+        draft = Draft(index=event.number, settled=settled, text=text)
+        if draft == self._last:
+            return None
+        self._last = draft
+        return draft
+
+
+def _event(name: str, data: BaseModel) -> str:
+    return sse.event(name, data.model_dump_json())
+
+
+def _broken(error: ApiError) -> str:
+    return sse.event("error", json.dumps(error.body(), ensure_ascii=False))
+
+
+# --- the next token ------------------------------------------------------------------------
+
+
+async def _step(service: Service, asked: Asked, top: int) -> Step:
+    """The distribution of the next token, worked out between two steps of the engine."""
+    served, job = asked.served, asked.order.jobs[0]
+    begun = served.model.vocabulary.decode(job.prefix)
+    return await service.compute(
+        lambda: next_tokens(
+            served.model, served.style, asked.couplet, job.settings, asked.constraint, begun, top
+        )
+    )
+
+
+def _next_answer(asked: Asked, step: Step) -> NextAnswer:
+    stops = asked.served.model.vocabulary.stops
+    return NextAnswer(
+        model=asked.served.name,
+        notes=list(asked.notes),
+        prefix=step.prefix,
+        stages=[
+            NextStage(
+                name=stage.name,
+                entropy=stage.entropy,
+                bits=stage.bits,
+                effective=stage.effective,
+                left=stage.left,
+                cut=stage.cut,
+            )
+            for stage in step.stages
+        ],
+        choices=[
+            NextChoice(
+                token=choice.token,
+                text=choice.text,
+                ends=choice.token in stops,
+                probabilities=list(choice.probabilities),
+                cut_at=choice.cut_at,
+            )
+            for choice in step.choices
+        ],
+        rest=list(step.rest),
+    )
+
+
+# --- the checker, and what can be set ------------------------------------------------------
+
+
+def _checked(known: Known, body: CheckRequest) -> CheckAnswer:
+    text, notes = verse_only(body.text), known.notes
+    if not has_verse(text):
+        raise ApiError(400, "there is no Chinese character in the text", "text")
+    if found := "".join(dict.fromkeys(simplified(text))):
+        text = traditional(text)
+        notes = [f"Simplified {found} are read as traditional characters.", *notes]
+    return annotate.checked(check(text, body.strict, body.borrow), known.find, notes)
+
+
+def _settings() -> SettingsAnswer:
+    decode = PoemsRequest.model_json_schema()["properties"]
+    verse = Verse.model_json_schema()["properties"]
+    asked = {"couplet", "model", "verse", "prefix", "stream"}
+    return SettingsAnswer(
+        decode={name: _setting(field) for name, field in decode.items() if name not in asked},
+        verse={name: _setting(field) for name, field in verse.items() if name != "given"},
+        rhymes=[group.title for group in GROUPS[:30]],
+    )
+
+
+def _setting(field: dict[str, Any]) -> SettingAnswer:
+    """A setting from its JSON schema."""
+    # A setting that may be null says the rest in its first alternative.
+    field = field | field.get("anyOf", [{}])[0]
+    exclusive = "exclusiveMinimum" in field
+    above = field.get("exclusiveMaximum")
+    return SettingAnswer(
+        default=field["default"],
+        minimum=field["exclusiveMinimum"] if exclusive else field.get("minimum"),
+        maximum=field.get("maximum") if above is None else above - 1,
+        exclusive=exclusive,
+        choices=field.get("enum", []),
+        description=" ".join(field["description"].split()),
+    )

@@ -1,0 +1,181 @@
+// Where the reader says what to write: the couplet, the form, and the settings folded below.
+
+import { button, choice, segments, slider, toggle } from "./controls.js";
+import { el, isHan } from "./dom.js";
+import { FORMS, MOST, freshSeed } from "./share.js";
+
+const SLIDERS = {
+  temperature: { min: 0, max: 2, step: 0.05 },
+  top_k: { min: 0, max: 100, step: 1 },
+  top_p: { min: 0.05, max: 1, step: 0.05 },
+  max_tokens: { min: 0, max: 128, step: 1 },
+};
+
+// {node, request(), fill(request), writing(on), focus()}. `write` and `stop` are called by the
+// big button; `usual` is what the settings are to begin with.
+export class Desk {
+  #app; #usual; #field; #shape; #press; #form; #rhyme; #count; #sliders; #seed; #pin; #examples;
+  #formHelp; #summary; #on = false;
+
+  constructor(app, usual, { write, stop }) {
+    this.#app = app;
+    this.#usual = usual;
+    this.#press = button("write.write", () => (this.#on ? stop() : write()), "main big");
+    this.node = el("form", {
+      class: "desk",
+      onsubmit: (event) => {
+        event.preventDefault();
+        if (!this.#on) write();
+      },
+    }, this.#couplet(write), this.#choices(), this.#more());
+    this.fill(usual);
+    app.onLang(() => this.#look());
+  }
+
+  #couplet(write) {
+    const { say } = this.#app;
+    this.#field = el("textarea", {
+      id: "couplet", rows: 1, lang: "zh-Hant", spellcheck: false, autocomplete: "off", maxLength: 200,
+      "aria-describedby": "couplet-shape", oninput: () => this.#look(),
+      onkeydown: (event) => {
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        event.preventDefault();
+        if (!this.#on) write();
+      },
+    });
+    this.#shape = el("p", { class: "help", id: "couplet-shape", role: "status" });
+    this.#examples = el("ul", { class: "chips" });
+    return el("div", { class: "opening" },
+      say(el("h2"), "write.title"),
+      el("div", { class: "couplet sheet" },
+        say(el("label", { htmlFor: "couplet", class: "off" }), "write.couplet"), this.#field, this.#press),
+      this.#shape,
+      el("div", { class: "examples" },
+        say(el("span", { class: "quiet" }), "write.examples"), this.#examples,
+        button("write.another", () => this.showExamples(), "bare")));
+  }
+
+  #choices() {
+    const { say, settings } = this.#app;
+    this.#form = segments({
+      name: "form.name", value: "auto", options: FORMS.map((name) => [name, `form.${name}`]),
+      change: () => this.#look(),
+    });
+    // A group's title ends in its name: 上平聲一東.
+    this.#rhyme = choice({
+      name: "rhyme.name", value: "auto", change: () => this.#look(),
+      options: [["auto", "rhyme.auto"], ["off", "rhyme.off"],
+        ...settings.rhymes.map((title) => [title.at(-1), title, true])],
+    });
+    this.#count = segments({
+      name: "count.name", value: "3",
+      options: Array.from({ length: MOST }, (_, place) => [String(place + 1), String(place + 1)]),
+    });
+    this.#formHelp = say(el("p", { class: "help" }), "form.auto.help");
+    return el("div", { class: "choices" }, this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp);
+  }
+
+  #more() {
+    const { say, settings } = this.#app;
+    this.#sliders = Object.fromEntries(Object.entries(SLIDERS).map(([name, range]) => [name, slider({
+      ...range, name: `set.${name}`, help: `set.${name}.help`, value: settings.decode[name].default ?? 0,
+      change: () => this.#look(),
+    })]));
+    this.#seed = el("input", { type: "number", id: "seed", min: 0, step: 1, inputMode: "numeric" });
+    this.#seed.addEventListener("input", () => { this.#pin.value = this.#seed.value !== ""; });
+    this.#pin = toggle({ name: "set.pin", value: false });
+    this.#summary = el("summary");
+    return el("details", { class: "more" }, this.#summary,
+      el("div", { class: "sliders" }, ...Object.values(this.#sliders).map((each) => each.node),
+        el("div", { class: "seed" },
+          say(el("label", { htmlFor: "seed" }), "set.seed"), this.#seed, this.#pin.node,
+          say(el("p", { class: "help" }), "set.seed.help"))),
+      button("more.reset", () => this.fill({ ...this.#usual, couplet: this.#field.value }), "bare"));
+  }
+
+  // What is asked for now. A seed that is not kept is drawn anew.
+  request() {
+    const kept = this.#pin.value && this.#seed.value !== "";
+    const seed = kept ? Math.trunc(Math.abs(Number(this.#seed.value))) : freshSeed();
+    this.#seed.value = seed;
+    this.#field.value = inTwo(this.#field.value.trim());
+    const numbers = Object.fromEntries(
+      Object.entries(this.#sliders).map(([name, each]) => [name, each.value]));
+    return {
+      couplet: this.#field.value, model: this.#app.model, form: this.#form.value,
+      rhyme: this.#rhyme.value, given: {}, prefix: "", n: Number(this.#count.value), ...numbers, seed,
+    };
+  }
+
+  // Sets every control as a request has it.
+  fill(request) {
+    this.#field.value = request.couplet;
+    this.#form.value = request.form;
+    this.#rhyme.value = request.rhyme;
+    this.#count.value = String(request.n);
+    for (const [name, each] of Object.entries(this.#sliders)) each.value = request[name];
+    this.#seed.value = request.seed ?? "";
+    this.#pin.value = false;
+    this.#look();
+  }
+
+  // While poems are written the big button stops them.
+  writing(on) {
+    this.#on = on;
+    this.#app.say(this.#press, on ? "write.stop" : "write.write");
+    this.#press.classList.toggle("stopping", on);
+  }
+
+  focus() {
+    this.#field.focus();
+  }
+
+  async showExamples() {
+    const { couplets } = await this.#app.api.get("v1/examples?count=3");
+    const chips = couplets.map((couplet) => {
+      const chip = el("button", { type: "button", class: "chip", lang: "zh-Hant", textContent: couplet });
+      chip.addEventListener("click", () => this.#take(couplet));
+      return el("li", {}, this.#app.label(chip, "write.example", { couplet }));
+    });
+    this.#examples.replaceChildren(...chips);
+  }
+
+  #take(couplet) {
+    this.#field.value = couplet;
+    this.#look();
+    this.#field.focus();
+  }
+
+  // What depends on the controls: the gentle word on the shape, the form's sentence, the summary.
+  #look() {
+    const { say, t } = this.#app;
+    const [key, lengths] = shapeWord(this.#field.value);
+    say(this.#shape, key || "write.shape.fine", { lengths: lengths.join(t("write.and")) });
+    this.#shape.hidden = !key;
+    const form = this.#form.value;
+    say(this.#formHelp, `form.${form}.help`);
+    this.#rhyme.node.hidden = form === "free";
+    const changed = Object.entries(this.#sliders).filter(([name, each]) => each.value !== this.#usual[name]);
+    say(this.#summary, changed.length ? "more.changed" : "more.title", { count: changed.length });
+  }
+}
+
+// Ten or fourteen characters without punctuation are two lines of equal length.
+function inTwo(text) {
+  const characters = [...text];
+  const half = characters.length / 2;
+  if (![5, 7].includes(half) || !characters.every(isHan)) return text;
+  return `${characters.slice(0, half).join("")}，${characters.slice(half).join("")}。`;
+}
+
+// The key of a word on a couplet of a shape that the forms do not have, and the lines' lengths.
+export function shapeWord(text) {
+  const lengths = text.split(/[^\p{Script=Han}〇□]+/u).filter(Boolean).map((line) => [...line].filter(isHan).length);
+  const fine = [5, 7];
+  if (!lengths.length) return ["write.shape.none", lengths];
+  if (lengths.length === 1) {
+    return [fine.includes(lengths[0] / 2) ? "" : "write.shape.one", lengths];
+  }
+  const right = lengths.length === 2 && lengths[0] === lengths[1] && fine.includes(lengths[0]);
+  return [right ? "" : "write.shape", lengths];
+}

@@ -1,0 +1,59 @@
+// A request for poems as the page holds it, and the same in the page's address.
+//
+// {couplet, model, form, rhyme, given: {number: text}, prefix, n, temperature, top_k, top_p,
+// max_tokens (0: as needed), seed}
+
+const NUMBERS = ["temperature", "top_k", "top_p", "max_tokens"];
+export const FORMS = ["auto", "wujue", "qijue", "wulu", "qilu", "free"];
+export const MOST = 6;
+
+// What a reader who chose nothing asks for; `settings` as GET v1/settings answers.
+export function defaults(settings) {
+  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, settings.decode[name].default ?? 0]));
+  return { couplet: "", form: "auto", rhyme: "auto", given: {}, prefix: "", n: 3, ...numbers };
+}
+
+// What the server is asked with.
+export function asBody({ form, rhyme, given, max_tokens: length, ...rest }) {
+  const verse = form === "free" ? { form } : { form, rhyme, given };
+  return { ...rest, verse, max_tokens: length || null };
+}
+
+// Names and strings for the address: what is as usual is left out. `index` is the poem meant.
+export function toAddress(request, usual, index = 0) {
+  const { given, couplet, seed, ...rest } = request;
+  const values = { couplet };
+  for (const [name, value] of Object.entries(rest)) {
+    if (value !== usual[name]) values[name] = String(value);
+  }
+  for (const [number, text] of Object.entries(given)) values[`line${number}`] = text;
+  values.seed = String(seed);
+  if (index) values.poem = String(index + 1);
+  return values;
+}
+
+// The way back. Strangers write addresses: what is no value of the setting is left as usual.
+export function fromAddress(values, usual, rhymes) {
+  const request = { ...usual, given: {} };
+  if (values.couplet) request.couplet = values.couplet;
+  if (values.prefix) request.prefix = values.prefix;
+  if (FORMS.includes(values.form)) request.form = values.form;
+  if (["off", ...rhymes].includes(values.rhyme)) request.rhyme = values.rhyme;
+  for (const name of NUMBERS) {
+    if (values[name] && Number(values[name]) >= 0) request[name] = Number(values[name]);
+  }
+  for (const [name, text] of Object.entries(values)) {
+    const number = /^line([1-9]\d*)$/.exec(name)?.[1];
+    if (number) request.given[number] = text;
+  }
+  request.n = whole(values.n, 1, MOST) ?? usual.n;
+  request.seed = whole(values.seed, 0, Number.MAX_SAFE_INTEGER);
+  return { request, index: (whole(values.poem, 1, request.n) ?? 1) - 1 };
+}
+
+function whole(text, least, most) {
+  const value = /^\d+$/.test(text ?? "") ? Number(text) : NaN;
+  return value >= least && value <= most ? value : undefined;
+}
+
+export const freshSeed = () => crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;

@@ -1,0 +1,153 @@
+// 續詩: a couplet in, poems out.
+
+import { errorBox, notes, segments, toggle } from "./controls.js";
+import { Desk } from "./desk.js";
+import { el, gently, recall, remember } from "./dom.js";
+import { Sheet } from "./sheet.js";
+import { asBody, defaults, fromAddress, toAddress } from "./share.js";
+import { Tap } from "./tap.js";
+import { setView } from "./verse.js";
+
+// 王維，山居秋暝.
+const FIRST = "空山新雨後，天氣晚來秋。";
+const EARLIER = 12;
+const TOAST = 3500;
+
+export async function mount(root, app) {
+  await new Write(root, app).start();
+}
+
+class Write {
+  #root; #app; #desk; #usual; #rhymes; #live; #toast; #said; #bar; #board; #earlier; #stop = null;
+  #sheets = []; #shared; #view; #fading;
+
+  constructor(root, app) {
+    this.#root = root;
+    this.#app = app;
+    this.#usual = { ...defaults(app.settings), model: app.models[0]?.id ?? "" };
+    this.#rhymes = app.settings.rhymes.map((title) => title.at(-1));
+    this.#view = {
+      vertical: recall("vertical") !== "no", tones: recall("tones") !== "no", rhymes: recall("rhymes") !== "no",
+    };
+    this.#desk = new Desk(app, this.#usual, { write: () => this.#write(this.#desk.request()), stop: () => this.#stop.abort() });
+    this.#live = el("p", { class: "off", role: "status", "aria-live": "polite" });
+    this.#toast = el("p", { class: "toast", role: "status", hidden: true });
+    this.#said = el("div", { class: "told" });
+    this.#bar = el("div", { class: "bar" }, ...this.#viewControls());
+    this.#board = el("div", { class: "board" });
+    this.#earlier = el("details", { class: "earlier", hidden: true }, el("summary"), el("div", { class: "board" }));
+    root.append(this.#desk.node, this.#live, this.#said, this.#bar, this.#board, this.#earlier, this.#toast);
+    this.#shared = {
+      view: () => this.#view, usual: this.#usual, tap: new Tap(root),
+      tell: (key, values) => app.say(this.#live, key, values),
+      toast: (key) => this.#showToast(key),
+      changed: (address) => app.keep(address),
+    };
+    this.#bar.hidden = true;
+  }
+
+  // A link with a seed shows its poem; without one the desk is laid with what it has.
+  async start() {
+    this.#app.onKept((values) => this.#open(values));
+    this.#desk.fill({ ...this.#usual, couplet: FIRST });
+    this.#open(this.#app.kept);
+    await this.#desk.showExamples();
+  }
+
+  #open(values) {
+    const { request, index } = fromAddress(values, this.#usual, this.#rhymes);
+    if (!request.couplet) return;
+    this.#desk.fill(request);
+    const named = this.#app.models.some((model) => model.id === values.model);
+    request.model = named ? values.model : this.#usual.model;
+    if (request.seed !== undefined) this.#write(request, index);
+  }
+
+  // Writes all poems of a request; `index` is the one that is meant by a link.
+  async #write(request, index = 0) {
+    this.#shared.tap.close();
+    this.#stop?.abort();
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#lay(request);
+    this.#app.keep(toAddress(request, this.#usual, index));
+    this.#desk.writing(true);
+    this.#shared.tell("live.writing");
+    const sheets = this.#sheets;
+    try {
+      await this.#app.api.stream("v1/poems", asBody(request), {
+        signal: stop.signal,
+        draft: (draft) => sheets[draft.index].draft(draft),
+        poem: (poem) => {
+          sheets[poem.index].settle(poem, request, poem.index);
+          this.#shared.tell("live.poem", { number: poem.index + 1, text: poem.text });
+        },
+        done: ({ order, notes: remarks }) => {
+          if (remarks.length) this.#said.replaceChildren(notes(remarks));
+          if (order.length > 1) sheets[order[0]].best(true);
+        },
+      });
+      if (index) sheets[index].focus();
+    } catch (failure) {
+      this.#broken(failure, request, sheets, index);
+    }
+    if (this.#stop === stop) this.#desk.writing(false);
+  }
+
+  #broken(failure, request, sheets, index) {
+    for (const sheet of sheets) if (!sheet.finished) sheet.broken();
+    if (failure.name === "AbortError") return this.#shared.tell("live.stopped");
+    if (sheets !== this.#sheets) return;
+    this.#said.replaceChildren(errorBox(failure, () => this.#write(request, index)));
+    if (!sheets.some((sheet) => sheet.begun)) {
+      this.#board.replaceChildren();
+      this.#bar.hidden = true;
+      this.#sheets = [];
+    }
+    if (failure.param === "couplet") this.#desk.focus();
+  }
+
+  // Fresh sheets for a request; those that were finished go to the earlier ones.
+  #lay(request) {
+    const finished = this.#sheets.filter((sheet) => sheet.finished);
+    const list = this.#earlier.querySelector(".board");
+    list.prepend(...finished.map((sheet) => sheet.node));
+    finished.forEach((sheet) => sheet.best(false));
+    while (list.children.length > EARLIER) list.lastChild.remove();
+    this.#earlier.hidden = !list.children.length;
+    this.#app.say(this.#earlier.querySelector("summary"), "earlier.title", { count: list.children.length });
+    this.#sheets = Array.from({ length: request.n }, (_, number) => new Sheet(this.#app, this.#shared, number));
+    this.#sheets.forEach((sheet) => sheet.begin(request.couplet, () => this.#stop.abort()));
+    this.#board.replaceChildren(...this.#sheets.map((sheet) => sheet.node));
+    this.#board.dataset.count = request.n;
+    this.#said.replaceChildren();
+    this.#bar.hidden = false;
+    const hidden = this.#board.getBoundingClientRect().top > 0.7 * window.innerHeight;
+    if (hidden) this.#bar.scrollIntoView({ block: "start", behavior: gently() });
+  }
+
+  #viewControls() {
+    const turn = (name, value) => {
+      this.#view = { ...this.#view, [name]: value };
+      remember(name, value ? "yes" : "no");
+      for (const verse of this.#root.querySelectorAll(".poem .verse")) setView(verse, this.#view);
+    };
+    return [
+      segments({
+        name: "view.name", quiet: true, value: this.#view.vertical ? "vertical" : "horizontal",
+        options: [["vertical", "view.vertical"], ["horizontal", "view.horizontal"]],
+        change: (value) => turn("vertical", value === "vertical"),
+      }).node,
+      toggle({ name: "view.tones", value: this.#view.tones, change: (value) => turn("tones", value) }).node,
+      toggle({ name: "view.rhymes", value: this.#view.rhymes, change: (value) => turn("rhymes", value) }).node,
+      this.#app.say(el("p", { class: "help" }), "view.help"),
+    ];
+  }
+
+  #showToast(key) {
+    this.#app.say(this.#toast, key);
+    this.#toast.hidden = false;
+    clearTimeout(this.#fading);
+    this.#fading = setTimeout(() => { this.#toast.hidden = true; }, TOAST);
+  }
+}

@@ -1,0 +1,110 @@
+"""What the server is made of: the models, the engine that writes, what it grants and counts."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from lianju.config import ServeSettings
+from lianju.decode import ROWS, ClosedError, Engine, Order
+from lianju.serve.errors import ApiError, too_slow, unavailable
+from lianju.serve.metrics import Metrics
+from lianju.serve.models import Served
+
+_T = TypeVar("_T")
+_GPU_ROWS = 256
+log = logging.getLogger("lianju.serve")
+
+
+class Service:
+    """The models behind the API. They are loaded in the background, after `start`."""
+
+    def __init__(self, load: Callable[[], Sequence[Served]], settings: ServeSettings):
+        self.settings = settings
+        self.metrics = Metrics(self)
+        self.failure: BaseException | None = None
+        self._load = load
+        self._served: dict[str, Served] = {}
+        self._engine: Engine | None = None
+        self._closing = False
+
+    def start(self, when_done: Callable[[], None] = lambda: None) -> None:
+        """Load the models in a thread of their own, then call `when_done`; `failure` says if they
+        could not be loaded.
+        """
+
+        def work() -> None:
+            try:
+                self.open(self._load())
+            except BaseException as error:
+                self.failure = error
+            when_done()
+
+        threading.Thread(target=work, name="loader", daemon=True).start()
+
+    def open(self, served: Sequence[Served]) -> None:
+        """Serve these models."""
+        self._served = {one.name: one for one in served}
+        models = {one.name: (one.model, one.style) for one in served}
+        rows = ROWS if all(one.model.device.type == "cpu" for one in served) else _GPU_ROWS
+        self._engine = Engine(models, rows, self.settings.queue, self.metrics.stepped)
+
+    @property
+    def ready(self) -> bool:
+        """Whether models are loaded and the engine runs."""
+        return self._engine is not None and self._engine.alive and not self._closing
+
+    @property
+    def names(self) -> list[str]:
+        """The models' names, the default first."""
+        return list(self._served)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine. Raises `ApiError` (503) while models are loading or after `close`."""
+        if self._engine is None or self._closing:
+            raise unavailable("shutting down" if self._closing else "loading its model")
+        return self._engine
+
+    def served(self, name: str | None) -> Served:
+        """A model by name, or the default. Raises `ApiError` (404) for another name."""
+        if self._engine is None:
+            raise unavailable("loading its model")
+        if name is None:
+            return next(iter(self._served.values()))
+        if name not in self._served:
+            there = ", ".join(self._served)
+            raise ApiError(
+                404, f"there is no model {name!r} here, only {there}", "model", "model_not_found"
+            )
+        return self._served[name]
+
+    def forget(self, order: Order) -> None:
+        """Take back an order that nobody waits for any more."""
+        if self._engine is not None:
+            self._engine.cancel(order)
+
+    async def compute(self, task: Callable[[], _T]) -> _T:
+        """Run a function in the engine's thread, between two steps."""
+
+        def guarded() -> _T:
+            with torch.inference_mode():
+                return task()
+
+        try:
+            future = asyncio.wrap_future(self.engine.compute(guarded))
+            return await asyncio.wait_for(future, self.settings.seconds)
+        except ClosedError:
+            raise unavailable("shutting down") from None
+        except TimeoutError:
+            raise too_slow(self.settings.seconds) from None
+
+    async def close(self, seconds: float) -> None:
+        """Refuse what comes, let what is being written end within so many seconds."""
+        engine, self._closing = self._engine, True
+        if engine is not None:
+            await asyncio.get_running_loop().run_in_executor(None, partial(engine.close, seconds))
