@@ -1,6 +1,6 @@
 """Load on a server: many clients in one process, each on a connection of its own.
 
-On bare sockets, since the clients share the machine with the server: httpx2 takes some seven times
+On bare sockets, since the clients share the machine with the server: httpx2 takes some eight times
 the processor time for a request. Only what the servers of the benchmark send is understood.
 """
 
@@ -88,7 +88,7 @@ class Client:
         began, status, headers, body = perf_counter(), 0, {}, b""
         try:
             async with asyncio.timeout(_PATIENCE):
-                if self._line is None:
+                if self._line is None or self._line[0].at_eof():
                     self._line = await asyncio.open_connection("127.0.0.1", self.port)
                 reader, writer = self._line
                 writer.write(request)

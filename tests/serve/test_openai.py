@@ -17,8 +17,10 @@ from lianju.model import LanguageModel
 from lianju.prompt import render
 from lianju.serve import Service, create_app, openai_api
 from lianju.serve.errors import ApiError
+from lianju.serve.openai_answers import ChatShape, TextShape
 from lianju.serve.openai_api import merged, parted
 from lianju.serve.openai_schema import ChatRequest, CompletionRequest
+from lianju.serve.written import Piece
 from lianju.verse import check, lines_of
 from tests import tiny
 from tests.serve.running import held, open_service, served
@@ -242,6 +244,17 @@ def test_logprobs_name_tokens_by_their_bytes(client: TestClient, model: Language
     assert any(name.startswith("bytes:") for name in names)
 
 
+def test_likeliest_tokens_keep_their_names_apart() -> None:
+    # Of two tokens that read alike the likelier counts; what ends a poem reads as nothing.
+    top = ((1, b"", -0.5), (2, b"a", -1.0), (3, b"a", -2.0), (4, b"\xe7\xa9", float("-inf")))
+    piece = Piece("b", (Token(5, b"b", -3.0, top),), (0,))
+    old = TextShape(4, None).grown(0, piece)["logprobs"]["top_logprobs"]
+    named = {"<|endoftext|>": -0.5, "a": -1.0, "bytes:\\xe7\\xa9": -9999.0, "b": -3.0}
+    assert list(old[0].items()) == list(named.items())
+    [new] = ChatShape(True).grown(0, piece)["logprobs"]["content"]
+    assert [one["bytes"] for one in new["top_logprobs"]] == [None, [97], [97], [0xE7, 0xA9]]
+
+
 def test_verse_is_kept(gemma: LanguageModel) -> None:
     service = open_service(served(gemma, "gemma"))
     couplet = "空山新雨後，天氣晚來秋。"
@@ -457,6 +470,12 @@ def test_what_is_not_right_is_refused_by_name(
     assert error["param"] == param
     assert word in error["message"]
     assert error["type"] == "invalid_request_error"
+
+
+def test_verse_says_how_many_particles() -> None:
+    for verse, particles in ((None, 4), ({}, 4), ({"particles": 7}, 7)):
+        body = CompletionRequest.model_validate(_plain("completions") | {"verse": verse})
+        assert body.decode(seed=1).particles == particles
 
 
 @pytest.mark.parametrize("path", ["completions", "chat/completions"])

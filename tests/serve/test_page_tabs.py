@@ -163,10 +163,14 @@ def test_draws_follow_the_distribution(browser_page: Any, server: str) -> None:
 
 
 def test_a_lot_on_the_others_is_drawn_by_the_server(browser_page: Any, server: str) -> None:
-    for seed in range(20):
-        lab(browser_page, server, top_p="1", temperature="2", seed=str(seed))
-        if "others" in browser_page.locator(".lot b").inner_text():
-            break
+    browser_page.goto(server)
+    last = """async () => {
+        const { chance } = await import("/page/decode_draw.js");
+        for (let seed = 0; ; seed += 1) if (chance(seed, 0) > 0.98) return seed;
+    }"""
+    seed = browser_page.evaluate(last)
+    lab(browser_page, server, top_p="1", temperature="0.8", seed=str(seed))
+    assert "one of the others" in browser_page.locator(".lot b").inner_text()
     browser_page.get_by_text(re.compile("Show all")).click()
     listed = browser_page.locator(".token").all_inner_texts()
     browser_page.get_by_role("button", name="Draw", exact=True).click()
@@ -254,12 +258,19 @@ def test_results_show_reports_that_can_do_nothing(
     (run / "report.html").write_text(REPORT, encoding="utf-8")
     browser_page.get_by_role("button", name="Look again").click()
     browser_page.get_by_role("button", name="Training run first").click()
-    frame = browser_page.frame_locator(".res-report iframe")
-    heading = frame.get_by_role("heading", name="好報告")
+    frame = browser_page.locator(".res-report iframe")
+    # From outside: playwright would leave listeners in the frame, which may run none.
+    inside = "node => node.contentDocument.querySelector('h1')?.textContent"
+    frame.wait_for()
+    assert frame.get_attribute("sandbox") == "allow-same-origin"
+    browser_page.wait_for_timeout(300)
+    assert frame.evaluate(inside) == "好報告"
     # Its own style works, and its links lead to its own parts.
-    assert heading.evaluate("node => getComputedStyle(node).color") == "rgb(1, 2, 3)"
-    frame.get_by_role("link", name="end").click()
-    assert heading.evaluate("() => scrollY") > 0
+    style = "node => getComputedStyle(node.contentDocument.querySelector('h1')).color"
+    assert frame.evaluate(style) == "rgb(1, 2, 3)"
+    frame.evaluate("node => node.contentDocument.querySelector('a').click()")
+    browser_page.wait_for_timeout(200)
+    assert frame.evaluate("node => node.contentWindow.scrollY") > 0
     with browser_page.context.expect_page() as alone:
         browser_page.get_by_role("link", name="Open it alone").click()
     assert alone.value.locator("h1").inner_text() == "好報告"

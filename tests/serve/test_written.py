@@ -12,7 +12,8 @@ from lianju.serve.written import Piece, Written
 # Few characters, so that stop texts come about, and bytes that cut and break them.
 _PARTS = [part.encode() for part in ("山", "水", "。", "山水", "水。", "a", "𠀀")]
 _PARTS += [bytes([byte]) for byte in "山。𠀀".encode() + b"\xff"] + [b""]
-_TOKENS = st.lists(st.sampled_from(_PARTS), max_size=12)
+_WHOLE = ["山".encode(), "水".encode()]
+_TOKENS = st.lists(st.sampled_from(_WHOLE) | st.sampled_from(_PARTS), max_size=12)
 _STOPS = st.lists(st.sampled_from(["山", "水。", "山水", "水山。", "a", "山山山"]), max_size=3)
 
 

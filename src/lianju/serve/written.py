@@ -68,11 +68,9 @@ class Written:
         return len(self._text) + (unfinished and not goes_on)
 
     def _read(self, grown: str) -> None:
-        # What was sent cannot be part of a stop text: it would have been held back.
         self._text += grown
-        places = [self._text.find(stop, self._sent) for stop in self._stops]
-        if found := [place for place in places if place >= 0]:
-            self._text = self._text[: min(found)]
+        if places := [self._text.index(stop) for stop in self._stops if stop in self._text]:
+            self._text = self._text[: min(places)]
             self.stopped = True
 
     def _held(self) -> int:

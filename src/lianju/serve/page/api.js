@@ -39,7 +39,10 @@ export async function stream(path, body, { signal, ...on }) {
   let ended = false;
   for await (const { event, data } of events(response.body)) {
     const value = JSON.parse(data);
-    if (event === "error") throw new Failure(value.error.code === "timeout" ? 504 : 500, value.error.message);
+    if (event === "error") {
+      const { code, message } = value.error;
+      throw new Failure(code === "timeout" ? 504 : 500, message);
+    }
     ended ||= event === "done";
     on[event]?.(value);
   }

@@ -89,14 +89,19 @@ class Checker {
     const verse = app.poem(found.lines.map((line) => ({ ...line, given: false })),
       { view: { tones: true, rhymes: true } });
     const [head, ...more] = found.said[app.lang];
+    // Old-style verse breaks no rule that it wants to keep.
+    const regular = found.style !== "old-style";
+    const faults = found.faults.map((fault) => said(fault, app));
     this.verdict.replaceChildren(notes(found.notes),
       el("div", { class: `sheet met-poem ${found.style}` },
         el("h3", {}, mark(found), head),
         ...more.map((words) => el("p", { textContent: words })), verse,
         app.say(el("p", { class: "quiet" }), "met.legend")),
-      ...section(app, "met.faults", found.faults.map((fault) => said(fault, app))),
-      ...section(app, "met.remarks", found.remarks.map((remark) => said(remark, app))),
-      ...section(app, "met.copied", copied(found.lines, app)), ...readings(found.lines, app));
+      ...section(app, "met.faults", "faults", regular ? faults : []),
+      ...section(app, "met.remarks", "", found.remarks.map((remark) => said(remark, app))),
+      ...section(app, "met.copied", "", copied(found.lines, app)),
+      ...folded(app, "met.differs", "", regular ? [] : faults),
+      ...folded(app, "met.readings", "readings", readings(found.lines, app)));
   }
 }
 
@@ -106,9 +111,15 @@ function mark(found) {
   return el("span", { class: "mark", "aria-hidden": "true", textContent: signs[found.style] ?? "" });
 }
 
-function section(app, name, items) {
+function section(app, name, kind, items) {
   if (!items.length) return [];
-  return [el("section", {}, app.say(el("h3"), name), el("ul", { class: "met-list" }, ...items))];
+  return [el("section", {}, app.say(el("h3"), name), el("ul", { class: `met-list ${kind}` }, ...items))];
+}
+
+function folded(app, name, kind, items) {
+  if (!items.length) return [];
+  return [el("details", {}, app.say(el("summary"), name, { count: items.length }),
+    el("ul", { class: `met-list ${kind}` }, ...items))];
 }
 
 function said(fault, app) {
@@ -116,25 +127,27 @@ function said(fault, app) {
     el("p", { class: "help", textContent: fault.rule_said[app.lang] }));
 }
 
+// Where lines stand in known poems, those of the same poems together.
 function copied(lines, app) {
-  return lines.filter((line) => line.copied.length).map((line) => {
+  const numbers = new Map();
+  for (const line of lines.filter((one) => one.copied.length)) {
     const where = line.copied.map((poem) => app.t("poem.source", poem)).join(app.t("write.and"));
-    return el("li", { textContent: app.t("met.copied.line", { line: line.number, where }) });
-  });
+    numbers.set(where, [...(numbers.get(where) ?? []), line.number]);
+  }
+  return [...numbers].map(([where, found]) => el("li", {
+    textContent: app.t("met.copied.lines", { lines: found.join(app.t("met.comma")), where }),
+  }));
 }
 
 // The characters that can be read in several ways, the way taken here first.
 function readings(lines, app) {
-  const items = lines.flatMap((line) => line.characters.flatMap((character, place) => {
+  return lines.flatMap((line) => line.characters.flatMap((character, place) => {
     const [here, ...also] = character.readings;
     if (!also.length) return [];
     const words = app.t("met.reading", { line: line.number, position: place + 1, here: named(here),
       also: also.map(named).join(app.t("met.or")) });
     return [el("li", {}, el("b", { lang: "zh-Hant", textContent: character.character }), ` ${words}`)];
   }));
-  if (!items.length) return [];
-  return [el("details", {}, app.say(el("summary"), "met.readings", { count: items.length }),
-    el("ul", { class: "met-list readings" }, ...items))];
 }
 
 // A reading such as 平東 with its sign.

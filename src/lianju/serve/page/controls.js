@@ -72,7 +72,9 @@ export function choice({ name, help, options, value, change }) {
 
 // On or off.
 export function toggle({ name, value, change }) {
-  const input = el("input", { type: "checkbox", checked: value, onchange: () => change?.(input.checked) });
+  const input = el("input", {
+    type: "checkbox", checked: value, onchange: () => change?.(input.checked),
+  });
   const node = el("label", { class: "toggle" }, input, say(el("span"), name));
   return {
     node,
@@ -104,5 +106,6 @@ export function errorBox(failure, again) {
 
 // A quiet sign that something is under way; screen readers hear the words.
 export function busy(name) {
-  return el("p", { class: "busy", role: "status" }, el("i", { "aria-hidden": "true" }), say(el("span"), name));
+  return el("p", { class: "busy", role: "status" },
+    el("i", { "aria-hidden": "true" }), say(el("span"), name));
 }

@@ -72,7 +72,8 @@ export class Desk {
       options: Array.from({ length: MOST }, (_, place) => [String(place + 1), String(place + 1)]),
     });
     this.#formHelp = say(el("p", { class: "help" }), "form.auto.help");
-    return el("div", { class: "choices" }, this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp);
+    return el("div", { class: "choices" },
+      this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp);
   }
 
   #more() {
@@ -155,7 +156,9 @@ export class Desk {
     const form = this.#form.value;
     say(this.#formHelp, `form.${form}.help`);
     this.#rhyme.node.hidden = form === "free";
-    const changed = Object.entries(this.#sliders).filter(([name, each]) => each.value !== this.#usual[name]);
+    this.#sliders.max_tokens.node.hidden = form !== "free";
+    const changed = Object.entries(this.#sliders)
+      .filter(([name, each]) => each.value !== this.#usual[name]);
     say(this.#summary, changed.length ? "more.changed" : "more.title", { count: changed.length });
   }
 }
@@ -170,7 +173,8 @@ function inTwo(text) {
 
 // The key of a word on a couplet of a shape that the forms do not have, and the lines' lengths.
 export function shapeWord(text) {
-  const lengths = text.split(/[^\p{Script=Han}〇□]+/u).filter(Boolean).map((line) => [...line].filter(isHan).length);
+  const lines = text.split(/[^\p{Script=Han}〇□]+/u).filter(Boolean);
+  const lengths = lines.map((line) => [...line].length);
   const fine = [5, 7];
   if (!lengths.length) return ["write.shape.none", lengths];
   if (lengths.length === 1) {

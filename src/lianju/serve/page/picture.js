@@ -4,7 +4,8 @@ const SCALE = 2;
 const SIZE = 44;
 // Ink on paper, whatever the screen is set to: pictures are passed on.
 const [PAPER, EDGE, INK, SEAL] = ["#fbfaf6", "#d8d6cb", "#1c2427", "#b0352a"];
-const SERIF = '"Noto Serif CJK TC", "Noto Serif TC", "Source Han Serif TC", "Songti TC", "PMingLiU", serif';
+const SERIF = '"Noto Serif CJK TC", "Noto Serif TC", "Source Han Serif TC", "Songti TC", "PMingLiU", '
+  + "serif";
 
 export async function savePicture(poem, stops, vertical) {
   const rows = poem.lines.map((line, place) => [...line.text + stops[place]]);
@@ -41,7 +42,9 @@ function inRows(rows) {
     character, x: margin + SIZE / 2 + place * SIZE * 1.16, y: margin + SIZE / 2 + line * pitch,
   })));
   return {
-    width: 2 * margin + longest * SIZE * 1.16, height: 2 * margin + rows.length * pitch + SIZE * 0.5, glyphs,
+    width: 2 * margin + longest * SIZE * 1.16,
+    height: 2 * margin + rows.length * pitch + SIZE * 0.5,
+    glyphs,
   };
 }
 

@@ -13,10 +13,10 @@ export function defaults(settings) {
   return { couplet: "", form: "auto", rhyme: "auto", given: {}, prefix: "", n: 3, ...numbers };
 }
 
-// What the server is asked with.
+// What the server is asked with. A poem in a form is as long as its form.
 export function asBody({ form, rhyme, given, max_tokens: length, ...rest }) {
-  const verse = form === "free" ? { form } : { form, rhyme, given };
-  return { ...rest, verse, max_tokens: length || null };
+  if (form === "free") return { ...rest, verse: { form }, max_tokens: length || null };
+  return { ...rest, verse: { form, rhyme, given }, max_tokens: null };
 }
 
 // Names and strings for the address: what is as usual is left out. `index` is the poem meant.

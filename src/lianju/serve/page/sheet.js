@@ -3,7 +3,7 @@
 import { busy, button, errorBox, notes } from "./controls.js";
 import { el, gently, percent } from "./dom.js";
 import { savePicture } from "./picture.js";
-import { asBody, freshSeed, toAddress } from "./share.js";
+import { FORMS, asBody, freshSeed, toAddress } from "./share.js";
 import { drawDraft, drawPoem, textLines } from "./verse.js";
 
 const NUMBERS = "一二三四五六";
@@ -24,7 +24,8 @@ export class Sheet {
     this.#verse = el("div", { class: "stage" });
     this.#words = el("div", { class: "words" });
     this.#foot = el("footer", { class: "row" });
-    this.node = el("article", { class: "poem sheet", tabIndex: -1 }, this.#head, this.#verse, this.#words, this.#foot);
+    this.node = el("article", { class: "poem sheet", tabIndex: -1 },
+      this.#head, this.#verse, this.#words, this.#foot);
     app.label(this.node, "poem.number", this.#named());
     this.#showHead();
     app.onLang(() => this.#poem && this.#showWords());
@@ -171,7 +172,8 @@ export class Sheet {
     const kept = [...this.#locked].filter((number) => number > after).sort((a, b) => a - b);
     const given = Object.fromEntries(kept.map((number) => [number, poem.lines[number - 1].text]));
     // The form that the model chose is the one that these lines stand in.
-    const form = kept.length && request.form === "auto" ? (poem.form ?? "auto") : request.form;
+    const own = FORMS.find((name) => name === poem.form?.replace("ü", "u"));
+    const form = kept.length && request.form === "auto" ? (own ?? "auto") : request.form;
     return { ...request, form, given, n: 1, seed: freshSeed() };
   }
 
@@ -185,12 +187,15 @@ export class Sheet {
     const { say, label } = this.#app;
     const turn = (key, by, sign) => {
       const to = this.#shown + by;
-      const press = el("button", { type: "button", class: "bare", textContent: sign, disabled: !this.#versions[to] });
+      const disabled = !this.#versions[to];
+      const press = el("button", { type: "button", class: "bare", textContent: sign, disabled });
       press.addEventListener("click", () => this.#turnTo(to, by));
       return label(press, key);
     };
     this.#head.replaceChildren(say(el("h3"), "poem.number", this.#named()));
-    if (this.node.classList.contains("best")) this.#head.append(say(el("span", { class: "favourite" }), "poem.best"));
+    if (this.node.classList.contains("best")) {
+      this.#head.append(say(el("span", { class: "favourite" }), "poem.best"));
+    }
     if (this.#versions.length < 2) return;
     const place = { version: this.#shown + 1, versions: this.#versions.length };
     this.#head.append(el("div", { class: "versions" }, turn("poem.older", -1, "‹"),
@@ -200,7 +205,8 @@ export class Sheet {
   #turnTo(version, by) {
     this.#show(version);
     this.#changed();
-    this.#desk.tell("live.back", { version: version + 1, versions: this.#versions.length, text: this.#poem.text });
+    const { length: versions } = this.#versions;
+    this.#desk.tell("live.back", { version: version + 1, versions, text: this.#poem.text });
     const [older, newer] = this.#head.querySelectorAll(".versions button");
     const same = by < 0 ? older : newer;
     (same.disabled ? (by < 0 ? newer : older) : same).focus();
@@ -210,15 +216,17 @@ export class Sheet {
     const { lang, say } = this.#app;
     const { poem, remarks = [] } = this.#version;
     this.node.ariaLabel = this.#app.t("poem.number", this.#named());
-    const parts = poem.verdict.said[lang].slice(0, 2).map((text) => el("p", { class: "help", textContent: text }));
+    const parts = poem.verdict.said[lang].slice(0, 2)
+      .map((text) => el("p", { class: "help", textContent: text }));
     if (poem.fault) parts.push(el("p", { class: "help wrong", lang: "en", textContent: poem.fault }));
     if (poem.finish === "length") parts.push(say(el("p", { class: "help wrong" }), "poem.cut"));
     parts.push(...this.#sources());
     const faults = poem.verdict.why ? [] : poem.verdict.faults;
     const open = Boolean(this.#words.querySelector("details[open]"));
-    parts.push(el("details", { open }, say(el("summary"), faults.length ? "poem.faults" : "poem.more", { count: faults.length }),
-      el("ul", { class: "faults" }, ...faults.map((fault) => el("li", { textContent: fault[`words_${lang}`] }))),
-      this.#numbers()));
+    const summary = faults.length ? "poem.faults" : "poem.more";
+    const told = faults.map((fault) => el("li", { textContent: fault[`words_${lang}`] }));
+    parts.push(el("details", { open }, say(el("summary"), summary, { count: faults.length }),
+      el("ul", { class: "faults" }, ...told), this.#numbers()));
     this.#words.replaceChildren(notes(remarks), ...parts);
   }
 
@@ -284,7 +292,8 @@ function inCouplets(poem) {
 // What punctuation follows each line.
 function stopsOf(poem) {
   const lines = textLines(poem.couplet + poem.text);
-  return poem.lines.map((line, place) => (lines[place]?.characters.join("") === line.text ? lines[place].stop : ""));
+  return poem.lines.map(({ text }, place) =>
+    (lines[place]?.characters.join("") === text ? lines[place].stop : ""));
 }
 
 // How many characters of couplet and text stand before a cell's; undefined where line and text

@@ -3,7 +3,7 @@
 import { busy, errorBox } from "./controls.js";
 import { el, percent } from "./dom.js";
 import { asBody } from "./share.js";
-import { onLang, say, t, label } from "./words.js";
+import { label, lang, onLang, say, t } from "./words.js";
 
 const SHOWN = 8;
 const LINGER = 250;
@@ -18,7 +18,9 @@ export class Tap {
   constructor(root) {
     this.#node = el("div", { class: "tap sheet", role: "dialog", hidden: true });
     this.#node.addEventListener("pointerenter", () => clearTimeout(this.#timer));
-    this.#node.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") this.leave(); });
+    this.#node.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "mouse") this.leave();
+    });
     root.append(this.#node);
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.#node.hidden) this.close(true);
@@ -74,7 +76,8 @@ export class Tap {
     const character = characterOf(this.#about);
     label(this.#node, "tap.title.for", { character: character.character });
     this.#node.tabIndex = -1;
-    const close = label(el("button", { type: "button", class: "bare close", textContent: "×" }), "tap.close");
+    const close = el("button", { type: "button", class: "bare close", textContent: "×" });
+    label(close, "tap.close");
     close.addEventListener("click", () => this.close(true));
     this.#node.replaceChildren(close, readings(character, poem, cell));
     if (place === undefined || place < [...poem.couplet].length) {
@@ -115,11 +118,12 @@ export class Tap {
     const list = el("ul", { class: "bars" }, ...rows.map((row) => {
       const chance = percent(row.before);
       const mine = row.text === character;
-      const inside = [el("span", { class: "token", lang: "zh-Hant", textContent: row.ends ? t("tap.end") : row.text }),
+      const name = row.ends ? t("tap.end") : row.text;
+      const inside = [el("span", { class: "token", lang: "zh-Hant", textContent: name }),
         bar(row, most), el("span", { class: "amount", textContent: chance })];
       if (mine || row.ends) {
-        return el("li", {}, label(el("div", { class: `choice ${mine ? "mine" : ""}`, role: "img" }, ...inside),
-          "tap.chosen", { character: row.ends ? t("tap.end") : row.text, chance }));
+        const fixed = el("div", { class: `choice ${mine ? "mine" : ""}`, role: "img" }, ...inside);
+        return el("li", {}, label(fixed, mine ? "tap.chosen" : "tap.ends", { character: name, chance }));
       }
       const press = el("button", { type: "button", class: "choice" }, ...inside);
       press.addEventListener("click", () => choose(begun + row.text));
@@ -154,14 +158,15 @@ function characterOf({ poem, cell: { dataset } }) {
 function readings({ character, sign, readings: every, faults }, poem, { dataset }) {
   const tone = (reading) => t(reading[0] === "平" ? "tap.level" : "tap.oblique");
   const list = every.map((reading, place) => {
-    const item = el("li", {}, el("span", { lang: "zh-Hant", textContent: `${reading[0] === "平" ? "○" : "●"} ${reading.slice(1)}` }),
-      el("span", { class: "quiet", textContent: ` ${tone(reading)}` }));
-    if (every.length > 1 && place === 0) item.append(el("span", { class: "quiet", textContent: ` · ${t("tap.here")}` }));
-    return item;
+    const mark = `${reading[0] === "平" ? "○" : "●"} ${reading.slice(1)}`;
+    const here = every.length > 1 && place === 0 ? ` · ${t("tap.here")}` : "";
+    return el("li", {}, el("span", { lang: "zh-Hant", textContent: mark }),
+      el("span", { class: "quiet", textContent: ` ${tone(reading)}${here}` }));
   });
   const told = poem.verdict.faults
-    .filter((fault) => fault.line === Number(dataset.line) && fault.position === Number(dataset.position) && faults.includes(fault.rule))
-    .map((fault) => el("p", { class: "wrong help", textContent: t("tap.fault", { en: fault.words_en, zh: fault.words_zh }) }));
+    .filter((fault) => fault.line === Number(dataset.line) && fault.position === Number(dataset.position))
+    .filter((fault) => faults.includes(fault.rule))
+    .map((fault) => el("p", { class: "wrong help", textContent: fault[`words_${lang()}`] }));
   return el("div", { class: "reading" },
     el("span", { class: "large", lang: "zh-Hant", textContent: character }),
     el("div", {}, el("ul", {}, ...list),

@@ -6,8 +6,8 @@
 // readings, rhymes, faults}]}]. `view`: {vertical, tones, rhymes}, all optional; `setView(node,
 // view)` changes it later. `on`: {peek(cell), leave(cell), press(cell)} makes the characters
 // reachable by mouse, touch and arrow keys; a cell is a character's node, with `cell.dataset.line`
-// and `.position`, counted from 1. `tool(line)` gives a node to stand at the line's end, or null. `stops`:
-// what punctuation follows each line; the usual one if it is left out.
+// and `.position`, counted from 1. `tool(line)` gives a node to stand at the line's end, or null.
+// `stops`: what punctuation follows each line; the usual one if it is left out.
 
 import { el } from "./dom.js";
 import { label } from "./words.js";
@@ -16,10 +16,13 @@ const TONES = { "○": "level", "●": "oblique" };
 const HOVER = 350;
 
 export function drawPoem(lines, { view = {}, on, tool, stops } = {}) {
-  const rows = lines.map((line, place) =>
-    drawLine(line, stops?.[place] ?? usualStop(place), on, tool && (tool(line) ?? el("span", { class: "no-tool" }))));
+  const ends = lines.map((_, place) => stops?.[place] ?? usualStop(place));
+  const rows = lines.map((line, place) => {
+    const end = tool && (tool(line) ?? el("span", { class: "no-tool" }));
+    return drawLine(line, ends[place], on, end);
+  });
   const node = el("div", { class: "verse", role: "group", lang: "zh-Hant" }, ...inPairs(rows));
-  node.setAttribute("aria-label", lines.map((line, place) => line.text + (stops?.[place] ?? usualStop(place))).join(""));
+  node.setAttribute("aria-label", lines.map((line, place) => line.text + ends[place]).join(""));
   node.style.setProperty("--lines", rows.length);
   setView(node, view);
   if (on) makeReachable(node, on);

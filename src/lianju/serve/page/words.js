@@ -41,7 +41,11 @@ export function label(node, key, values) {
 export function setLang(wanted) {
   now = wanted;
   remember("lang", wanted);
-  for (const node of document.querySelectorAll("[data-say]")) say(node, node.dataset.say, filling.get(node)?.say);
-  for (const node of document.querySelectorAll("[data-label]")) label(node, node.dataset.label, filling.get(node)?.label);
+  for (const node of document.querySelectorAll("[data-say]")) {
+    say(node, node.dataset.say, filling.get(node)?.say);
+  }
+  for (const node of document.querySelectorAll("[data-label]")) {
+    label(node, node.dataset.label, filling.get(node)?.label);
+  }
   listeners.forEach((fn) => fn(now));
 }

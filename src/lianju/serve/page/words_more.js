@@ -151,6 +151,7 @@ const CHECK = {
   "met.judging": ["Judging…", "查驗中…"],
   "met.legend": ["○ level 平, ● oblique 仄, ◌ unknown", "○ 平　● 仄　◌ 不明"],
   "met.faults": ["What breaks the rules", "不合律之處"],
+  "met.differs": ["Where it differs from regulated verse ({count})", "與近體詩不同之處（{count}）"],
   "met.remarks": ["Worth noting", "可留意之處"],
   "met.readings": ["Characters with several readings ({count})", "多音字（{count}）"],
   "met.reading": [
@@ -159,7 +160,8 @@ const CHECK = {
   ],
   "met.or": [" or ", "、"],
   "met.copied": ["Lines of known poems", "見於古人"],
-  "met.copied.line": ["Line {line}: {where}", "第 {line} 句：{where}"],
+  "met.copied.lines": ["Line {lines}: {where}", "第 {lines} 句：{where}"],
+  "met.comma": [", ", "、"],
 };
 
 const RESULTS = {

@@ -108,8 +108,8 @@ export const WORDS = {
   ],
   "set.max_tokens": ["Length", "長度"],
   "set.max_tokens.help": [
-    "Stops after this many characters and signs, finished or not. 0: as many as the poem needs.",
-    "最多寫這麼多字（含標點），未完也停。零表示隨詩體所需。",
+    "Stops after this many characters and signs, finished or not. 0: 128, which is more than enough.",
+    "最多寫這麼多字（含標點），未完也停。零表示一百二十八字，綽綽有餘。",
   ],
   "set.seed": ["Seed", "種子"],
   "set.seed.help": [
@@ -176,7 +176,6 @@ export const WORDS = {
   "tap.level": ["level 平", "平聲"],
   "tap.oblique": ["oblique 仄", "仄聲"],
   "tap.here": ["read so here", "此處讀此音"],
-  "tap.fault": ["{en}", "{zh}"],
   "tap.given": ["This stood in what you gave.", "此字為所給的句子。"],
   "tap.alternatives": ["What else the model weighed here", "模型在此處還想過"],
   "tap.loading": ["Asking the model…", "詢問模型…"],
@@ -187,6 +186,7 @@ export const WORDS = {
   "tap.go": ["Go on with {character} instead, {chance}", "改用「{character}」續寫，{chance}"],
   "tap.chosen": ["{character}, as it stands, {chance}", "「{character}」即現用之字，{chance}"],
   "tap.ruled": ["The rules allow no other character here.", "格律在此不容他字。"],
+  "tap.ends": ["{character}, {chance}", "{character}，{chance}"],
   "tap.end": ["end of the poem", "詩畢"],
   "tap.hint": ["Click a character to go on from it.", "點選一字，由此改寫。"],
   "tap.close": ["Close", "關閉"],

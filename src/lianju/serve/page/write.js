@@ -27,16 +27,22 @@ class Write {
     this.#usual = { ...defaults(app.settings), model: app.models[0]?.id ?? "" };
     this.#rhymes = app.settings.rhymes.map((title) => title.at(-1));
     this.#view = {
-      vertical: recall("vertical") !== "no", tones: recall("tones") !== "no", rhymes: recall("rhymes") !== "no",
+      vertical: recall("vertical") !== "no",
+      tones: recall("tones") !== "no",
+      rhymes: recall("rhymes") !== "no",
     };
-    this.#desk = new Desk(app, this.#usual, { write: () => this.#write(this.#desk.request()), stop: () => this.#stop.abort() });
+    this.#desk = new Desk(app, this.#usual, {
+      write: () => this.#write(this.#desk.request()), stop: () => this.#stop.abort(),
+    });
     this.#live = el("p", { class: "off", role: "status", "aria-live": "polite" });
     this.#toast = el("p", { class: "toast", role: "status", hidden: true });
     this.#said = el("div", { class: "told" });
     this.#bar = el("div", { class: "bar" }, ...this.#viewControls());
     this.#board = el("div", { class: "board" });
-    this.#earlier = el("details", { class: "earlier", hidden: true }, el("summary"), el("div", { class: "board" }));
-    root.append(this.#desk.node, this.#live, this.#said, this.#bar, this.#board, this.#earlier, this.#toast);
+    this.#earlier = el("details", { class: "earlier", hidden: true },
+      el("summary"), el("div", { class: "board" }));
+    root.append(this.#desk.node, this.#live, this.#said, this.#bar, this.#board, this.#earlier,
+      this.#toast);
     this.#shared = {
       view: () => this.#view, usual: this.#usual, tap: new Tap(root),
       tell: (key, values) => app.say(this.#live, key, values),
@@ -116,7 +122,8 @@ class Write {
     while (list.children.length > EARLIER) list.lastChild.remove();
     this.#earlier.hidden = !list.children.length;
     this.#app.say(this.#earlier.querySelector("summary"), "earlier.title", { count: list.children.length });
-    this.#sheets = Array.from({ length: request.n }, (_, number) => new Sheet(this.#app, this.#shared, number));
+    this.#sheets = Array.from({ length: request.n },
+      (_, number) => new Sheet(this.#app, this.#shared, number));
     this.#sheets.forEach((sheet) => sheet.begin(request.couplet, () => this.#stop.abort()));
     this.#board.replaceChildren(...this.#sheets.map((sheet) => sheet.node));
     this.#board.dataset.count = request.n;
@@ -138,8 +145,9 @@ class Write {
         options: [["vertical", "view.vertical"], ["horizontal", "view.horizontal"]],
         change: (value) => turn("vertical", value === "vertical"),
       }).node,
-      toggle({ name: "view.tones", value: this.#view.tones, change: (value) => turn("tones", value) }).node,
-      toggle({ name: "view.rhymes", value: this.#view.rhymes, change: (value) => turn("rhymes", value) }).node,
+      ...["tones", "rhymes"].map((name) => toggle({
+        name: `view.${name}`, value: this.#view[name], change: (value) => turn(name, value),
+      }).node),
       this.#app.say(el("p", { class: "help" }), "view.help"),
     ];
   }
