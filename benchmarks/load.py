@@ -16,10 +16,6 @@ from typing import Any
 # A path and the JSON that is posted there.
 Question = tuple[str, dict[str, Any]]
 _PATIENCE = 180.0
-# After the last question is asked, answers are waited for so long.
-_DRAIN = 3.0
-# Fewer answers than this say nothing: a slow server gets up to three times the seconds.
-_LEAST = 4
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,8 @@ class Client:
         return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
     async def _exchange(self, question: Question, request: bytes) -> Answer:
-        began, status, headers, body = perf_counter(), 0, {}, b""
+        began, status, body = perf_counter(), 0, b""
+        headers: dict[str, str] = {}
         try:
             async with asyncio.timeout(_PATIENCE):
                 if self._line is None or self._line[0].at_eof():
@@ -124,23 +121,24 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
 
 @dataclass(frozen=True)
 class Run:
-    """Answers to clients that each ask again at once, for some time from `began` to `until`."""
+    """Answers to clients that each ask again at once, for some time from `began` on."""
 
     clients: int
-    answers: list[Answer]
     began: float
-    until: float
-
-    @property
-    def rate(self) -> float:
-        """Answers a second while all clients ask: between the first and the last that counts."""
-        times = sorted(answer.ended for answer in self._counted)
-        return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else math.nan
+    answers: list[Answer]
 
     @property
     def good(self) -> list[Answer]:
         """The answers of status 200."""
         return [answer for answer in self.answers if answer.status == 200]
+
+    @property
+    def rate(self) -> float:
+        """Answers a second, from the first question to the last answer; the end, when not all
+        clients ask any more, is part of that.
+        """
+        good = self.good
+        return len(good) / (max(answer.ended for answer in good) - self.began) if good else 0.0
 
     @property
     def latency(self) -> tuple[float, float]:
@@ -150,46 +148,33 @@ class Run:
             return math.nan, math.nan
         return median(seconds), seconds[math.ceil(0.95 * len(seconds)) - 1]
 
-    @property
-    def _counted(self) -> list[Answer]:
-        return [answer for answer in self.good if self.began <= answer.ended <= self.until]
-
 
 async def drive(
-    port: int, questions: Iterator[Question], clients: int, seconds: float, ramp: float
+    port: int, questions: Iterator[Question], clients: int, seconds: float, patience: float
 ) -> Run:
-    """Let clients ask for some seconds, after a ramp in which they begin one after the other."""
+    """Let clients ask for some seconds, wait for the last answers with some patience, then hang up.
+
+    Where a server answers one after the other, what it is not waited for does not change the rate.
+    """
     answers: list[Answer] = []
-    start = perf_counter()
-    began = start + ramp
-    until = began + seconds
+    began = perf_counter()
 
-    def going() -> bool:
-        now = perf_counter()
-        few = sum(answer.ended >= began for answer in answers) < _LEAST
-        return now < until or (few and now < began + 3 * seconds)
-
-    async def work(number: int) -> None:
-        await asyncio.sleep(ramp * number / clients)
+    async def work() -> None:
         client = Client(port)
         try:
-            while going():
+            while perf_counter() < began + seconds:
                 answers.append(await client.ask(next(questions)))
         finally:
             client.close()
 
-    tasks = [asyncio.create_task(work(number)) for number in range(clients)]
-    while going() and not all(task.done() for task in tasks):
-        await asyncio.sleep(0.02)
-    until = perf_counter()
-    await asyncio.wait(tasks, timeout=_DRAIN)
-    for task in tasks:
+    tasks = [asyncio.create_task(work()) for _ in range(clients)]
+    done, late = await asyncio.wait(tasks, timeout=seconds + patience)
+    for task in late:
         task.cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-    return Run(clients, answers, began, until)
+    await asyncio.gather(*late, return_exceptions=True)
+    for task in done:
+        task.result()
+    return Run(clients, began, answers)
 
 
 async def crowd(

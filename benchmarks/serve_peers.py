@@ -34,13 +34,15 @@ class Server:
     """A server of `/v1/completions`, not started yet.
 
     `ready`: the path that answers 200 once it can be asked. `extra`: what its requests need beside
-    what all are asked. `port` stands as {port} in `command`.
+    what all are asked. `at_once`: whether it writes several poems at once. `port` stands as {port}
+    in `command`.
     """
 
     name: str
     command: list[str]
     ready: str
     extra: dict[str, Any]
+    at_once: bool = True
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -76,8 +78,8 @@ class Server:
             await asyncio.sleep(0.1)
 
     @property
-    def memory(self) -> float:
-        """Resident memory in megabytes."""
+    def megabytes(self) -> float:
+        """Resident memory."""
         assert self.process
         return psutil.Process(self.process.pid).memory_info().rss / 1e6
 
@@ -136,10 +138,12 @@ def _transformers(merged: Path) -> list[Server]:
     own = [sys.executable, "-m", "benchmarks.serve_processes", "generate", str(merged), "{port}"]
     served = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(merged)]
     served += ["--continuous-batching", "--device=cpu", "--dtype=float32", "--port={port}"]
+    # As it comes it takes all memory for its cache, and is no faster.
+    served += ["--cb-max-batch-tokens=512", "--cb-num-blocks=64", "--host=127.0.0.1"]
     extra = {"model": str(merged)}
     return [
-        Server("generate", own, "/health", extra),
-        Server("transformers serve", [*served, "--host=127.0.0.1"], "/health", extra),
+        Server("generate", own, "/health", extra, at_once=False),
+        Server("transformers serve", served, "/health", extra),
     ]
 
 
@@ -152,14 +156,14 @@ def _llama_python(kind: str, file: Path, environment: dict[str, str]) -> Server:
     command += ["--n_threads", str(_CORES), "--n_threads_batch", str(_CORES), "--n_ctx", "512"]
     command += ["--logits_all", "false", "--interrupt_requests", "false", "--verbose", "false"]
     command += ["--host", "127.0.0.1", "--port", "{port}"]
-    return Server(f"llama_cpp.server {kind}", command, "/v1/models", _PLAIN, environment)
+    return Server(f"llama_cpp.server {kind}", command, "/v1/models", _PLAIN, False, environment)
 
 
 def _llama_server(kind: str, file: Path, environment: dict[str, str]) -> Server:
     command = ["llama-server", "--model", str(file), "--threads", str(_CORES)]
     command += ["--parallel", str(SLOTS), "--ctx-size", str(256 * SLOTS), "--no-webui"]
     command += ["--host", "127.0.0.1", "--port", "{port}"]
-    return Server(f"llama-server {kind}", command, "/health", _PLAIN, environment)
+    return Server(f"llama-server {kind}", command, "/health", _PLAIN, True, environment)
 
 
 def exported(adapter: Path, folder: Path) -> tuple[Path, dict[str, Path]]:
@@ -207,6 +211,9 @@ class Warm:
             env=environment,
             start_new_session=True,
         )
+
+    def until_ready(self) -> None:
+        """Wait until it can be asked. Raises `RuntimeError` if that fails."""
         self._read()
 
     def ask(self, couplet: str, seed: int, ruled: bool) -> dict[str, Any]:
@@ -226,5 +233,5 @@ class Warm:
     def _read(self) -> Any:
         assert self.process.stdout
         if not (line := self.process.stdout.readline()):
-            raise RuntimeError("`lianju complete` did not start")
+            raise RuntimeError("`lianju complete` ended")
         return json.loads(line)

@@ -197,6 +197,21 @@ def test_a_cancelled_order_leaves_at_once(model: LanguageModel) -> None:
     engine.close(1)
 
 
+def test_one_that_leaves_from_the_middle_disturbs_nobody(model: LanguageModel) -> None:
+    engine = Engine({"tiny": (model, "plain")})
+    settings = DecodeSettings(max_length=300, temperature=2, top_p=1, seed=4)
+    orders = [order(model, couplet, settings) for couplet in COUPLETS]
+    expected = complete(model, "plain", COUPLETS, settings)
+    for one, heard in orders:
+        engine.submit(one)
+        heard.get(timeout=30)
+    engine.cancel(orders[0][0])
+    engine.cancel(orders[2][0])
+    for number in (1, 3, 4, 5):
+        assert texts(orders[number][1]) == [expected[number][0].text]
+    engine.close(10)
+
+
 def test_a_text_ends_the_poem_where_it_comes(model: LanguageModel) -> None:
     settings = DecodeSettings(temperature=1, top_p=1, max_length=60, seed=3)
     [[whole]] = complete(model, "plain", COUPLETS[:1], settings)
@@ -219,6 +234,16 @@ def test_what_breaks_fails_its_own_model_only(model: LanguageModel) -> None:
     engine.submit(good)
     event = heard_bad.get(timeout=30)
     assert isinstance(event, Failed) and isinstance(event.error, TypeError)
+    # The same in the middle of a poem.
+    broken.network.model.layers[0].mlp.gate_proj = torch.nn.Linear(32, 64)
+    other, heard_other = order(broken, COUPLETS[0], DecodeSettings(max_length=4000, top_p=1))
+    other.model = "broken"
+    engine.submit(other)
+    assert isinstance(heard_other.get(timeout=30), Grown)
+    broken.network.model.layers[0].mlp.gate_proj = None
+    while isinstance(event := heard_other.get(timeout=30), Grown):
+        pass
+    assert isinstance(event, Failed)
     assert texts(heard_good)
     engine.close(10)
 

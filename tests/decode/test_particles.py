@@ -221,12 +221,11 @@ def test_uneven_weights_are_drawn_in_proportion(masks: Masks) -> None:
     shares = [0.02, 0.72, 0.01, 0.02, 0.03, 0.15, 0.02, 0.03]
     # The effective number, 1 / sum of squares, is 1.8 of 8; only differences of weights count.
     made = job(masks, [math.log(share) - 1000 for share in shares])
-    chances = [particle.chances for particle in made.particles]
     made.resample()
     times = Counter(particle.written[0] for particle in made.particles)
     for number, share in enumerate(shares):
         assert math.floor(8 * share) <= times[number] <= math.ceil(8 * share)
-    assert [particle.chances for particle in made.particles] == chances
+    assert [particle.slot for particle in made.particles] == list(range(8))
     for particle in made.particles:
         number = particle.written[0]
         assert particle.weight == 0 and particle.row == number
@@ -255,7 +254,7 @@ def test_without_rules_or_chance_there_is_nothing_to_choose_from(masks: Masks) -
 def test_a_token_that_the_mask_rules_out_cannot_be_written(masks: Masks) -> None:
     [kept] = rules(masks, LEGAL[:1])
     [comma] = masks.vocabulary.spell("，")
-    particle = Particle(kept, kept.start, [])
+    particle = Particle(kept, kept.start)
     with pytest.raises(AssertionError, match="ruled out"):
         particle.write(Token(comma, "，".encode(), 0.0), 0.0, masks.vocabulary.stops)
 

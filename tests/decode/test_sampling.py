@@ -230,3 +230,22 @@ def test_draws_follow_the_probabilities() -> None:
 def test_values_out_of_range_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         DecodeSettings.model_validate(bad)
+
+
+def test_a_nucleus_is_never_empty() -> None:
+    logits = torch.randn(3, 2000)
+    for p in (5e-324, 1e-30, 1e-7):
+        kept = top_p(logits, p)
+        assert (kept > float("-inf")).sum(dim=-1).tolist() == [1, 1, 1]
+        assert kept.argmax(dim=-1).tolist() == logits.argmax(dim=-1).tolist()
+
+
+def test_wide_and_narrow_nuclei_stand_side_by_side() -> None:
+    # One row is flat, so that its nucleus is larger than what is looked at first.
+    logits = torch.stack([torch.randn(3000) * 8, torch.randn(3000) * 0.01])
+    both = top_p(logits, 0.9)
+    for row in range(2):
+        assert torch.equal(both[row], top_p(logits[row : row + 1], 0.9)[0])
+        mass = logits[row].softmax(-1)[both[row] > float("-inf")].sum()
+        assert 0.9 <= mass < 0.95
+    assert (both[1] > float("-inf")).sum() > 2000

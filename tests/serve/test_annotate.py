@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lianju.corpus import Poem
 from lianju.decode import Completion
 from lianju.serve import annotate
-from lianju.serve.native_schema import Poem as Annotated
+from lianju.serve.native_answers import Poem as Annotated
 from lianju.verse import check, lines_of, shape_of, words
 
 COUPLET, REST = "移舟泊煙渚，日暮客愁新。", "野曠天低樹，江清月近人。"

@@ -38,7 +38,7 @@ def model() -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def service(model: LanguageModel) -> Service:
-    return open_service(served(model), served(tiny.model(1), "other"), queue=4)
+    return open_service(served(model, "tiny"), served(tiny.model(1), "other"), queue=4)
 
 
 @pytest.fixture(scope="module")
@@ -503,7 +503,7 @@ def test_a_full_queue_is_a_status_even_for_a_stream(
 
 @pytest.mark.parametrize(
     ("failure", "said"),
-    [(ApiError(504, "time is up"), "time is up"), (KeyError("secret"), "the server broke")],
+    [(ApiError(504, "time is up"), "time is up"), (KeyError("secret"), "the server failed")],
 )
 def test_what_breaks_on_the_way_is_an_event(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, failure: Exception, said: str

@@ -210,6 +210,7 @@ def test_languages(browser_page: Page, server: str) -> None:
     assert page.get_attribute("html", "lang") == "zh-Hant"
     expect(page.get_by_role("link", name="續詩")).to_have_attribute("aria-current", "page")
     expect(page.locator(".poem .words")).to_contain_text("近體詩")
+    expect(page.get_by_role("heading", name="其一")).to_be_visible()
     expect(page.get_by_role("button", name="保留第 3 句")).to_be_visible()
     assert "Write" not in page.locator("main").inner_text()
     assert text_of(page.locator(".poem")) == poem

@@ -86,7 +86,7 @@ def _read(poem: str) -> tuple[VerseFile, str]:
         return read_verse(Path(poem)), poem
     text = verse_only(poem)
     if any(category(sign) in ("Cc", "Cs") for sign in "".join(poem.split())):
-        raise UserError("the poem has bytes that are no text: is the terminal set to UTF-8?")
+        raise UserError("the poem has bytes that are no text: is it written in UTF-8?")
     # A poem that ends in a full stop has no suffix.
     if not has_verse(text) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
         raise UserError(f"{poem!r} is neither a file that exists nor a poem in Chinese characters")

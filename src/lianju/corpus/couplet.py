@@ -55,7 +55,7 @@ def hear_text(text: str) -> Heard:
 def check_text(text: str, what: str) -> None:
     """Raise `UserError` where a text that the user gave has what nobody can have meant."""
     if not text.isprintable():
-        raise UserError(f"{what} has bytes that are no text: is the terminal set to UTF-8?")
+        raise UserError(f"{what} has bytes that are no text: is it written in UTF-8?")
 
 
 def _punctuated(couplet: str) -> str:

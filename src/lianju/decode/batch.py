@@ -30,7 +30,7 @@ class Batch:
         self.jobs: list[Job] = []
         self._cache = RowCache(model.network)
         # By row: what is written there, how many tokens stand, the logits of the next one.
-        self._active: list[Particle] = []
+        self._active: list[tuple[Job, Particle]] = []
         self._lengths: list[int] = []
         self._logits = torch.empty(0, model.vocabulary.size, device=model.device)
 
@@ -78,7 +78,7 @@ class Batch:
         ended = [job for job in self.jobs if job.ended]
         self.drop(ended)
         if self._active:
-            last = torch.tensor([[particle.written[-1]] for particle in self._active])
+            last = torch.tensor([[particle.written[-1]] for _, particle in self._active])
             places = torch.tensor(self._lengths)[:, None]
             if self.rows < _LEAST:
                 last, places = (torch.cat([part, part]) for part in (last, places))
@@ -86,6 +86,7 @@ class Batch:
             self._lengths = [length + 1 for length in self._lengths]
         return ended
 
+    @torch.inference_mode()
     def drop(self, jobs: Sequence[Job]) -> None:
         """Let jobs leave, ended or not."""
         self.jobs = [job for job in self.jobs if job not in jobs]
@@ -108,20 +109,20 @@ class Batch:
 
     def _arrange(self) -> None:
         """Give every particle that goes on a row of its own, the first ones, moving few of them."""
-        going = [p for job in self.jobs for p in job.particles if not p.stopped]
-        held: dict[int, Particle] = {}
+        going = [(job, p) for job in self.jobs for p in job.particles if not p.stopped]
+        held: dict[int, tuple[Job, Particle]] = {}
         moving = []
-        for particle in going:
+        for job, particle in going:
             if particle.row < len(going) and particle.row not in held:
-                held[particle.row] = particle
+                held[particle.row] = job, particle
             else:
-                moving.append(particle)
+                moving.append((job, particle))
         came = list(range(len(going)))
         free = [row for row in came if row not in held]
         if moving:
-            self._cache.move([particle.row for particle in moving], free)
-        for row, particle in zip(free, moving, strict=True):
-            came[row], particle.row, held[row] = particle.row, row, particle
+            self._cache.move([particle.row for _, particle in moving], free)
+        for row, (job, particle) in zip(free, moving, strict=True):
+            came[row], particle.row, held[row] = particle.row, row, (job, particle)
         if came != list(range(len(self._lengths))):
             self._lengths = [self._lengths[row] for row in came]
             self._logits = self._logits[came]
@@ -129,53 +130,43 @@ class Batch:
 
     def _write(self) -> None:
         """Draw a token for every particle, those of equal settings together."""
-        tops = {id(p): job.top for job in self.jobs for p in job.particles}
         groups: dict[DecodeSettings, list[int]] = {}
-        for job in self.jobs:
-            for particle in job.particles:
-                if not particle.stopped:
-                    groups.setdefault(_sampling(job.settings), []).append(particle.row)
+        for row, (job, _) in enumerate(self._active):
+            groups.setdefault(job.sampling, []).append(row)
         for settings, rows in groups.items():
-            rows.sort()
-            particles = [self._active[row] for row in rows]
             logits = self._logits if len(rows) == self.rows else self._logits[rows]
-            self._draw(particles, logits, settings, [tops[id(p)] for p in particles])
+            self._draw([self._active[row] for row in rows], logits, settings)
 
     def _draw(
-        self,
-        particles: Sequence[Particle],
-        logits: Tensor,
-        settings: DecodeSettings,
-        tops: Sequence[int],
+        self, writing: Sequence[tuple[Job, Particle]], logits: Tensor, settings: DecodeSettings
     ) -> None:
         words = self.model.vocabulary
-        allowed = self._allowed(particles)
+        allowed = self._allowed([particle for _, particle in writing])
         ruled = logits if allowed is None else torch.where(allowed, logits, RULED_OUT)
-        chances = torch.tensor([particle.chance for particle in particles], device=logits.device)
-        chosen = draw(distribution(ruled, self._seen(particles, settings), settings), chances)
+        chances = torch.tensor([job.chance(p) for job, p in writing], device=logits.device)
+        chosen = draw(distribution(ruled, self._seen(writing, settings), settings), chances)
         left = torch.zeros(len(chosen))
         if allowed is not None:
             left = mass(logits, ruled, chosen, settings.temperature)
         likings = logits.log_softmax(dim=-1)
-        best = _likeliest(words, likings, tops)
+        best = _likeliest(words, likings, [job.top for job, _ in writing])
         picked = likings.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        for particle, token, liking, share, top in zip(
-            particles, chosen.tolist(), picked.tolist(), left.tolist(), best, strict=True
+        for (_, particle), token, liking, share, top in zip(
+            writing, chosen.tolist(), picked.tolist(), left.tolist(), best, strict=True
         ):
             drawn = Token(token, words.tokens[token] or b"", liking, top)
             particle.write(drawn, share, words.stops)
 
-    def _seen(self, particles: Sequence[Particle], settings: DecodeSettings) -> Tensor:
+    def _seen(self, writing: Sequence[tuple[Job, Particle]], settings: DecodeSettings) -> Tensor:
         """(rows, vocabulary) which tokens stand already; nobody asks where nothing is penalised."""
-        seen = torch.zeros(len(particles), self.model.vocabulary.size, dtype=torch.bool)
-        if settings.repetition_penalty != 1:
-            words = self.model.vocabulary
-            job_of = {id(p): job for job in self.jobs for p in job.particles}
-            for row, particle in enumerate(particles):
-                job = job_of[id(particle)]
-                seen[row, render(self.style, words, job.couplet)] = True
-                seen[row, [*job.prefix, *particle.written]] = True
-        return seen.to(self.model.device)
+        words, device = self.model.vocabulary, self.model.device
+        if settings.repetition_penalty == 1:
+            return torch.empty(0, device=device)
+        seen = torch.zeros(len(writing), words.size, dtype=torch.bool)
+        for row, (job, particle) in enumerate(writing):
+            prompt = render(self.style, words, job.couplet)
+            seen[row, [*prompt, *job.prefix, *particle.written]] = True
+        return seen.to(device)
 
     def _allowed(self, particles: Sequence[Particle]) -> Tensor | None:
         """(rows, vocabulary) which tokens may come; None if nothing rules any out."""
@@ -185,12 +176,6 @@ class Batch:
         every = np.ones(self.model.vocabulary.size, dtype=np.bool_)
         rows = np.stack([every if mask is None else mask for mask in masks])
         return torch.from_numpy(rows).to(self.model.device)
-
-
-def _sampling(settings: DecodeSettings) -> DecodeSettings:
-    """What of the settings decides how a token is drawn."""
-    plain = {"max_length": None, "seed": 0, "candidates": 1, "particles": 1}
-    return settings.model_copy(update=plain)
 
 
 def _likeliest(

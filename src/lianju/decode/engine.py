@@ -186,7 +186,7 @@ class Engine:
             jobs = [job for job in order.jobs if job in self._orders]
             for job in jobs:
                 del self._orders[job]
-            self._batches[order.model].drop(jobs)
+            self._guard(order.model, partial(self._batches[order.model].drop, jobs))
 
     def _compute(self) -> None:
         while self._tasks:
@@ -219,7 +219,9 @@ class Engine:
 
     def _step(self, name: str, batch: Batch) -> None:
         rows = batch.rows
-        ended = self._guard(name, batch.step) or []
+        ended = self._guard(name, batch.step)
+        if ended is None:
+            return
         self._watch(rows, rows)
         for job in ended:
             order, number = self._orders.pop(job)

@@ -41,14 +41,14 @@ class Token:
 class Particle:
     """A poem being written.
 
-    `chances`: its random numbers in [0, 1), one a token. `weight` is a logarithm, since the last
+    `slot`: its number among the particles of its job. `weight` is a logarithm, since the last
     resampling. `row`: where in the batch it stands, or the row whose keys and values it has yet to
     copy.
     """
 
     constraint: Constraint | None
     state: State | None
-    chances: list[float]
+    slot: int = 0
     written: list[int] = field(default_factory=list)
     record: list[Token] = field(default_factory=list)
     logprob: float = 0.0
@@ -62,11 +62,6 @@ class Particle:
         if self.constraint is None or self.state is None:
             return None
         return self.constraint.mask(self.state)
-
-    @property
-    def chance(self) -> float:
-        """The random number of the next token."""
-        return self.chances[len(self.written)]
 
     def write(self, token: Token, allowed: float, stops: Collection[int]) -> None:
         """Add a token that was drawn, with the log-probability of all allowed ones."""
@@ -94,8 +89,8 @@ def state_after(constraint: Constraint, prefix: Sequence[int]) -> State:
             words = constraint.masks.vocabulary
             raise UserError(
                 f"after {words.decode(prefix[:number]) or 'the couplet'} the rules forbid "
-                f"{words.decode([token]) or 'this token'}: mend what the poem begins with, or use "
-                "--form free"
+                f"{words.decode([token]) or 'this token'}: mend what the poem begins with, or "
+                "keep no rules (form free)"
             )
         state = after
     return state
@@ -137,12 +132,25 @@ class Job:
         size = settings.particles if several else 1
         digest = hashlib.sha256(f"{settings.seed}\0{number}\0{couplet}".encode()).digest()
         seed = int.from_bytes(digest[:8], "big") >> 1
-        generator = torch.Generator().manual_seed(seed)
+        self.steps = torch.Generator().manual_seed(seed)
         self.generator = torch.Generator().manual_seed(seed ^ 1)
-        # A step's numbers do not depend on how many steps there may be.
-        chances = torch.rand(limit, size, generator=generator).T.tolist()
+        self._chances: list[list[float]] = []
         start = state_after(constraint, prefix) if constraint else None
-        self.particles = [Particle(constraint, start, row[len(prefix) :]) for row in chances]
+        self.particles = [Particle(constraint, start, slot) for slot in range(size)]
+
+    @cached_property
+    def sampling(self) -> DecodeSettings:
+        """What of the settings decides how a token is drawn."""
+        plain = {"max_length": None, "seed": 0, "candidates": 1, "particles": 1}
+        return self.settings.model_copy(update=plain)
+
+    def chance(self, particle: Particle) -> float:
+        """The random number in [0, 1) of a particle's next token."""
+        step = len(self.prefix) + len(particle.written)
+        while len(self._chances) <= step:
+            drawn = torch.rand(len(self.particles), generator=self.steps)
+            self._chances.append(drawn.tolist())
+        return self._chances[step][particle.slot]
 
     @property
     def ended(self) -> bool:
@@ -199,7 +207,7 @@ class Job:
         self.particles = [
             replace(
                 self.particles[index],
-                chances=self.particles[slot].chances,
+                slot=slot,
                 written=list(self.particles[index].written),
                 record=list(self.particles[index].record),
                 weight=0.0,

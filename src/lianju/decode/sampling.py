@@ -61,7 +61,8 @@ def _nucleus(logits: Tensor, p: float, few: int) -> tuple[Tensor, Tensor]:
     likeliest, order = logits.topk(few, dim=-1)
     probabilities = (likeliest - logits.logsumexp(dim=-1, keepdim=True)).exp()
     before = probabilities.cumsum(dim=-1) - probabilities
-    before[:, 0] = 0.0
+    # The likeliest stays even where `p` is too small a number for the precision.
+    before[:, 0] = -1.0
     inside = torch.where(before < p, likeliest, RULED_OUT)
     kept = torch.full_like(logits, RULED_OUT).scatter(-1, order, inside)
     return kept, before[:, -1] >= p

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lianju.corpus import Poem as KnownPoem
 from lianju.decode import Completion
-from lianju.serve.native_schema import (
+from lianju.serve.native_answers import (
     Character,
     CheckAnswer,
     Fault,

@@ -57,6 +57,7 @@ def create_app(service: Service, local: bool = True) -> FastAPI:
     _health(app, service)
     _page(app)
     _errors(app)
+    _document(app)
     app.add_middleware(Guard, keys=service.settings.api_keys, metrics=service.metrics)
     if service.settings.origins:
         app.add_middleware(
@@ -102,6 +103,24 @@ def _page(app: FastAPI) -> None:
         return FileResponse(str(folder.joinpath("index.html")), headers=headers)
 
 
+def _document(app: FastAPI) -> None:
+    """Leave out of the OpenAPI document what FastAPI adds and this server never answers."""
+    written = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = written()
+            for path in schema["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schema["components"]["schemas"].pop(name, None)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
 def _errors(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def refused(request: Request, error: ApiError) -> Response:
@@ -113,7 +132,8 @@ def _errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, error: HTTPException) -> Response:
-        return answer(ApiError(error.status_code, f"{request.url.path}: {error.detail}"))
+        message = f"{request.url.path}: {error.detail}"
+        return answer(ApiError(error.status_code, message, headers=dict(error.headers or {})))
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
@@ -137,6 +157,8 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
 
 
 def _fields(request: Request) -> list[str]:
-    """The names of all fields that the API knows."""
-    schemas: dict[str, Any] = request.app.openapi()["components"]["schemas"]
-    return sorted({name for one in schemas.values() for name in one.get("properties", {})})
+    """The names of all fields that requests may have."""
+    document: dict[str, Any] = request.app.openapi()
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    bodies = (name for name in schemas if name.endswith(("Request", "Verse", "Message", "Options")))
+    return sorted({field for name in bodies for field in schemas[name].get("properties", {})})

@@ -57,10 +57,11 @@ def ask(
     except UserError as error:
         raise ApiError(400, str(error), "couplet") from None
     constraint, notes = constrained(served, heard.text, verse)
+    after = hear_text(prefix)
     limit = _limit(service, constraint, decode)
     words = served.model.vocabulary
     try:
-        begun = prefix_ids(served.model, hear_text(prefix).text)
+        begun = prefix_ids(served.model, after.text)
         jobs = [
             Job(heard.text, number, constraint, decode, limit, begun, top, until)
             for number in range(decode.candidates)
@@ -69,7 +70,7 @@ def ask(
     except UserError as error:
         raise ApiError(400, str(error), "prefix" if prefix else "couplet") from None
     order = Order(served.name, jobs, growing)
-    return Asked(order, served, heard.text, constraint, (*heard.notes, *notes))
+    return Asked(order, served, heard.text, constraint, (*heard.notes, *after.notes, *notes))
 
 
 def constrained(

@@ -23,24 +23,20 @@ from lianju.serve import annotate, sse
 from lianju.serve.ask import Asked, ask
 from lianju.serve.errors import ApiError
 from lianju.serve.known import Known, some_openings
-from lianju.serve.native_schema import (
-    Asking,
+from lianju.serve.native_answers import (
     CheckAnswer,
-    CheckRequest,
     Done,
     Draft,
     ExamplesAnswer,
     NextAnswer,
     NextChoice,
-    NextRequest,
     NextStage,
     Poem,
     PoemsAnswer,
-    PoemsRequest,
     SettingAnswer,
     SettingsAnswer,
-    Verse,
 )
+from lianju.serve.native_schema import Asking, CheckRequest, NextRequest, PoemsRequest, Verse
 from lianju.serve.openai_schema import ERRORS
 from lianju.serve.service import Service
 from lianju.serve.stream import events
@@ -48,8 +44,8 @@ from lianju.serve.written import Written
 from lianju.verse import GROUPS, check
 
 _Responses = dict[int | str, dict[str, Any]]
-_READING: _Responses = {code: ERRORS[code] for code in (400, 401, 413)}
-_WRITING: _Responses = {code: ERRORS[code] for code in (400, 401, 404, 413, 429, 503, 504)}
+_READING: _Responses = {code: ERRORS[code] for code in (400, 401, 408, 413)}
+_WRITING: _Responses = {code: ERRORS[code] for code in (400, 401, 404, 408, 413, 429, 503, 504)}
 _POEMS: _Responses = {
     200: sse.documented(
         "The poems. With `stream`, server-sent events: `draft` as a candidate grows, `poem` as it "

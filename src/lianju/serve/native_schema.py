@@ -1,4 +1,4 @@
-"""What the native API takes and gives: the bodies of requests and answers, with their ranges.
+"""What the native API takes: the bodies of requests, with their ranges; and what errors look like.
 
 Unknown fields are refused and types are strict: "0.7" is no number. Ranges, defaults and what a
 setting does come from `lianju.config`, so that file, flag and request cannot differ.
@@ -6,7 +6,7 @@ setting does come from `lianju.config`, so that file, flag and request cannot di
 
 import re
 from copy import copy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -26,7 +26,9 @@ _POEM = "移舟泊煙渚，日暮客愁新。野曠天低樹，江清月近人�
 _NUMBER = "^([3-9]|[1-9][0-9]|100)$"
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A body, or a part of one: unknown fields are refused, and types are strict."""
+
     model_config = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
@@ -80,7 +82,7 @@ class Verse(VerseSettings):
         return VerseSettings(**self.model_dump(exclude={"particles"}))
 
 
-class Asking(_Part):
+class Asking(Part):
     """A couplet, how it is to be gone on with, and how the next token is drawn."""
 
     couplet: str = Field(min_length=1, max_length=LONGEST_COUPLET)
@@ -140,7 +142,7 @@ class NextRequest(Asking):
     """So many of the likeliest tokens at least are listed."""
 
 
-class CheckRequest(_Part):
+class CheckRequest(Part):
     """Asks whether a poem keeps the rules of regulated verse."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": _POEM}]})
@@ -153,302 +155,10 @@ class CheckRequest(_Part):
     """Let the first line rhyme in a neighbouring group 借鄰韻."""
 
 
-# --- what is answered ----------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------
 
 
-class Said(_Part):
-    """The same in English and in Chinese."""
-
-    en: str
-    zh: str
-
-
-class SaidLines(_Part):
-    """The same lines in English and in Chinese."""
-
-    en: list[str]
-    zh: list[str]
-
-
-class Source(_Part):
-    """A poem of the corpus."""
-
-    author: str
-    title: str
-
-
-class Character(_Part):
-    """A character of a poem, as its line reads it."""
-
-    character: str
-    sign: str = Field(pattern="^[○●◌]$")
-    """○ level 平, ● oblique 仄, ◌ in neither rhyme book."""
-    readings: list[str]
-    """Tone and rhyme group of each reading, such as 平東; the one taken here first."""
-    rhymes: bool
-    """Whether this is a rhyme of the poem."""
-    faults: list[str]
-    """The Chinese names of the rules that it breaks, such as 落韻. Old-style verse, which is not
-    held to these rules, has none."""
-
-
-class Line(_Part):
-    """A line of verse, without its punctuation."""
-
-    number: int
-    """From 1."""
-    text: str
-    given: bool
-    """Whether it was in the request: in the couplet, the prefix or the lines given."""
-    rhyme: str
-    """The title of the rhyme group that it ends in, such as 上平聲一東; empty if it need not
-    rhyme."""
-    copied: list[Source]
-    """The poems of the corpus that have this line word for word; none of the couplet's lines."""
-    characters: list[Character]
-
-
-class VerdictLine(_Part):
-    """A line as the checker has it."""
-
-    text: str
-    marks: str
-    """One sign a character: ○ ● ◌."""
-    readings: list[list[str]]
-    rhyme_title: str
-
-
-class VerdictFault(_Part):
-    """A broken rule, or a remark, as the checker has it; see Fault."""
-
-    rule: str
-    line: int
-    position: int
-    expected: str
-    found: str
-    words_en: str
-    words_zh: str
-    rule_en: str
-    rule_zh: str
-
-
-class PoemVerdict(_Part):
-    """What the checker says of couplet and text together."""
-
-    form: str | None
-    """wujue, qijue, wulü, qilü, wupai or qipai; null for any other shape."""
-    style: Literal["regulated", "faulty", "old-style"]
-    """regulated: no fault; faulty: meant to be; old-style 古體: not meant to be."""
-    why: Literal["", "shape", "oblique rhyme", "no rhyme", "metre"]
-    """Why it is old-style verse."""
-    regular: bool
-    """Whether it keeps every rule."""
-    rhymes: bool
-    """Whether every rhyme is right."""
-    scans: bool
-    """Whether every tone is right that is no rhyme's."""
-    rhyme: str
-    """The names of the groups that most rhymes share."""
-    rhyme_titles: list[str]
-    types: str
-    """The line types A to D of the metre that it was fitted to, one a line."""
-    unknown: str
-    """The characters that neither rhyme book has; they count as fitting."""
-    lines: list[VerdictLine]
-    faults: list[VerdictFault]
-    remarks: list[VerdictFault]
-    said: SaidLines
-    """Form, style, opening and rhyme; why it is old-style verse; what the verdict rests on."""
-
-
-class Poem(_Part):
-    """A couplet and how it goes on, annotated."""
-
-    index: int
-    """Its number among the candidates, from 0."""
-    couplet: str
-    """As it was read."""
-    text: str
-    """What stands after the couplet, the prefix included."""
-    finish: Literal["stop", "length"]
-    """It ended by itself, or was cut off."""
-    tokens: int
-    """How many tokens the model wrote, the one that ends the poem included."""
-    logprob: float
-    """Sum of the natural log-probabilities of these tokens under the model as it is."""
-    logprob_per_character: float
-    """`logprob` divided by the characters of `text`: poems are ordered by this."""
-    allowed: float
-    """Logarithm of the probability that the rules left: 0 where none forced the model."""
-    form: str | None
-    """wujue 五絕, qijue 七絕, wulü 五律, qilü 七律 or another form of regulated verse, or null.
-    Without rules only where the punctuation is right as well."""
-    fault: str
-    """Without rules: what is wrong with the shape, in words."""
-    verdict: PoemVerdict
-    lines: list[Line]
-
-
-class _Written(_Part):
-    id: str
-    object: Literal["poems"] = "poems"
-    created: int
-    """Seconds since 1970."""
-    model: str
-    seed: int
-    notes: list[str]
-    """How the request was read, and what was asked for that cannot be kept."""
-
-
-class PoemsAnswer(_Written):
-    """The poems, the one that the model likes best first."""
-
-    poems: list[Poem]
-
-
-class Draft(_Part):
-    """`event: draft`: how far a candidate has grown."""
-
-    index: int
-    settled: str
-    """What is certain; it only grows."""
-    text: str
-    """The likeliest whole so far, which begins with `settled`; the rest may still change."""
-
-
-class Done(_Written):
-    """`event: done`: what belongs to all poems."""
-
-    order: list[int]
-    """The candidates, the one that the model likes best first."""
-
-
-class NextStage(_Part):
-    """One step from the model's own distribution to the one that is drawn from."""
-
-    name: str
-    """raw, rules, or the setting that makes the step."""
-    entropy: float
-    """In nats."""
-    bits: float
-    """The same in bits."""
-    effective: float
-    """How many equally likely choices would be as uncertain."""
-    left: int
-    """How many tokens are not ruled out."""
-    cut: float
-    """The probability, at the stage before, of the tokens ruled out since."""
-
-
-class NextChoice(_Part):
-    """A token that could come next."""
-
-    token: int
-    text: str
-    """What it reads as: characters; a part of one in hex, as ⟨E7⟩."""
-    ends: bool
-    """Whether it ends the poem."""
-    probabilities: list[float]
-    """One a stage."""
-    cut_at: int | None
-    """The stage, from 0, that ruled it out; null if it can be drawn."""
-
-
-class NextAnswer(_Part):
-    """The distribution of the next token, stage by stage."""
-
-    model: str
-    notes: list[str]
-    prefix: str
-    """The text after the couplet so far."""
-    stages: list[NextStage]
-    choices: list[NextChoice]
-    """Ordered by their raw probability."""
-    rest: list[float]
-    """What all other tokens have together, one a stage."""
-
-
-class Fault(_Part):
-    """A broken rule, or a remark on what is no fault."""
-
-    rule: str
-    """Its Chinese name, such as 落韻."""
-    line: int
-    """From 1."""
-    position: int
-    """The character in the line, from 1."""
-    expected: str
-    """平, 仄, or names of rhyme groups; empty for a remark."""
-    found: str
-    said: Said
-    """What is wrong."""
-    rule_said: Said
-    """The rule."""
-
-
-class CheckAnswer(_Part):
-    """What the checker says of a poem."""
-
-    form: str | None
-    style: Literal["regulated", "faulty", "old-style"]
-    why: Literal["", "shape", "oblique rhyme", "no rhyme", "metre"]
-    rhyme: str
-    types: str
-    regular: bool
-    notes: list[str]
-    lines: list[Line]
-    faults: list[Fault]
-    """Of old-style verse: what keeps it from being regulated."""
-    remarks: list[Fault]
-    said: SaidLines
-
-
-class ExamplesAnswer(_Part):
-    """Couplets to begin with."""
-
-    couplets: list[str]
-
-
-class SettingAnswer(_Part):
-    """One setting: its default, range and what it does."""
-
-    default: float | int | str | None
-    minimum: float | int | None = None
-    maximum: float | int | None = None
-    exclusive: bool = False
-    """Whether the minimum itself is not allowed."""
-    choices: list[str] = []
-    description: str
-
-
-class SettingsAnswer(_Part):
-    """Every setting by its name in a request."""
-
-    decode: dict[str, SettingAnswer]
-    verse: dict[str, SettingAnswer]
-    rhymes: list[str]
-    """The titles of the 30 level rhyme groups."""
-
-
-class Result(_Part):
-    """A report that this machine has made."""
-
-    id: str
-    kind: Literal["run", "evaluation", "sweep"]
-    name: str
-    created: int
-    """Seconds since 1970."""
-    summary: str
-    """What came of it, in a sentence."""
-
-
-class ResultsAnswer(_Part):
-    """The reports, the newest first."""
-
-    results: list[Result]
-
-
-class ErrorDetail(_Part):
+class ErrorDetail(Part):
     """Why a request was refused."""
 
     message: str
@@ -458,7 +168,7 @@ class ErrorDetail(_Part):
     code: str | None
 
 
-class ErrorAnswer(_Part):
+class ErrorAnswer(Part):
     """The body of every answer that is an error."""
 
     error: ErrorDetail

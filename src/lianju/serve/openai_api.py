@@ -7,7 +7,6 @@ answer, beside the choices.
 
 import asyncio
 import json
-import logging
 import re
 import secrets
 import time
@@ -18,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from lianju.corpus import hear_text
 from lianju.decode import Ended, Grown, prefix_ids
 from lianju.errors import UserError
 from lianju.prompt import render
+from lianju.serve import sse
 from lianju.serve.ask import Asked, ask
 from lianju.serve.errors import ApiError
 from lianju.serve.openai_answers import (
@@ -46,7 +44,7 @@ from lianju.verse import is_han
 from lianju.verse.poem import STOPS
 
 _T = TypeVar("_T")
-_log = logging.getLogger("lianju.serve")
+_DONE = "data: [DONE]\n\n"
 _COUPLET = re.compile(rf"\s*([^{STOPS}\s]+)[{STOPS}\s]+([^{STOPS}\s]+)[{STOPS}\s]*")
 
 
@@ -245,12 +243,7 @@ def _asked(
 
 async def _answer(call: _Call) -> Any:
     """The whole answer, or a stream of it."""
-    if not call.body.stream:
-        return await _whole(call)
-    written = call.written()
-    # Before the first piece a refusal still has a status of its own.
-    first = await anext(written)
-    return _Stream(_sent(_chunks(call, first, written)))
+    return await (sse.stream(_events(call), _broken) if call.body.stream else _whole(call))
 
 
 async def _whole(call: _Call) -> dict[str, Any]:
@@ -267,70 +260,42 @@ async def _whole(call: _Call) -> dict[str, Any]:
     return {**call.head(call.shape.whole), "choices": choices, **about}
 
 
-async def _chunks(
-    call: _Call,
-    first: tuple[int, Piece, str, int],
-    rest: AsyncGenerator[tuple[int, Piece, str, int], None],
-) -> AsyncGenerator[dict[str, Any], None]:
-    """The chunks of a stream; `lianju` is in the first."""
+async def _chunks(call: _Call) -> AsyncGenerator[dict[str, Any], None]:
+    """The chunks of a stream; `lianju` is in the first. None comes before something is written, so
+    that a refusal still has a status of its own.
+    """
     counted = bool(call.body.stream_options and call.body.stream_options.include_usage)
     head = call.head(call.shape.chunk) | ({"usage": None} if counted else {})
-    about: dict[str, Any] = {"lianju": call.about.model_dump()}
-    total = 0
-    for index in range(call.choices):
-        if opening := call.shape.first(index):
-            yield {**head, "choices": [opening], **about}
-            about = {}
-    async with aclosing(_chained(first, rest)) as written:
+    begun, total = False, 0
+    async with aclosing(call.written()) as written:
         async for index, piece, finish, tokens in written:
-            total += tokens
+            choices = [] if begun else [call.shape.first(number) for number in range(call.choices)]
             if piece.text or piece.tokens:
-                yield {**head, "choices": [call.shape.grown(index, piece)], **about}
-                about = {}
+                choices.append(call.shape.grown(index, piece))
             if finish:
-                yield {**head, "choices": [call.shape.last(index, finish)], **about}
-                about = {}
+                choices.append(call.shape.last(index, finish))
+            for choice in filter(None, choices):
+                about = {} if begun else {"lianju": call.about.model_dump()}
+                yield {**head, "choices": [choice], **about}
+                begun = True
+            total += tokens
     if counted:
         yield {**head, "choices": [], "usage": call.usage(total)}
 
 
-async def _chained(first: _T, rest: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
-    async with aclosing(rest):
-        yield first
-        async for item in rest:
-            yield item
+async def _events(call: _Call) -> AsyncGenerator[str, None]:
+    async with aclosing(_chunks(call)) as chunks:
+        async for chunk in chunks:
+            yield _event(chunk)
+    yield _DONE
 
 
-async def _sent(chunks: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[str, None]:
-    """Server-sent events; an error becomes one too, since the status has gone."""
-    try:
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield _event(chunk)
-    except ApiError as error:
-        yield _event(error.body())
-    except Exception:
-        _log.exception("a stream broke")
-        yield _event(ApiError(500, "the server broke", type="server_error").body())
-    yield "data: [DONE]\n\n"
+def _broken(error: ApiError) -> str:
+    return _event(error.body()) + _DONE
 
 
 def _event(value: dict[str, Any]) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
-
-
-class _Stream(StreamingResponse):
-    """Server-sent events that end with the connection, however that ends."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, content: AsyncGenerator[str, None]):
-        super().__init__(content, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        self._content = content
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._content):
-            await super().__call__(scope, receive, send)
 
 
 async def merged(

@@ -66,7 +66,9 @@ _Zero = Annotated[
     float, AfterValidator(_zero), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 0})
 ]
 _Prompt = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PROMPT)]
+_Prompts = Annotated[list[_Prompt], Field(min_length=1, max_length=16)]
 _Stop = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+_Stops = Annotated[list[_Stop], Field(max_length=4)]
 
 
 # --- what is asked -------------------------------------------------------------------------
@@ -100,9 +102,8 @@ class Asking(_Body):
     """The same seed gives the same poems, whatever else the server is writing; null: drawn by the
     server, which tells it in `lianju.seed`. Equal prompts of one request get equal poems."""
     stop: Annotated[
-        list[_Stop] | None,
-        Field(max_length=4),
-        BeforeValidator(_listed, json_schema_input_type=_Stop | list[_Stop] | None),
+        _Stops | None,
+        BeforeValidator(_listed, json_schema_input_type=_Stop | _Stops | None),
     ] = None
     """One or up to four texts. A completion ends before the first that comes in it."""
     stream: bool | None = False
@@ -112,8 +113,9 @@ class Asking(_Body):
     """Only with `stream`."""
     verse: Verse | None = None
     """Not OpenAI's: the rules that the poem keeps, by construction. {}: the form that the couplet
-    can open, with all its rules; null: no rules, the model writes what it likes. One character may
-    take several tries side by side (`particles`), so text comes in larger pieces."""
+    can open, with all its rules; null: no rules, the model writes what it likes. Several poems are
+    then written side by side for each completion (`particles`), so a stream has what all of them
+    share, and comes in larger pieces."""
     presence_penalty: _Zero | None = 0
     """Only 0; see repetition_penalty."""
     frequency_penalty: _Zero | None = 0
@@ -183,9 +185,8 @@ class CompletionRequest(Asking):
 
     field = "prompt"
     prompt: Annotated[
-        list[_Prompt],
-        Field(min_length=1, max_length=16),
-        BeforeValidator(_text_only, json_schema_input_type=_Prompt | list[_Prompt]),
+        _Prompts,
+        BeforeValidator(_text_only, json_schema_input_type=_Prompt | _Prompts),
     ]
     """The first couplet of a poem, or several of them as a list; not tokens. What stands after the
     couplet is the poem's beginning, from which it goes on."""
@@ -343,6 +344,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     404: _error(
         "No such model.", "no model of that name", _INVALID, "model", code="model_not_found"
     ),
+    408: _error("The request did not come to its end in time.", "no end", _INVALID),
     413: _error("The request is too long.", "the request is too long", _INVALID),
     429: _error(
         "Too many requests wait already: try again after `retry-after` seconds.",
@@ -352,7 +354,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     ),
     503: _error("The server is stopping.", "the server is stopping", "server_error"),
     504: _error("It took longer than the server allows.", "time is up", "server_error"),
-    "default": _error("Any other error.", "the server failed", "server_error"),
 }
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -360,7 +361,11 @@ STREAMED: dict[int | str, dict[str, Any]] = {
         "of it, of all choices in turn, and at last [DONE]. An error on the way is such an event.",
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string"},
+                "itemSchema": {
+                    "type": "object",
+                    "required": ["data"],
+                    "properties": {"data": {"type": "string"}},
+                },
                 "example": 'data: {"id": "cmpl-1", "object": "text_completion", "choices": '
                 '[{"index": 0, "text": "明", "logprobs": null, "finish_reason": null}], …}\n\n'
                 "data: [DONE]\n\n",

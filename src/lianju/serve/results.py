@@ -17,7 +17,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
 from lianju.serve.errors import ApiError
-from lianju.serve.native_schema import ErrorAnswer, Result, ResultsAnswer
+from lianju.serve.native_answers import Result, ResultsAnswer
+from lianju.serve.native_schema import ErrorAnswer
 from lianju.serve.openai_schema import ERRORS
 from lianju.serve.service import Service
 

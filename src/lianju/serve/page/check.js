@@ -28,14 +28,15 @@ class Checker {
     this.text.addEventListener("input", debounced(() => this.#judge(), TYPING));
     this.strict = toggle({ name: "met.strict", value: false, change: () => this.#judge() });
     this.borrow = toggle({ name: "met.borrow", value: false, change: () => this.#judge() });
-    this.verdict = el("div", { class: "met-verdict", "aria-live": "polite" });
+    this.verdict = el("div", { class: "met-verdict" });
+    this.told = el("p", { class: "off", role: "status" });
     root.append(
       el("div", { class: "lead" }, app.say(el("h2"), "met.title"), app.say(el("p", { class: "quiet" }), "met.lead")),
       el("div", { class: "met" },
         el("div", { class: "met-asked" },
           el("div", { class: "field" }, app.say(el("label", { htmlFor: id }), "met.text"), this.text),
           this.#examples(), this.#switch(this.strict, "met.strict.help"), this.#switch(this.borrow, "met.borrow.help")),
-        this.verdict));
+        this.verdict), this.told);
     app.onLang(() => this.#show());
     app.onKept((kept) => this.open(kept));
   }
@@ -89,6 +90,7 @@ class Checker {
     const verse = app.poem(found.lines.map((line) => ({ ...line, given: false })),
       { view: { tones: true, rhymes: true } });
     const [head, ...more] = found.said[app.lang];
+    this.told.textContent = head;
     // Old-style verse breaks no rule that it wants to keep.
     const regular = found.style !== "old-style";
     const faults = found.faults.map((fault) => said(fault, app));

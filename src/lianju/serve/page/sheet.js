@@ -26,9 +26,14 @@ export class Sheet {
     this.#foot = el("footer", { class: "row" });
     this.node = el("article", { class: "poem sheet", tabIndex: -1 },
       this.#head, this.#verse, this.#words, this.#foot);
-    app.label(this.node, "poem.number", this.#named());
+    this.speak();
+  }
+
+  // All words anew, in the language now.
+  speak() {
+    this.#app.label(this.node, "poem.number", this.#named());
     this.#showHead();
-    app.onLang(() => this.#poem && this.#showWords());
+    if (this.finished) this.#showWords();
   }
 
   get #version() { return this.#versions[this.#shown]; }
@@ -215,7 +220,6 @@ export class Sheet {
   #showWords() {
     const { lang, say } = this.#app;
     const { poem, remarks = [] } = this.#version;
-    this.node.ariaLabel = this.#app.t("poem.number", this.#named());
     const parts = poem.verdict.said[lang].slice(0, 2)
       .map((text) => el("p", { class: "help", textContent: text }));
     if (poem.fault) parts.push(el("p", { class: "help wrong", lang: "en", textContent: poem.fault }));

@@ -19,7 +19,7 @@ export async function mount(root, app) {
 
 class Write {
   #root; #app; #desk; #usual; #rhymes; #live; #toast; #said; #bar; #board; #earlier; #stop = null;
-  #sheets = []; #shared; #view; #fading;
+  #sheets = []; #old = []; #shared; #view; #fading;
 
   constructor(root, app) {
     this.#root = root;
@@ -50,6 +50,7 @@ class Write {
       changed: (address) => app.keep(address),
     };
     this.#bar.hidden = true;
+    app.onLang(() => [...this.#sheets, ...this.#old].forEach((sheet) => sheet.speak()));
   }
 
   // A link with a seed shows its poem; without one the desk is laid with what it has.
@@ -116,12 +117,12 @@ class Write {
   // Fresh sheets for a request; those that were finished go to the earlier ones.
   #lay(request) {
     const finished = this.#sheets.filter((sheet) => sheet.finished);
-    const list = this.#earlier.querySelector(".board");
-    list.prepend(...finished.map((sheet) => sheet.node));
     finished.forEach((sheet) => sheet.best(false));
-    while (list.children.length > EARLIER) list.lastChild.remove();
-    this.#earlier.hidden = !list.children.length;
-    this.#app.say(this.#earlier.querySelector("summary"), "earlier.title", { count: list.children.length });
+    this.#old = [...finished, ...this.#old].slice(0, EARLIER);
+    const [title, list] = this.#earlier.children;
+    list.replaceChildren(...this.#old.map((sheet) => sheet.node));
+    this.#earlier.hidden = !this.#old.length;
+    this.#app.say(title, "earlier.title", { count: this.#old.length });
     this.#sheets = Array.from({ length: request.n },
       (_, number) => new Sheet(this.#app, this.#shared, number));
     this.#sheets.forEach((sheet) => sheet.begin(request.couplet, () => this.#stop.abort()));
