@@ -41,7 +41,7 @@ from lianju.corpus import test_set
 from lianju.files import write_json
 
 _MANY = SLOTS
-_PATIENCE = 60.0
+_PATIENCE, _SHORT = 60.0, 3.0
 # By number of clients, a row for each round.
 _Rows = dict[int, list[dict[str, float]]]
 
@@ -198,7 +198,10 @@ async def _sweep(server: Server, couplets: list[str], plan: Plan) -> dict[str, A
         for clients, every in by_clients.items():
             row = _middle(every)
             pairs = zip(every, by_clients[1], strict=True)
-            row["times one"] = median(many["poems"] / one["poems"] for many, one in pairs)
+            ratios = [
+                many["poems"] / one["poems"] if one["poems"] else math.nan for many, one in pairs
+            ]
+            row["times one"] = median(ratios)
             found[kind][clients] = row
             numbers = f"{row['poems']:9.2f}{row['tokens']:9.1f}{row['median']:9.3f}"
             numbers += f"{row['p95']:8.3f}{row['times one']:7.2f}"
@@ -209,7 +212,7 @@ async def _sweep(server: Server, couplets: list[str], plan: Plan) -> dict[str, A
 def _row(run: Run) -> dict[str, float]:
     """What one measurement found."""
     middle, late = run.latency
-    tokens = mean(map(tokens_of, run.good)) if run.good else math.nan
+    tokens = mean(map(tokens_of, run.good)) if run.good else 0.0
     return {
         "answers": len(run.good),
         "refused": len(run.answers) - len(run.good),
@@ -233,7 +236,7 @@ async def _race(servers: list[Server], couplets: list[str], plan: Plan) -> dict[
             server.go_on()
             for clients in (1, _MANY):
                 questions = free(couplets, **server.extra)
-                patience = _PATIENCE if server.at_once else 1.0
+                patience = _PATIENCE if server.at_once else _SHORT
                 run = await drive(server.port, questions, clients, plan.race_seconds, patience)
                 rows[server.name][clients].append(_row(run))
                 good[server.name] += run.good
@@ -247,8 +250,8 @@ async def _race(servers: list[Server], couplets: list[str], plan: Plan) -> dict[
     for server in servers:
         found[server.name] = _compared(rows[server.name], rows[servers[0].name])
         row = found[server.name] | {
-            "tokens": mean(map(tokens_of, good[server.name])),
-            "verse": mean(map(is_verse, good[server.name])),
+            "tokens": mean([tokens_of(answer) for answer in good[server.name]] or [math.nan]),
+            "verse": mean([is_verse(answer) for answer in good[server.name]] or [math.nan]),
             "megabytes": server.megabytes,
         }
         found[server.name] = row
@@ -268,7 +271,8 @@ def _compared(by_clients: _Rows, basis: _Rows) -> dict[Any, Any]:
     for clients, every in by_clients.items():
         row = _middle(every)
         pairs = zip(basis[clients], every, strict=True)
-        row["ours times"] = median(own["tokens"] / other["tokens"] for own, other in pairs)
+        ratios = [a["tokens"] / b["tokens"] if b["tokens"] else math.inf for a, b in pairs]
+        row["ours times"] = median(ratios)
         # The mean of an answer where all clients always wait (Little's law).
         row["seconds"] = clients / row["poems"] if row["poems"] else math.nan
         found[clients] = row

@@ -4,12 +4,13 @@ import json
 import sys
 from typing import Any
 
-import litellm  # type: ignore[import-not-found]
-
 COUPLET = "白日依山盡，黃河入海流。"
 
 
 def main() -> None:
+    """Ask in every way; the answers as JSON."""
+    import litellm  # type: ignore[import-not-found]
+
     common: dict[str, Any] = {
         "api_base": f"{sys.argv[1]}/v1",
         "api_key": "key",
@@ -42,4 +43,5 @@ def main() -> None:
     print(json.dumps(seen, ensure_ascii=False, default=str))
 
 
-main()
+if __name__ == "__main__":
+    main()
