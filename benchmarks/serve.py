@@ -19,7 +19,7 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -79,9 +79,9 @@ def main() -> None:
     others, missing = peers(merged, files)
     found = {"machine": _machine(), "plan": asdict(plan), "missing": missing}
     print(json.dumps(found["machine"]), *missing, sep="\n", flush=True)
-    with ExitStack() as running:
+    with ExitStack() as running, suppress(KeyboardInterrupt):
         found |= asyncio.run(_measure(arguments.adapter, arguments.out, plan, others, running))
-    write_json(arguments.out / "serve.json", found)
+        write_json(arguments.out / "serve.json", found)
 
 
 def _machine() -> dict[str, Any]:

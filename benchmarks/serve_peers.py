@@ -147,8 +147,9 @@ def _transformers(merged: Path) -> list[Server]:
     ]
 
 
-# What llama.cpp does by default and the others do not: cuts, and an early end.
-_PLAIN = {"model": "tang", "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+# Without the cuts that llama.cpp makes by default, and with every prompt read as if it were new:
+# the few couplets of the benchmark come again and again, real ones do not.
+_PLAIN = {"model": "tang", "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "cache_prompt": False}
 
 
 def _llama_python(kind: str, file: Path, environment: dict[str, str]) -> Server:

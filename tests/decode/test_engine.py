@@ -282,3 +282,51 @@ def test_functions_run_in_the_engines_thread(model: LanguageModel) -> None:
         futures = [pool.submit(computed, n) for n in range(50)]
     assert [future.result() for future in futures] == list(range(50))
     engine.close(1)
+
+
+def test_functions_do_not_keep_poems_waiting(model: LanguageModel) -> None:
+    engine = Engine({"tiny": (model, "plain")}, queue=200)
+    done: list[int] = []
+
+    def task() -> None:
+        time.sleep(0.01)
+        done.append(1)
+
+    for _ in range(200):
+        engine.compute(task)
+    with pytest.raises(FullError):
+        for _ in range(200):
+            engine.compute(task)
+    one, heard = order(model, COUPLETS[0], DecodeSettings(max_length=10))
+    engine.submit(one)
+    assert texts(heard)
+    assert len(done) < 100
+    engine.close(10)
+
+
+def test_orders_take_turns(model: LanguageModel) -> None:
+    # One that asks for very much does not keep others out until all of it is written.
+    engine = Engine({"tiny": (model, "plain")}, rows=8)
+    much = DecodeSettings(candidates=64, max_length=30, temperature=2, top_p=1)
+    wide, heard_wide = order(model, COUPLETS[0], much)
+    few, heard_few = order(model, COUPLETS[1], DecodeSettings(candidates=2, max_length=30))
+    engine.submit(wide)
+    engine.submit(few)
+    assert len(texts(heard_few, 2)) == 2
+    assert sum(isinstance(event, Ended) for event in list(heard_wide.queue)) < 40
+    assert len(texts(heard_wide, 64)) == 64
+    engine.close(10)
+
+
+def test_a_full_model_does_not_keep_another_waiting(model: LanguageModel) -> None:
+    engine = Engine({"tiny": (model, "plain"), "other": (tiny.model(1), "plain")}, rows=2)
+    endless = DecodeSettings(candidates=6, max_length=2000, temperature=2, top_p=1)
+    busy, _ = order(model, COUPLETS[0], endless)
+    engine.submit(busy)
+    quick, heard = order(model, COUPLETS[1], DecodeSettings(max_length=5))
+    quick.model = "other"
+    engine.submit(quick)
+    assert texts(heard)
+    assert engine.rows
+    engine.cancel(busy)
+    engine.close(10)

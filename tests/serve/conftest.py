@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from lianju.config import LoraSettings, ServeSettings
 from lianju.decode import Masks
 from lianju.model import LanguageModel, attach, load_adapter, save_adapter
 from lianju.prompt import fingerprint
-from lianju.serve import Served, Service, create_app
+from lianju.serve import Served, Server, Service, create_app
 
 CHROMIUM = shutil.which("chromium")
 
@@ -54,10 +54,10 @@ def served(model: LanguageModel, name: str = "tang", folder: Path | None = None)
 
 
 @contextmanager
-def running(service: Service, local: bool = True) -> Iterator[str]:
+def running(service: Service, hosts: Sequence[str] = ()) -> Iterator[str]:
     """A server in a thread; its address."""
-    config = uvicorn.Config(create_app(service, local), log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
+    config = uvicorn.Config(create_app(service, hosts), log_level="warning", access_log=False)
+    server = Server(service, config)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

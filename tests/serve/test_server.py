@@ -18,10 +18,11 @@ from typing import Any
 import httpx2
 import pytest
 
+import lianju.serve.server
 from lianju.config import ServeSettings
 from lianju.errors import UserError
 from lianju.model import LanguageModel
-from lianju.serve import Service, named
+from lianju.serve import Service, guard, named
 from lianju.serve.guard import LARGEST
 from lianju.serve.models import load_served
 from tests import tiny
@@ -108,7 +109,8 @@ def test_what_is_too_large_unknown_or_no_json_is_told_by_name() -> None:
             assert set(error) == {"message", "type", "param", "code"}
             return error
 
-        assert refused(413, content=b"x" * (LARGEST + 1))["code"] == "too_large"
+        for size in (LARGEST + 1, 30_000_000):
+            assert refused(413, content=b"x" * size)["code"] == "too_large"
         assert refused(400, content=b"{", headers={"content-type": "application/json"})
         assert refused(400, json=ASK | {"temprature": 1})["param"] == "temprature"
         assert "'temperature'" in refused(400, json=ASK | {"temprature": 1})["message"]
@@ -121,9 +123,13 @@ def test_what_is_too_large_unknown_or_no_json_is_told_by_name() -> None:
 
 
 def test_only_this_machine_and_no_other_page_unless_asked(tmp_path: Path) -> None:
-    with tiny_server() as (address, _):
-        there = {"host": "evil.example"}
-        assert httpx2.get(f"{address}/healthz", headers=there).status_code == 400
+    service = Service(list, ServeSettings())
+    service.open([served(tiny.model())])
+    with running(service, ["127.0.0.1", "[::1]"]) as address:
+        for host, status in (("evil.example", 400), ("127.0.0.1:8000", 200), ("[::1]:1", 200)):
+            asked = httpx2.get(f"{address}/healthz", headers={"host": host})
+            assert asked.status_code == status, host
+            assert status == 200 or "127.0.0.1" in asked.json()["error"]["message"]
         answer = httpx2.get(f"{address}/healthz", headers={"origin": "https://a.example"})
         assert "access-control-allow-origin" not in answer.headers
     with tiny_server(origins=("https://a.example",)) as (address, _):
@@ -191,6 +197,36 @@ def test_a_client_that_goes_away_frees_its_place(stream: bool) -> None:
         _free(service)
 
 
+def test_who_goes_away_and_what_breaks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_GRACE", 0.0)
+    with tiny_server(seconds=0.3) as (address, service):
+
+        async def stuck(task: Any) -> Any:
+            # As where a reader stops reading: nothing inside looks at the clock.
+            await asyncio.sleep(60)
+
+        def broken(name: str | None) -> Any:
+            raise RuntimeError("broken")
+
+        body = {"couplet": COUPLET}
+        with monkeypatch.context() as patched:
+            patched.setattr(service, "compute", stuck)
+            late = httpx2.post(f"{address}/v1/explore/next", json=body)
+        assert late.status_code == 504, late.text
+        with pytest.raises(httpx2.ReadTimeout), monkeypatch.context() as patched:
+            patched.setattr(service, "compute", stuck)
+            httpx2.post(f"{address}/v1/explore/next", json=body, timeout=0.1)
+        with monkeypatch.context() as patched:
+            patched.setattr(service, "served", broken)
+            failed = httpx2.post(f"{address}/v1/explore/next", json=body)
+        assert failed.status_code == 500 and failed.json()["error"]["type"] == "server_error"
+        until = time.monotonic() + 5
+        while '"499"' not in (text := httpx2.get(f"{address}/metrics").text):
+            assert time.monotonic() < until
+        for status in ("499", "500", "504"):
+            assert f'route="/v1/explore/next",status="{status}"}} 1.0' in text
+
+
 def test_prompts_are_logged_only_if_asked(caplog: pytest.LogCaptureFixture) -> None:
     for asked in (False, True):
         caplog.clear()
@@ -217,6 +253,31 @@ def test_shutdown_lets_poems_end_and_refuses_new_ones() -> None:
     assert answers == [200]
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"{address}/healthz")
+
+
+def test_what_does_not_end_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lianju.serve.server, "GRACE", 0.2)
+    answers: list[httpx2.Response] = []
+    with tiny_server() as (address, service):
+        body = ENDLESS | {"n": 16}
+
+        def ask(stream: bool) -> None:
+            url = f"{address}/v1/completions"
+            answers.append(httpx2.post(url, json=body | {"stream": stream}, timeout=60))
+
+        threads = [threading.Thread(target=ask, args=(stream,)) for stream in (False, True)]
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 10
+        while service.engine.rows < 32:
+            assert time.monotonic() < until
+            time.sleep(0.002)
+    for thread in threads:
+        thread.join(30)
+    whole, streamed = sorted(answers, key=lambda answer: "[DONE]" in answer.text)
+    assert whole.status_code == 503
+    assert "shutting down" in whole.json()["error"]["message"]
+    assert "shutting down" in streamed.text.splitlines()[-4]
 
 
 def test_names_of_adapters() -> None:

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 from lianju.cli.asked import newest_adapter
 from lianju.cli.console import TerminalReporter, err
 from lianju.cli.flags import help_of
-from lianju.config import ModelSettings, PromptSettings, ServeSettings
+from lianju.config import ModelSettings, PromptSettings, ServeSettings, from_flags
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _GRANTS = Group("Limits 限制: what the server grants", sort_key=1)
 _KEY = "LIANJU_API_KEY"
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 def _grant(name: str) -> Parameter:
@@ -82,6 +83,9 @@ def serve(
     """
     given = {} if grants is None else {k: v for k, v in vars(grants).items() if v is not None}
     keys = (*(api_key or ()), *filter(None, [os.environ.get(_KEY)]))
+    if not all(keys):
+        raise UserError("--api-key is empty: is the variable that it comes from set?")
+    from_flags(ServeSettings, given)
     settings = ServeSettings(
         **given, api_keys=keys, origins=tuple(origin or ()), log_prompts=log_prompts
     )
@@ -119,21 +123,22 @@ def _run(service: "Service", listening: socket.socket, host: str, keyed: bool) -
     """Serve until a signal comes; what kept the models from loading is raised."""
     import uvicorn
 
-    from lianju.serve import GRACE, create_app
+    from lianju.serve import GRACE, Server, create_app
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("lianju.serve").setLevel(logging.INFO)
-    local = _is_local(host)
+    hosts = [*_LOCAL, host] if _is_local(host) else []
     address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
-    if not local and not keyed:
+    if not hosts and not keyed:
         err.print("Note: everybody who reaches this machine may ask; --api-key asks for a key.")
     options: dict[str, Any] = {
         "log_level": "warning",
         "access_log": False,
-        "timeout_graceful_shutdown": GRACE,
+        "timeout_graceful_shutdown": GRACE + 5,
+        "http": "h11",
         "server_header": False,
     }
-    server = uvicorn.Server(uvicorn.Config(create_app(service, local), **options))
+    server = Server(service, uvicorn.Config(create_app(service, hosts), **options))
 
     def loaded() -> None:
         server.should_exit = service.failure is not None

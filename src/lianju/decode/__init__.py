@@ -32,7 +32,14 @@ from lianju.decode.explore import (
     next_tokens,
     walk,
 )
-from lianju.decode.generate import FREE_LENGTH, Completion, complete, length_limit, prefix_ids
+from lianju.decode.generate import (
+    FREE_LENGTH,
+    Completion,
+    complete,
+    length_limit,
+    prefix_ids,
+    rows_that_fit,
+)
 from lianju.decode.masks import Masks
 from lianju.decode.particles import Job, Token
 from lianju.decode.rule_words import rules_notes
@@ -90,6 +97,7 @@ __all__ = [
     "next_tokens",
     "penalize",
     "prefix_ids",
+    "rows_that_fit",
     "rules_for",
     "rules_notes",
     "stages",

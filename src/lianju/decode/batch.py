@@ -127,6 +127,9 @@ class Batch:
             self._lengths = [self._lengths[row] for row in came]
             self._logits = self._logits[came]
         self._active = [held[row] for row in range(len(going))]
+        if not going:
+            # Room that a long poem needed is given back.
+            self._cache = RowCache(self.model.network)
 
     def _write(self) -> None:
         """Draw a token for every particle, those of equal settings together."""

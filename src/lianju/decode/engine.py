@@ -20,6 +20,7 @@ from lianju.model import LanguageModel
 _T = TypeVar("_T")
 # More rows in one forward pass need more memory and gain little speed.
 ROWS = 64
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Engine:
         self._new = threading.Condition()
         self._orders: dict[Job, tuple[Order, int]] = {}
         self._waiting: deque[tuple[Order, list[Job]]] = deque()
-        self._leaving: list[Order] = []
+        self._leaving: list[tuple[Order, Exception | None]] = []
         self._tasks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -108,8 +109,8 @@ class Engine:
 
     @property
     def rows(self) -> int:
-        """How many particles are being written."""
-        return sum(batch.rows for batch in self._batches.values())
+        """How many particles are being written, or about to be."""
+        return sum(len(job.particles) for job in list(self._orders))
 
     @property
     def alive(self) -> bool:
@@ -119,8 +120,7 @@ class Engine:
     def submit(self, order: Order) -> None:
         """Take an order. Raises `FullError` where too many wait, `ClosedError` after `close`."""
         with self._new:
-            if self._closing:
-                raise ClosedError
+            self._check_open()
             if len(self._waiting) >= self._queue:
                 raise FullError
             self._waiting.append((order, list(order.jobs)))
@@ -129,15 +129,16 @@ class Engine:
     def cancel(self, order: Order) -> None:
         """Forget an order before the next step; nothing more is heard of it."""
         with self._new:
-            self._leaving.append(order)
+            self._leaving.append((order, None))
             self._new.notify()
 
     def compute(self, task: Callable[[], _T]) -> "Future[_T]":
-        """Run a function between two steps. Raises `ClosedError` after `close`."""
+        """Run a function between two steps, one a step. Raises as `submit` does."""
         future: Future[_T] = Future()
         with self._new:
-            if self._closing:
-                raise ClosedError
+            self._check_open()
+            if len(self._tasks) >= self._queue:
+                raise FullError
             self._tasks.append((task, future))
             self._new.notify()
         return future
@@ -153,11 +154,14 @@ class Engine:
         if self._thread.is_alive():
             with self._new:
                 orders = [order for order, _ in (*self._waiting, *self._orders.values())]
-                self._leaving += orders
+                self._leaving += [(order, ClosedError()) for order in dict.fromkeys(orders)]
                 self._new.notify()
-            for order in dict.fromkeys(orders):
-                order.hear(Failed(ClosedError()))
-            self._thread.join()
+            # A function that never comes back shall not keep the program.
+            self._thread.join(_PATIENCE)
+
+    def _check_open(self) -> None:
+        if self._closing or not self.alive:
+            raise ClosedError
 
     def _run(self) -> None:
         while self._wait():
@@ -181,38 +185,47 @@ class Engine:
     def _leave(self) -> None:
         with self._new:
             leaving, self._leaving = self._leaving, []
-            self._waiting = deque(item for item in self._waiting if item[0] not in leaving)
-        for order in leaving:
+            gone = [order for order, _ in leaving]
+            self._waiting = deque(item for item in self._waiting if item[0] not in gone)
+        for order, error in leaving:
             jobs = [job for job in order.jobs if job in self._orders]
             for job in jobs:
                 del self._orders[job]
             self._guard(order.model, partial(self._batches[order.model].drop, jobs))
+            if error is not None:
+                order.hear(Failed(error))
 
     def _compute(self) -> None:
-        while self._tasks:
-            task, future = self._tasks.popleft()
-            if not future.set_running_or_notify_cancel():
-                continue
+        if not self._tasks:
+            return
+        task, future = self._tasks.popleft()
+        if future.set_running_or_notify_cancel():
             try:
                 future.set_result(task())
             except BaseException as error:
                 future.set_exception(error)
 
     def _admit(self) -> None:
-        """Let the first of those that wait join, as far as there are rows for them."""
-        joining: dict[str, list[Job]] = {}
+        """Let those that wait join, one job of each in turn, as far as their model has rows."""
+        joining: dict[str, list[Job]] = {order.model: [] for order, _ in self._waiting}
+        room = {name: self._rows - self._batches[name].rows for name in joining}
         with self._new:
-            while self._waiting:
-                order, jobs = self._waiting[0]
-                taken = joining.setdefault(order.model, [])
-                rows = self._batches[order.model].rows + sum(len(job.particles) for job in taken)
-                fit = fitting(jobs, self._rows - rows, rows == 0)
-                taken += fit
-                self._orders |= {job: (order, order.jobs.index(job)) for job in fit}
-                del jobs[: len(fit)]
+            waiting = deque(self._waiting)
+            while waiting:
+                order, jobs = waiting.popleft()
+                model = order.model
+                empty = room.get(model) == self._rows
+                if not fitting(jobs[:1], room.get(model, 0), empty):
+                    # Nobody overtakes who is too wide, or he would wait for ever.
+                    room[model] = 0
+                    continue
+                job = jobs.pop(0)
+                room[model] -= len(job.particles)
+                joining[model].append(job)
+                self._orders[job] = order, order.jobs.index(job)
                 if jobs:
-                    break
-                self._waiting.popleft()
+                    waiting.append((order, jobs))
+            self._waiting = deque(item for item in self._waiting if item[1])
         for name, taken in joining.items():
             if taken:
                 self._guard(name, partial(self._batches[name].join, taken))

@@ -135,20 +135,27 @@ def completion(model: LanguageModel, job: Job) -> Completion:
 
 def rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
     """How many poems are written side by side; on a GPU no more than its free memory holds."""
-    if model.device.type != "cuda":
-        return _ROWS
-    config = model.network.config.get_text_config()
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    token = 2 * config.num_hidden_layers * config.num_key_value_heads * width
     longest = max(
         len(render(style, model.vocabulary, job.couplet)) + len(job.prefix) + job.limit
         for job in jobs
     )
-    row = longest * token * model.network.dtype.itemsize + 16 * model.vocabulary.size
+    return rows_that_fit(model, longest, _ROWS)
+
+
+def rows_that_fit(model: LanguageModel, tokens: int, most: int, share: int = 1) -> int:
+    """How many texts of so many tokens stand side by side: `most`, or what a `share`-th of a GPU's
+    free memory holds, at least one.
+    """
+    if model.device.type != "cuda":
+        return most
+    config = model.network.config.get_text_config()
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * config.num_key_value_heads * width
+    row = tokens * token * model.network.dtype.itemsize + 16 * model.vocabulary.size
     unused = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
     free = torch.cuda.mem_get_info(model.device)[0] + unused
-    # Keys and values are there twice while rows leave the batch.
-    return int(max(1, min(_ROWS, free // (3 * row))))
+    # Keys and values are there twice while room is made for more.
+    return int(max(1, min(most, free // (3 * row * share))))
 
 
 def length_limit(constraint: Constraint | None, settings: DecodeSettings) -> int:

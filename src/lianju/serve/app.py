@@ -1,56 +1,47 @@
 """The HTTP application: routes, errors, documentation, the page."""
 
 import difflib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import FileResponse, JSONResponse
 
 from lianju import __version__
 from lianju.serve import native_api, openai_api, results
 from lianju.serve.errors import ApiError
 from lianju.serve.guard import Guard, answer
-from lianju.serve.service import Service, log
+from lianju.serve.openai_schema import NOT_OFFERED
+from lianju.serve.service import Service
 
 _ABOUT = """A language model that finishes Tang poems, in their rules. `/v1/poems` is the native
 call; `/v1/completions` and `/v1/chat/completions` are what OpenAI's clients speak, with the rules
 of verse in an extra object `verse`."""
-# Poems that are being written when the server is told to stop have this long to end.
-GRACE = 20
-_LOCAL = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; frame-src 'self' blob: data:; "
     "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 
 
-def create_app(service: Service, local: bool = True) -> FastAPI:
+def create_app(service: Service, hosts: Sequence[str] = ()) -> FastAPI:
     """The application that serves `service`, which may still be loading its models.
 
-    `local`: it listens on this machine only, so requests must be for this machine: a web page
-    elsewhere cannot reach it by giving this address another name.
+    `hosts`: the names under which it may be asked; none: any. Where it listens on this machine
+    only, naming those of this machine keeps away web pages that give its address another name.
     """
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await service.close(GRACE)
 
     app = FastAPIOffline(
         title="Lianju 聯句",
         version=__version__,
         description=_ABOUT,
         redoc_url=None,
-        lifespan=lifespan,
     )
     for module in (native_api, openai_api, results):
         app.include_router(module.router(service))
@@ -58,7 +49,7 @@ def create_app(service: Service, local: bool = True) -> FastAPI:
     _page(app)
     _errors(app)
     _document(app)
-    app.add_middleware(Guard, keys=service.settings.api_keys, metrics=service.metrics)
+    app.add_middleware(Guard, settings=service.settings, hosts=hosts, metrics=service.metrics)
     if service.settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -66,8 +57,6 @@ def create_app(service: Service, local: bool = True) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
-    if local:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOCAL)
     return app
 
 
@@ -135,11 +124,6 @@ def _errors(app: FastAPI) -> None:
         message = f"{request.url.path}: {error.detail}"
         return answer(ApiError(error.status_code, message, headers=dict(error.headers or {})))
 
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> Response:
-        log.error("%s failed", request.url.path, exc_info=error)
-        return answer(ApiError(500, "the server failed; its log says why", type="server_error"))
-
 
 def _fault(error: RequestValidationError, request: Request) -> ApiError:
     """The first thing that is wrong with a request, by field."""
@@ -150,15 +134,49 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
     if detail["type"] == "json_invalid":
         return ApiError(400, f"the body is not JSON: {detail['ctx']['error']}")
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _fields(request), n=1, cutoff=0.0)
-        hint = f": did you mean {near[0]!r}?" if near else ""
+        hint = _hint(path, _fields(_asked_for(request)))
         return ApiError(400, f"unknown field {field!r}{hint}", field, "unknown_field")
-    return ApiError(400, f"{field or 'the body'}: {message[:1].lower()}{message[1:]}", field)
+    if field is None:
+        return ApiError(400, "send a JSON object with content-type: application/json")
+    if detail["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        example = ' such as {"form": "wujue"}' if path[-1] == "verse" else ""
+        message = f"an object{example} is expected"
+    return ApiError(400, f"{field}: {message[:1].lower()}{message[1:]}", field)
 
 
-def _fields(request: Request) -> list[str]:
-    """The names of all fields that requests may have."""
-    document: dict[str, Any] = request.app.openapi()
-    schemas: dict[str, Any] = document["components"]["schemas"]
-    bodies = (name for name in schemas if name.endswith(("Request", "Verse", "Message", "Options")))
-    return sorted({field for name in bodies for field in schemas[name].get("properties", {})})
+def _hint(path: list[str], fields: list[str]) -> str:
+    """What may have been meant by an unknown field, out of those that the request can have."""
+    name, inside = path[-1], ".".join(path[:-1])
+    names = {one.rpartition(".")[2]: one for one in fields}
+    if name in names:
+        place = names[name].rpartition(".")[0]
+        where = f"in `{place}`" if place else "outside of it"
+        return f": it belongs {where}, as {names[name]}"
+    if name in NOT_OFFERED:
+        return ": not offered here"
+    # Where it stands before anywhere else.
+    beside = [one for one in fields if one.rpartition(".")[0] == inside]
+    for some in (beside, fields):
+        names = {one.rpartition(".")[2]: one for one in some}
+        if near := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
+            return f": did you mean {names[near[0]]!r}?"
+    return ""
+
+
+def _asked_for(request: Request) -> type[BaseModel]:
+    """What the route of a request takes: its body, or else its query."""
+    route = request.scope["route"]
+    [asked, *_] = [*route.dependant.body_params, *route.dependant.query_params]
+    shape: type[BaseModel] = asked.field_info.annotation
+    return shape
+
+
+def _fields(shape: type[BaseModel], inside: str = "") -> list[str]:
+    """All fields of a request by their paths, but for those of a list's items."""
+    found = []
+    for name, field in shape.model_fields.items():
+        found.append(inside + name)
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found += _fields(part, f"{inside}{name}.")
+    return found

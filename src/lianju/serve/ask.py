@@ -19,6 +19,9 @@ from lianju.serve.models import Served
 from lianju.serve.service import Service, log
 from lianju.verse import lines_of
 
+# What one request may have the engine write side by side.
+_ROWS = 256
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -104,12 +107,27 @@ def _limit(service: Service, constraint: Constraint | None, decode: DecodeSettin
         raise ApiError(
             400, f"{decode.max_length} tokens are too many: at most {most} here", "max_tokens"
         )
+    if constraint and constraint.longest() > most:
+        lines = constraint.rules.last
+        raise ApiError(
+            400,
+            f"a poem of {lines} lines can need {constraint.longest()} tokens, and max_tokens of "
+            f"this server is {most}: ask for fewer lines",
+            # Only `lines` asks for more than the forms have.
+            "verse.lines" if lines > 8 else "verse.form",
+        )
     try:
         limit = length_limit(constraint, decode)
     except UserError as error:
         raise ApiError(400, str(error).replace("max_length", "max_tokens"), "max_tokens") from None
-    if constraint and constraint.longest() > most:
-        raise ApiError(
-            400, f"a poem of so many lines can need more than {most} tokens", "verse.lines"
-        )
     return min(limit, most)
+
+
+def check_rows(count: int, param: str) -> None:
+    """Refuse a request that asks for too many poems side by side, naming `param`."""
+    if count > _ROWS:
+        raise ApiError(
+            400,
+            f"{count} rows: at most {_ROWS}; ask for fewer candidates, particles or prompts",
+            param,
+        )

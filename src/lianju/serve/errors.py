@@ -49,3 +49,14 @@ def too_slow(seconds: float) -> ApiError:
         code="timeout",
         type="server_error",
     )
+
+
+def too_many(queue: int) -> ApiError:
+    """429: as many requests wait as may."""
+    return ApiError(
+        429,
+        f"{queue} requests wait already; try again in a moment",
+        code="queue_full",
+        type="rate_limit_error",
+        headers={"retry-after": "1"},
+    )

@@ -1,38 +1,55 @@
-"""What every request passes before it is looked at: its size, its key, whether anybody waits."""
+"""What every request passes before it is looked at: for whom it is, its key, its size; and what
+becomes of it when nobody waits any more.
+"""
 
 import asyncio
 import hmac
+from collections.abc import Sequence
 from time import monotonic
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lianju.serve.errors import ApiError
+from lianju.config import ServeSettings
+from lianju.serve.errors import ApiError, too_slow
 from lianju.serve.metrics import Metrics
+from lianju.serve.service import log
 
 # Room for the longest poem and every option, many times over.
 LARGEST = 256 * 1024
+# So much more is read and dropped, so that a client that sends too much hears why it is refused.
+_DROPPED = 64 * 2**20
 _BODY_SECONDS = 20.0
+# A request has ended by then, or its reader has stopped reading.
+_GRACE = 10.0
+# Nginx's status for a client that has gone; nobody receives it, only the metrics.
+_GONE = 499
 # Anybody may see whether the server is alive, and the page that asks for the key.
 _OPEN = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json", "/static-offline-docs/")
 
 
 class Guard:
-    """Reads a request's body whole, refuses what is too large, too slow or has no key, and gives
-    up the work for a client that has gone away.
+    """Refuses requests for another host, those without a key, and those that are too large or slow;
+    gives up the work for a client that has gone away or stopped reading.
+
+    `hosts`: the names under which this server may be asked; none: any.
     """
 
-    def __init__(self, app: ASGIApp, keys: tuple[str, ...], metrics: Metrics):
-        self.app, self.metrics = app, metrics
-        self.keys = [key.encode() for key in keys]
+    def __init__(
+        self, app: ASGIApp, settings: ServeSettings, hosts: Sequence[str], metrics: Metrics
+    ):
+        self.app, self.hosts, self.metrics = app, hosts, metrics
+        self.seconds = settings.seconds + _GRACE
+        self.keys = [key.encode() for key in settings.api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = monotonic(), 0
+        start, status = monotonic(), _GONE
 
         async def counted(message: Message) -> None:
             nonlocal status
@@ -40,22 +57,50 @@ class Guard:
             await send(message)
 
         try:
-            self._check_key(scope)
-            body = await _body(Headers(scope=scope), receive)
-            await _while_there(self.app, scope, body, receive, counted)
+            await self._answer(scope, receive, counted)
         except ApiError as error:
             await answer(error)(scope, receive, counted)
+        except Exception as error:
+            log.error("%s failed", scope["path"], exc_info=error)
+            if status == _GONE:
+                failed = ApiError(500, "the server failed; its log says why", type="server_error")
+                await answer(failed)(scope, receive, counted)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self.metrics.requests.labels(route, str(status)).inc()
             self.metrics.seconds.labels(route).observe(monotonic() - start)
 
-    def _check_key(self, scope: Scope) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        self._check_host(headers)
+        self._check_key(scope, headers)
+        body = await _body(receive)
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        with anyio.move_on_after(self.seconds) as time:
+            await _while_there(self.app, scope, body, receive, noted)
+        if time.cancelled_caught and not begun:
+            raise too_slow(self.seconds)
+
+    def _check_host(self, headers: Headers) -> None:
+        host = headers.get("host", "").rsplit(":", 1)[0].removesuffix(".").lower()
+        if self.hosts and host not in self.hosts:
+            raise ApiError(400, f"this server answers for {', '.join(self.hosts)} only, not {host}")
+
+    def _check_key(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
         if not self.keys or path == "/" or path.startswith(_OPEN) or scope["method"] == "OPTIONS":
             return
-        given = Headers(scope=scope).get("authorization", "").removeprefix("Bearer ").encode()
-        if not any(hmac.compare_digest(given, key) for key in self.keys):
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        given = key.strip().encode("latin-1")
+        # Every key is looked at, so that the time says nothing of which one is near.
+        matches = [hmac.compare_digest(given, each) for each in self.keys]
+        if scheme.lower() != "bearer" or True not in matches:
             raise ApiError(
                 401,
                 "this server needs an API key: send the header `Authorization: Bearer KEY`",
@@ -70,45 +115,43 @@ def answer(error: ApiError) -> JSONResponse:
     return JSONResponse(error.body(), error.status, headers=error.headers)
 
 
-async def _body(headers: Headers, receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes:
     """The whole body of a request."""
     parts: list[bytes] = []
+    size, more = 0, True
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            more = True
-            while more:
+            while more and size < _DROPPED:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     break
-                parts.append(message.get("body", b""))
+                part = message.get("body", b"")
+                size += len(part)
+                if size <= LARGEST:
+                    parts.append(part)
                 more = message.get("more_body", False)
-                if sum(map(len, parts)) > LARGEST:
-                    raise ApiError(
-                        413,
-                        f"the request is larger than {LARGEST // 1024} kB",
-                        code="too_large",
-                        headers={"connection": "close"},
-                    )
     except TimeoutError:
         raise ApiError(408, "the request did not come to its end", code="timeout") from None
+    if size > LARGEST:
+        said = f"the request is larger than {LARGEST // 1024} kB"
+        raise ApiError(413, said, code="too_large", headers={"connection": "close"})
     return b"".join(parts)
 
 
 async def _while_there(
     app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send
 ) -> None:
-    """Run `app` on a request as long as the client is there."""
+    """Run `app` on a request as long as the client is there.
+
+    Cancelled by a scope of anyio's, which lets functions that run in threads come to their end.
+    """
     gone = asyncio.ensure_future(_gone(receive))
-    run = asyncio.ensure_future(app(scope, _replay(body, gone), send))
-    try:
-        await asyncio.wait({gone, run}, return_when=asyncio.FIRST_COMPLETED)
-        if not run.done():
-            # A stream hears of it too, and ends by itself.
-            run.cancel()
-        await asyncio.gather(run, return_exceptions=gone.done())
-    finally:
-        gone.cancel()
-        run.cancel()
+    with anyio.CancelScope() as waiting:
+        gone.add_done_callback(lambda _: waiting.cancel())
+        try:
+            await app(scope, _replay(body, gone), send)
+        finally:
+            gone.cancel()
 
 
 async def _gone(receive: Receive) -> None:

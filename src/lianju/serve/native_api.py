@@ -20,7 +20,7 @@ from lianju.corpus import hear_text, simplified, traditional
 from lianju.corpus.verse_files import has_verse, verse_only
 from lianju.decode import Ended, Grown, Step, next_tokens, prefix_ids
 from lianju.serve import annotate, sse
-from lianju.serve.ask import Asked, ask
+from lianju.serve.ask import Asked, ask, check_rows
 from lianju.serve.errors import ApiError
 from lianju.serve.known import Known, some_openings
 from lianju.serve.native_answers import (
@@ -106,15 +106,19 @@ def router(service: Service) -> APIRouter:
 
 def _ask(service: Service, body: Asking, settings: DecodeSettings, growing: bool = False) -> Asked:
     rules = body.verse.rules if body.verse else VerseSettings()
-    return ask(
-        service,
-        model=body.model,
-        couplet=body.couplet,
-        verse=rules,
-        decode=settings,
-        prefix=body.prefix,
-        growing=growing,
-    )
+    try:
+        return ask(
+            service,
+            model=body.model,
+            couplet=body.couplet,
+            verse=rules,
+            decode=settings,
+            prefix=body.prefix,
+            growing=growing,
+        )
+    except ApiError as error:
+        error.message = error.message.replace("max_length", "max_tokens")
+        raise
 
 
 def _sampling(body: Asking) -> dict[str, Any]:
@@ -171,6 +175,8 @@ def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
     )
     if body.verse:
         settings = settings.model_copy(update={"particles": body.verse.particles})
+    ruled = not body.verse or body.verse.form != "free"
+    check_rows(body.n * (settings.particles if ruled else 1), "n")
     if body.max_tokens and body.prefix:
         # max_tokens counts what is written, the engine's limit also what stands already.
         begun = prefix_ids(service.served(body.model).model, hear_text(body.prefix).text)

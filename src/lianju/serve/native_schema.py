@@ -76,6 +76,12 @@ class Verse(VerseSettings):
     are written."""
     particles: int = _decode("particles")
 
+    @field_validator("form", mode="before")
+    @classmethod
+    def _plain_letters(cls, value: Any) -> Any:
+        """Answers write wulü and qilü, so that is taken too."""
+        return value.replace("ü", "u") if isinstance(value, str) else value
+
     @property
     def rules(self) -> VerseSettings:
         """The rules alone."""
@@ -121,7 +127,7 @@ class PoemsRequest(Asking):
     )
 
     n: int = Field(1, ge=1, le=16)
-    """How many poems."""
+    """How many poems. n × particles, where rules are kept, is at most 256."""
     max_tokens: int | None = _decode("max_length")
     seed: int | None = Field(None, ge=0, lt=2**63)
     """The same seed gives the same poems; null: drawn by the server and told in the answer."""

@@ -23,7 +23,7 @@ from lianju.decode import Ended, Grown, prefix_ids
 from lianju.errors import UserError
 from lianju.prompt import render
 from lianju.serve import sse
-from lianju.serve.ask import Asked, ask
+from lianju.serve.ask import Asked, ask, check_rows
 from lianju.serve.errors import ApiError
 from lianju.serve.openai_answers import (
     ChatCompletion,
@@ -204,6 +204,7 @@ async def _call(
     notes: list[str],
 ) -> _Call:
     """Reads a request. `openings`: couplet and beginning of each prompt."""
+    check_rows(len(openings) * body.rows, "n")
     seed = secrets.randbelow(2**31) if body.seed is None else body.seed
     asked = [_asked(service, body, opening, seed, top) for opening in openings]
     for number, one in enumerate(asked, 1):
@@ -238,6 +239,7 @@ def _asked(
     except ApiError as error:
         if error.param in ("couplet", "prefix"):
             error.param = body.field
+        error.message = error.message.replace("max_length", "max_tokens")
         raise
 
 

@@ -23,6 +23,14 @@ from lianju.serve.native_schema import ErrorAnswer, Verse
 
 LONGEST_PROMPT = 600
 _COUPLET = "空山新雨後，天氣晚來秋。"
+# What OpenAI's requests can have besides, so that a refusal can say that the name is right.
+NOT_OFFERED = frozenset(
+    """
+    audio function_call functions metadata modalities moderation parallel_tool_calls prediction
+    prompt_cache_key prompt_cache_options prompt_cache_retention reasoning_effort safety_identifier
+    service_tier store tool_choice tools verbosity web_search_options
+    """.split()
+)
 
 
 class _Body(BaseModel):
@@ -84,10 +92,12 @@ class StreamOptions(_Body):
 class Asking(_Body):
     """What both endpoints take. null is the same as leaving a field out."""
 
-    model: str = Field(max_length=300)
-    """A name that GET /v1/models lists."""
+    model: str | None = Field(None, max_length=300)
+    """A name that GET /v1/models lists; null: the first of them. OpenAI's clients always send
+    one."""
     n: int | None = Field(1, ge=1, le=16)
-    """How many completions (of each prompt)."""
+    """How many completions (of each prompt). Prompts × n, and with `verse` × particles, are at most
+    256."""
     max_tokens: int | None = Field(None, ge=1, le=4096)
     """At most so many tokens are written, the one that ends the poem included. A character is one
     token; a rare one takes a token for each of its bytes. null: as many as needed, but no more than
@@ -166,6 +176,12 @@ class Asking(_Body):
         return VerseSettings(**self.verse.model_dump(exclude={"particles"}))
 
     @property
+    def rows(self) -> int:
+        """How many poems are written side by side for each prompt."""
+        ruled = self.verse is not None and self.verse.form != "free"
+        return (self.n or 1) * (self.verse.particles if self.verse and ruled else 1)
+
+    @property
     def length(self) -> int | None:
         """The most tokens that a completion may have; None: as many as needed."""
         return self.max_tokens
@@ -177,8 +193,8 @@ class CompletionRequest(Asking):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"model": "gemma-3-270m", "prompt": _COUPLET, "verse": {}, "n": 2, "seed": 7},
-                {"model": "gemma-3-270m", "prompt": _COUPLET, "logprobs": 3, "stop": "。"},
+                {"prompt": _COUPLET, "verse": {}, "n": 2, "seed": 7},
+                {"prompt": _COUPLET, "logprobs": 3, "stop": "。"},
             ]
         }
     )
@@ -222,7 +238,11 @@ class TextPart(_Body):
     """A part of a message; parts are read one after the other."""
 
     type: Literal["text"]
-    text: str
+    text: str = Field(max_length=LONGEST_PROMPT)
+
+
+_Text = Annotated[str, StringConstraints(max_length=LONGEST_PROMPT)]
+_TextParts = Annotated[list[TextPart], Field(max_length=16)]
 
 
 class Message(_Body):
@@ -230,7 +250,7 @@ class Message(_Body):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[
-        list[TextPart], BeforeValidator(_parts, json_schema_input_type=str | list[TextPart])
+        _TextParts, BeforeValidator(_parts, json_schema_input_type=_Text | _TextParts)
     ]
     name: str | None = None
     """Accepted and not used."""
@@ -256,13 +276,11 @@ class ChatRequest(Asking):
         json_schema_extra={
             "examples": [
                 {
-                    "model": "gemma-3-270m",
                     "messages": [{"role": "user", "content": _COUPLET}],
                     "verse": {"form": "wulu"},
                     "seed": 7,
                 },
                 {
-                    "model": "gemma-3-270m",
                     "messages": [
                         {"role": "user", "content": _COUPLET},
                         {"role": "assistant", "content": "明月松間照，"},
@@ -274,7 +292,7 @@ class ChatRequest(Asking):
     )
 
     field = "messages"
-    messages: list[Message] = Field(min_length=1, max_length=1000)
+    messages: list[Message] = Field(min_length=1, max_length=256)
     """The last user message is the first couplet of a poem. An assistant message after it is the
     poem's beginning, from which the answer goes on without repeating it. The model knows no
     conversation: all other messages are not shown to it, which `lianju.notes` tells."""

@@ -10,13 +10,15 @@ from typing import TypeVar
 import torch
 
 from lianju.config import ServeSettings
-from lianju.decode import ROWS, ClosedError, Engine, Order
-from lianju.serve.errors import ApiError, too_slow, unavailable
+from lianju.decode import ROWS, ClosedError, Engine, FullError, Order, rows_that_fit
+from lianju.serve.errors import ApiError, too_many, too_slow, unavailable
 from lianju.serve.metrics import Metrics
 from lianju.serve.models import Served
 
 _T = TypeVar("_T")
 _GPU_ROWS = 256
+# More tokens than a prompt has that the API takes.
+_PROMPT = 512
 log = logging.getLogger("lianju.serve")
 
 
@@ -50,7 +52,9 @@ class Service:
         """Serve these models."""
         self._served = {one.name: one for one in served}
         models = {one.name: (one.model, one.style) for one in served}
-        rows = ROWS if all(one.model.device.type == "cpu" for one in served) else _GPU_ROWS
+        gpu = any(one.model.device.type == "cuda" for one in served)
+        longest, most = self.settings.tokens + _PROMPT, _GPU_ROWS if gpu else ROWS
+        rows = min(rows_that_fit(one.model, longest, most, len(served)) for one in served)
         self._engine = Engine(models, rows, self.settings.queue, self.metrics.stepped)
 
     @property
@@ -96,8 +100,10 @@ class Service:
                 return task()
 
         try:
-            future = asyncio.wrap_future(self.engine.compute(guarded))
-            return await asyncio.wait_for(future, self.settings.seconds)
+            async with asyncio.timeout(self.settings.seconds):
+                return await asyncio.wrap_future(self.engine.compute(guarded))
+        except FullError:
+            raise too_many(self.settings.queue) from None
         except ClosedError:
             raise unavailable("shutting down") from None
         except TimeoutError:

@@ -6,7 +6,7 @@ from time import monotonic
 
 from lianju.decode import ClosedError, Ended, Event, Failed, FullError, Grown
 from lianju.serve.ask import Asked
-from lianju.serve.errors import ApiError, too_slow, unavailable
+from lianju.serve.errors import ApiError, too_many, too_slow, unavailable
 from lianju.serve.service import Service, log
 
 
@@ -35,31 +35,21 @@ async def events(service: Service, asked: Asked) -> AsyncGenerator[Grown | Ended
             service.forget(order)
 
 
-async def collect(service: Service, asked: Asked) -> list[Ended]:
-    """Carry out an order; its candidates in order."""
-    ended = [event async for event in events(service, asked) if isinstance(event, Ended)]
-    return sorted(ended, key=lambda event: event.number)
-
-
 def submit(service: Service, asked: Asked) -> None:
     """Give an order to the engine."""
     try:
         service.engine.submit(asked.order)
     except FullError:
-        raise ApiError(
-            429,
-            f"{service.settings.queue} requests wait already; try again in a moment",
-            code="queue_full",
-            type="rate_limit_error",
-            headers={"retry-after": "1"},
-        ) from None
+        raise too_many(service.settings.queue) from None
     except ClosedError:
         raise _failure(ClosedError()) from None
 
 
 async def _next(heard: "asyncio.Queue[Event]", until: float, seconds: float) -> Event:
     try:
-        return await asyncio.wait_for(heard.get(), until - monotonic())
+        # Before Python 3.12 `wait_for` can lose a cancellation.
+        async with asyncio.timeout(until - monotonic()):
+            return await heard.get()
     except TimeoutError:
         raise too_slow(seconds) from None
 
