@@ -75,7 +75,7 @@ def main() -> None:
     # Ended from outside, it takes its servers along.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = QUICK if arguments.quick else FULL
-    merged, files = exported(arguments.adapter, arguments.out / "models")
+    merged, files = exported(arguments.adapter, arguments.out.resolve() / "models")
     others, missing = peers(merged, files)
     found = {"machine": _machine(), "plan": asdict(plan), "missing": missing}
     print(json.dumps(found["machine"]), *missing, sep="\n", flush=True)

@@ -434,6 +434,57 @@ def test_what_is_wrong_is_refused_by_name(
     assert error["message"] and error["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (POEMS, {"form": "qilu"}, "unknown field 'form': it belongs in `verse`, as verse.form"),
+        (POEMS, {"tempature": 1}, "unknown field 'tempature': did you mean 'temperature'?"),
+        (POEMS, {"tools": []}, "unknown field 'tools': not offered here"),
+        (POEMS, {"zzz": 1}, "unknown field 'zzz'"),
+        (CHECK, {"temperature": 1}, "unknown field 'temperature'"),
+        (POEMS, {"verse": True}, 'verse: an object such as {"form": "wujue"} is expected'),
+        (POEMS, {"verse": {"given": 3}}, "verse.given: an object is expected"),
+        (POEMS, {"n": 16}, ""),
+        (POEMS, {"n": 5, "verse": {"particles": 64}}, "320 rows: at most 256"),
+        (POEMS, {"prefix": "山" * 200, "verse": {"form": "free"}}, "max_tokens 128 ends a poem"),
+    ],
+)
+def test_a_refusal_says_what_to_do(
+    client: TestClient, path: str, body: dict[str, Any], message: str
+) -> None:
+    text = {"text": COUPLET} if path == CHECK else {"couplet": COUPLET}
+    answer = client.post(path, json=text | body)
+    if not message:
+        assert answer.status_code == 200
+        return
+    said = answer.json()["error"]["message"]
+    assert said.startswith(message) and (said == message or "rows" in said or "ends" in said)
+
+
+def test_hints_know_a_query_too(client: TestClient) -> None:
+    error = client.get("/v1/examples?conut=3").json()["error"]
+    assert error["message"] == "unknown field 'conut': did you mean 'count'?"
+
+
+@pytest.mark.parametrize("content", [b"", b"3", b"[]", b"null", b'"a"'])
+def test_what_is_no_json_object_is_told_so(client: TestClient, content: bytes) -> None:
+    kinds = ("application/json", "text/plain", None)
+    for headers in ({"content-type": kind} if kind else {} for kind in kinds):
+        answer = client.post(POEMS, content=content, headers=headers)
+        said = "send a JSON object with content-type: application/json"
+        assert (answer.status_code, answer.json()["error"]["message"]) == (400, said)
+    body = json.dumps({"couplet": COUPLET})
+    assert client.post(POEMS, content=body, headers={"content-type": "text/plain"}).json() == {
+        "error": answer.json()["error"]
+    }
+
+
+def test_forms_are_taken_as_answers_write_them(client: TestClient) -> None:
+    told = poems(client, verse={"form": "wulü"}, seed=1)
+    assert told["poems"] == poems(client, verse={"form": "wulu"}, seed=1)["poems"]
+    assert told["poems"][0]["form"] == "wulü"
+
+
 def test_the_longest_that_is_allowed_is_answered(client: TestClient) -> None:
     longest = "山" * 4000
     assert client.post(CHECK, json={"text": longest}).status_code == 200

@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from itertools import product
+from typing import Any, get_type_hints
 
 import pytest
 from fastapi.testclient import TestClient
@@ -419,10 +420,23 @@ _CHATS: list[tuple[Body, str, str]] = [
     ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "20"),
     ({"max_tokens": 5, "max_completion_tokens": 6}, "max_completion_tokens", "max_tokens"),
     ({"response_format": {"type": "json_object"}}, "response_format.type", "'text'"),
-    ({"tools": []}, "tools", "unknown"),
+    ({"messages": [USER] * 257}, "messages", "at most 256"),
+    (
+        {"messages": [{"role": "user", "content": "a" * 100_001}]},
+        "messages.0.content.0.text",
+        "100000",
+    ),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "山"}] * 17}]},
+        "messages.0.content",
+        "at most 16",
+    ),
 ]
 _BOTH: list[tuple[Body, str, str]] = [
-    ({"model": None}, "model", "string"),
+    ({"model": 1}, "model", "string"),
+    ({"form": "qilu"}, "form", "unknown field 'form': it belongs in `verse`, as verse.form"),
+    ({"verse": {"seed": 1}}, "verse.seed", "it belongs at the top of the body"),
+    ({"verse": {"rime": "東"}}, "verse.rime", "did you mean 'verse.rhyme'?"),
     ({"temperature": "0.7"}, "temperature", "number"),
     ({"temperature": True}, "temperature", "number"),
     ({"temperature": -1}, "temperature", "greater"),
@@ -439,7 +453,7 @@ _BOTH: list[tuple[Body, str, str]] = [
     ({"stop": 1}, "stop", "list"),
     ({"stream": "yes"}, "stream", "boolean"),
     ({"stream_options": {"include_usage": True}}, "stream_options", "stream"),
-    ({"stream_options": {"include_use": True}}, "stream_options.include_use", "'include_usage'"),
+    ({"stream_options": {"include_use": True}}, "stream_options.include_use", "_usage'?"),
     ({"presence_penalty": 0.5}, "presence_penalty", "repetition_penalty"),
     ({"frequency_penalty": -0.5}, "frequency_penalty", "repetition_penalty"),
     ({"logit_bias": {"1": 5}}, "logit_bias", "not offered"),
@@ -448,7 +462,8 @@ _BOTH: list[tuple[Body, str, str]] = [
     ({"verse": {"meter": "on"}}, "verse.meter", "unknown"),
     ({"verse": {"particles": 0}}, "verse.particles", "1"),
     ({"verse": {"form": "qijue"}}, "verse", "lines of 7"),
-    ({"verse": True}, "verse", "dictionary"),
+    ({"verse": True}, "verse", 'an object such as {"form": "wujue"} is expected'),
+    ({"stream": True, "stream_options": 1}, "stream_options", "an object is expected"),
 ]
 
 
@@ -479,12 +494,61 @@ def test_verse_says_how_many_particles() -> None:
 
 
 @pytest.mark.parametrize("path", ["completions", "chat/completions"])
-@pytest.mark.parametrize("missing", [0, 1])
-def test_what_is_missing_is_named(client: TestClient, path: str, missing: int) -> None:
-    body = _plain(path)
-    name = list(body)[missing]
-    del body[name]
-    assert _refused(client, path, body)["param"] == name
+def test_what_is_missing_is_named(client: TestClient, path: str) -> None:
+    model, text = _plain(path).items()
+    assert _refused(client, path, dict([model]))["param"] == text[0]
+
+
+@pytest.mark.parametrize("path", ["completions", "chat/completions"])
+def test_without_a_model_the_default_writes(client: TestClient, path: str) -> None:
+    named = _plain(path) | {"max_tokens": 2}
+    unnamed = {name: value for name, value in named.items() if name != "model"}
+    for body in (unnamed, named | {"model": None}):
+        answer = client.post(f"/v1/{path}", json=body)
+        assert answer.json()["model"] == "tiny"
+
+
+@pytest.mark.parametrize("path", ["completions", "chat/completions"])
+def test_what_openai_has_besides_is_not_offered(client: TestClient, path: str) -> None:
+    known: Any = types.completion_create_params.CompletionCreateParamsBase
+    shape: type[BaseModel] = CompletionRequest
+    if path != "completions":
+        known, shape = chat.completion_create_params.CompletionCreateParamsBase, ChatRequest
+    others = set(get_type_hints(known)) - set(shape.model_fields)
+    for name in others:
+        error = _refused(client, path, _plain(path) | {name: None})
+        message = f"unknown field {name!r}: not offered here"
+        assert (error["message"], error["param"]) == (message, name)
+    assert len(others) > 15 or path == "completions"
+
+
+@pytest.mark.parametrize("path", ["completions", "chat/completions"])
+def test_rows_have_one_bound(client: TestClient, path: str) -> None:
+    # Not one of these is written: what is not refused for its rows is refused for its rhyme.
+    several = [2, 16] if path == "completions" else [1]
+    for prompts, n, particles in product(several, [4, 16], [1, 16, 64]):
+        body = _plain(path) | {"n": n, "verse": {"particles": particles, "rhyme": "狗"}}
+        if prompts > 1:
+            body["prompt"] = [FIRST] * prompts
+        rows = prompts * n * particles
+        error = _refused(client, path, body)
+        assert error["param"] == ("n" if rows > 256 else "verse")
+        assert (f"{rows} rows: at most 256" in error["message"]) == (rows > 256)
+        if path != "completions":
+            free = {"form": "free", "particles": particles}
+            answer = client.post(f"/v1/{path}", json=body | {"verse": free, "max_tokens": 1})
+            assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("tokens", [16, 40])
+def test_a_server_of_few_tokens_says_so(model: LanguageModel, tokens: int) -> None:
+    with TestClient(create_app(open_service(served(model, "tiny"), tokens=tokens))) as client:
+        for change, param in (({}, "verse.form"), ({"verse": {"lines": 20}}, "verse.lines")):
+            error = _refused(client, "completions", _plain("completions") | {"verse": {}} | change)
+            assert error["param"] == param
+            assert f"max_tokens of this server is {tokens}" in error["message"]
+        begun = _plain("completions") | {"prompt": FIRST + "山" * 60}
+        assert "max_tokens" in _refused(client, "completions", begun)["message"]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -574,10 +638,15 @@ def test_the_documentation_tells_all(client: TestClient) -> None:
     assert schemas["CompletionRequest"]["properties"]["top_p"]["default"] == 0.3
 
 
-def test_the_examples_are_right(client: TestClient) -> None:
-    schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    for shape in (CompletionRequest, ChatRequest):
-        examples = schemas[shape.__name__]["examples"]
-        assert examples
-        for example in examples:
-            shape.model_validate(example)
+def test_the_examples_work_on_any_server(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    tried = 0
+    for path, operations in document["paths"].items():
+        if body := operations.get("post", {}).get("requestBody"):
+            shape = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            for example in document["components"]["schemas"][shape]["examples"]:
+                answer = client.post(path, json=example)
+                assert answer.status_code == 200, answer.text
+                assert "error" not in answer.text
+                tried += 1
+    assert tried >= 9

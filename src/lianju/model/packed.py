@@ -55,3 +55,6 @@ def pack(network: Any) -> None:
         for name, layer in module.named_children():
             if type(layer) is nn.Linear and layer.weight.dtype == torch.float32:
                 setattr(module, name, PackedLinear(layer))
+    # What is left may lie in a file that is mapped into memory, and would keep all of it there.
+    for weight in network.parameters():
+        weight.data = weight.data.clone()

@@ -150,8 +150,8 @@ def _hint(path: list[str], fields: list[str]) -> str:
     names = {one.rpartition(".")[2]: one for one in fields}
     if name in names:
         place = names[name].rpartition(".")[0]
-        where = f"in `{place}`" if place else "outside of it"
-        return f": it belongs {where}, as {names[name]}"
+        where = f"in `{place}`, as {names[name]}" if place else "at the top of the body"
+        return f": it belongs {where}"
     if name in NOT_OFFERED:
         return ": not offered here"
     # Where it stands before anywhere else.
@@ -165,9 +165,8 @@ def _hint(path: list[str], fields: list[str]) -> str:
 
 def _asked_for(request: Request) -> type[BaseModel]:
     """What the route of a request takes: its body, or else its query."""
-    route = request.scope["route"]
-    [asked, *_] = [*route.dependant.body_params, *route.dependant.query_params]
-    shape: type[BaseModel] = asked.field_info.annotation
+    takes = request.scope["route"].dependant
+    shape: type[BaseModel] = (takes.body_params or takes.query_params)[0].field_info.annotation
     return shape
 
 

@@ -22,15 +22,16 @@ from lianju.config import DecodeSettings, VerseSettings
 from lianju.serve.native_schema import ErrorAnswer, Verse
 
 LONGEST_PROMPT = 600
+# Clients send long system texts and whole conversations along, which are not read.
+_LONGEST_MESSAGE = 100_000
 _COUPLET = "空山新雨後，天氣晚來秋。"
 # What OpenAI's requests can have besides, so that a refusal can say that the name is right.
-NOT_OFFERED = frozenset(
-    """
-    audio function_call functions metadata modalities moderation parallel_tool_calls prediction
-    prompt_cache_key prompt_cache_options prompt_cache_retention reasoning_effort safety_identifier
-    service_tier store tool_choice tools verbosity web_search_options
-    """.split()
-)
+NOT_OFFERED = {
+    *("audio", "function_call", "functions", "metadata", "modalities", "moderation"),
+    *("parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_options"),
+    *("prompt_cache_retention", "reasoning_effort", "safety_identifier", "service_tier", "store"),
+    *("tool_choice", "tools", "verbosity", "web_search_options"),
+}
 
 
 class _Body(BaseModel):
@@ -238,10 +239,10 @@ class TextPart(_Body):
     """A part of a message; parts are read one after the other."""
 
     type: Literal["text"]
-    text: str = Field(max_length=LONGEST_PROMPT)
+    text: str = Field(max_length=_LONGEST_MESSAGE)
 
 
-_Text = Annotated[str, StringConstraints(max_length=LONGEST_PROMPT)]
+_Text = Annotated[str, StringConstraints(max_length=_LONGEST_MESSAGE)]
 _TextParts = Annotated[list[TextPart], Field(max_length=16)]
 
 
