@@ -46,7 +46,7 @@ def test_a_crowd_is_answered_or_told_to_come_again() -> None:
         "/v1/poems",
     }
     streams = [a for a in answers if a.status == 200 and a.question[1].get("stream")]
-    assert len(streams) > 12
+    assert len(streams) > 3
     assert all(a.headers["content-type"].startswith("text/event-stream") for a in streams)
 
 

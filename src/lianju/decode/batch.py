@@ -28,6 +28,8 @@ class Batch:
     def __init__(self, model: LanguageModel, style: str):
         self.model, self.style = model, style
         self.jobs: list[Job] = []
+        # Steps since poems joined.
+        self.since = 0
         self._cache = RowCache(model.network)
         # By row: what is written there, how many tokens stand, the logits of the next one.
         self._active: list[tuple[Job, Particle]] = []
@@ -43,6 +45,7 @@ class Batch:
     def join(self, jobs: Sequence[Job]) -> None:
         """Let jobs take part from the next step on; their prompts go through the model together."""
         prompts: dict[tuple[int, ...], list[Job]] = {}
+        self.since = 0
         for job in jobs:
             prompt = (*render(self.style, self.model.vocabulary, job.couplet), *job.prefix)
             prompts.setdefault(prompt, []).append(job)
@@ -72,6 +75,7 @@ class Batch:
     def step(self) -> list[Job]:
         """Every particle writes one token; returns the jobs that have ended, which leave."""
         self._write()
+        self.since += 1
         for job in self.jobs:
             job.halt(self.model.vocabulary)
             job.resample()

@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 # More rows in one forward pass need more memory and gain little speed.
 ROWS = 64
 _PATIENCE = 5.0
+_LONGEST, _ROWS_A_STEP = 4, 8
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Engine:
     def _admit(self) -> None:
         """Let those that wait join, one job of each in turn, as far as their model has rows."""
         joining: dict[str, list[Job]] = {order.model: [] for order, _ in self._waiting}
-        room = {name: self._rows - self._batches[name].rows for name in joining}
+        room = {name: self._room(self._batches[name]) for name in joining}
         with self._new:
             waiting = deque(self._waiting)
             while waiting:
@@ -229,6 +230,13 @@ class Engine:
         for name, taken in joining.items():
             if taken:
                 self._guard(name, partial(self._batches[name].join, taken))
+
+    def _room(self, batch: Batch) -> int:
+        """For how many rows there is room now. The fuller a batch, the longer it lets poems wait
+        for each other, up to `_LONGEST` steps: reading prompts one by one costs as much as writing.
+        """
+        pause = min(_LONGEST, batch.rows // _ROWS_A_STEP)
+        return self._rows - batch.rows if batch.since >= pause else 0
 
     def _step(self, name: str, batch: Batch) -> None:
         rows = batch.rows

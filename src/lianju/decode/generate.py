@@ -17,6 +17,8 @@ from lianju.verse import normal
 
 # More rows in one forward pass need more memory and gain no speed.
 _ROWS = 64
+# New poems join when this part of the rows is free.
+_TOGETHER = 4
 FREE_LENGTH = 128
 
 
@@ -95,7 +97,9 @@ def write(
     batch, most = Batch(model, style), rows_at_once(model, style, jobs)
     with reporter.task(name, len(jobs)) as task:
         while waiting or batch.jobs:
-            if joining := fitting(waiting, most - batch.rows, batch.rows == 0):
+            # Prompts are read together: one by one would cost as much as writing.
+            if waiting and batch.rows <= most - most // _TOGETHER:
+                joining = fitting(waiting, most - batch.rows, batch.rows == 0)
                 batch.join(joining)
                 del waiting[: len(joining)]
             for job in batch.step():
