@@ -95,7 +95,8 @@ def server(service: Service) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+# For a module: playwright's event loop would be in the way of tests that run one of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's Chromium without a window, driven by playwright."""
     if CHROMIUM is None:

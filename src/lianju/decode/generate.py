@@ -140,8 +140,11 @@ def completion(model: LanguageModel, job: Job) -> Completion:
 def rows_at_once(model: LanguageModel, style: str, jobs: Sequence[Job]) -> int:
     """How many poems are written side by side; on a GPU no more than its free memory holds."""
     longest = max(
-        len(render(style, model.vocabulary, job.couplet)) + len(job.prefix) + job.limit
-        for job in jobs
+        (
+            len(render(style, model.vocabulary, job.couplet)) + len(job.prefix) + job.limit
+            for job in jobs
+        ),
+        default=1,
     )
     return rows_that_fit(model, longest, _ROWS)
 

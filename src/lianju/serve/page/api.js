@@ -37,7 +37,7 @@ export async function post(path, body, { signal } = {}) {
 export async function stream(path, body, { signal, ...on }) {
   const response = await request(path, sent({ ...body, stream: true }, signal));
   let ended = false;
-  for await (const { event, data } of events(response.body)) {
+  for await (const { event, data } of unbroken(events(response.body))) {
     const value = JSON.parse(data);
     if (event === "error") {
       const { code, message } = value.error;
@@ -47,6 +47,16 @@ export async function stream(path, body, { signal, ...on }) {
     on[event]?.(value);
   }
   if (!ended) throw new Failure(0, "the answer broke off");
+}
+
+// A connection that breaks is a failure like any other; a reader who stops is none.
+async function* unbroken(items) {
+  try {
+    yield* items;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failure(0, "the answer broke off");
+  }
 }
 
 function sent(body, signal) {

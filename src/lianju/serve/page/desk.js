@@ -17,9 +17,11 @@ export class Desk {
   #app; #usual; #field; #shape; #press; #form; #rhyme; #count; #sliders; #seed; #pin; #examples;
   #formHelp; #summary; #on = false;
 
-  constructor(app, usual, { write, stop }) {
+  constructor(app, usual, { write: begin, stop }) {
     this.#app = app;
     this.#usual = usual;
+    // The word on the shape says already what an empty field lacks.
+    const write = () => (this.#field.value.trim() ? begin() : this.focus());
     this.#press = button("write.write", () => (this.#on ? stop() : write()), "main big");
     this.node = el("form", {
       class: "desk",

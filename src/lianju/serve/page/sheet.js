@@ -43,13 +43,14 @@ export class Sheet {
 
   // --- growing ---
 
-  begin(couplet, stop) {
+  // `stop`: what stops this sheet alone, if it is written alone.
+  begin(couplet, stop = null) {
     this.#draft = drawDraft(this.#desk.view());
     this.#couplet = /[\p{L}\p{N}]$/u.test(couplet) ? `${couplet}。` : couplet;
     this.draft({ text: "", settled: "" });
     this.#verse.replaceChildren(this.#draft.node);
     this.#words.replaceChildren();
-    this.#foot.replaceChildren(busy("live.writing"), button("write.stop", stop));
+    this.#foot.replaceChildren(busy("live.writing"), ...(stop ? [button("write.stop", stop)] : []));
     this.node.classList.add("growing");
   }
 
@@ -71,7 +72,7 @@ export class Sheet {
     if (this.finished) this.#show(this.#versions.length - 1);
     else {
       this.#draft.node.removeAttribute("aria-hidden");
-      this.#foot.replaceChildren();
+      this.#foot.replaceChildren(this.#app.say(el("p", { class: "help" }), "poem.unfinished"));
     }
     if (failure) this.#words.prepend(errorBox(failure, again));
   }

@@ -149,7 +149,9 @@ const CHECK = {
   ],
   "met.empty": ["Nothing to judge yet.", "還沒有詩可查。"],
   "met.judging": ["Judging…", "查驗中…"],
-  "met.legend": ["○ level 平, ● oblique 仄, ◌ unknown", "○ 平　● 仄　◌ 不明"],
+  "met.legend": [
+    "○ level 平, ● oblique 仄, ◌ unknown, ※ a line of a known poem", "○ 平　● 仄　◌ 不明　※ 前人詩句",
+  ],
   "met.faults": ["What breaks the rules", "不合律之處"],
   "met.differs": ["Where it differs from regulated verse ({count})", "與近體詩不同之處（{count}）"],
   "met.remarks": ["Worth noting", "可留意之處"],

@@ -41,6 +41,8 @@ export const WORDS = {
     "時間過長。請減少首數，或稍後再試。",
   ],
 
+  "poem.unfinished": ["Stopped before it was finished.", "未寫完便停止。"],
+
   "verse.level": ["{character}, level tone 平", "{character}，平聲"],
   "verse.oblique": ["{character}, oblique tone 仄", "{character}，仄聲"],
   "verse.unknown": ["{character}, tone unknown", "{character}，聲調不明"],

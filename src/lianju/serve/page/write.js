@@ -125,7 +125,7 @@ class Write {
     this.#app.say(title, "earlier.title", { count: this.#old.length });
     this.#sheets = Array.from({ length: request.n },
       (_, number) => new Sheet(this.#app, this.#shared, number));
-    this.#sheets.forEach((sheet) => sheet.begin(request.couplet, () => this.#stop.abort()));
+    this.#sheets.forEach((sheet) => sheet.begin(request.couplet));
     this.#board.replaceChildren(...this.#sheets.map((sheet) => sheet.node));
     this.#board.dataset.count = request.n;
     this.#said.replaceChildren();
