@@ -243,6 +243,8 @@ def test_check_as_one_types(browser_page: Any, server: str) -> None:
     browser_page.get_by_role("checkbox").first.check()
     assert kept(browser_page) == {"text": FAULTY.replace("樓", "人"), "strict": "1"}
     browser_page.get_by_label("詩", exact=True).fill("abc")
+    browser_page.get_by_text("沒有可查的詩句").wait_for()
+    browser_page.get_by_label("詩", exact=True).fill("")
     browser_page.get_by_text("還沒有詩可查").wait_for()
 
 
@@ -275,6 +277,14 @@ def test_results_show_reports_that_can_do_nothing(
         browser_page.get_by_role("link", name="Open it alone").click()
     assert alone.value.locator("h1").inner_text() == "好報告"
     assert kept(browser_page)["id"].startswith("run-")
+    report = browser_page.url
+    browser_page.get_by_role("link", name="Check").click()
+    browser_page.get_by_role("link", name="Results").click()
+    assert browser_page.url == report
+    browser_page.get_by_role("button", name="Back to the list").click()
+    frame.wait_for(state="detached")
+    browser_page.go_back()
+    frame.wait_for()
 
     evil = "<script>parent.document.title = document.title = '0wned'</script>"
     (run / "report.html").write_text(REPORT + evil, encoding="utf-8")

@@ -195,7 +195,6 @@ def test_picture(browser_page: Page, server: str, tmp_path: Path) -> None:
         download.value.save_as(tmp_path / "poem.png")
         png = (tmp_path / "poem.png").read_bytes()
         assert png[:8] == b"\x89PNG\r\n\x1a\n"
-        assert len(png) > 10_000
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
         shapes.append(height / width)
     assert shapes[0] > shapes[1]
@@ -269,6 +268,17 @@ def test_stop(browser_page: Page, server: str) -> None:
     expect(page.get_by_role("button", name="Write", exact=True)).to_be_visible()
     expect(page.locator(".growing")).to_have_count(0)
     expect(page.locator(".poem")).to_have_count(6)
+    stopped = page.locator(".poem:has-text('stopped')").first
+    stopped.get_by_role("button", name="Another").click()
+    expect(page.locator(".poem footer .tools")).not_to_have_count(0)
+
+
+def test_one_stop_button_for_all(browser_page: Page, server: str) -> None:
+    """Sheets that are written together are stopped together."""
+    page = browser_page
+    page.goto(address(server, n=3, seed=3, form="wulu"))
+    page.wait_for_selector(".growing")
+    assert page.get_by_role("button", name="Stop").count() == 1
 
 
 def events(*pairs: tuple[str, object]) -> str:
@@ -294,6 +304,99 @@ def test_broken_stream_says_what_to_do(browser_page: Page, server: str) -> None:
     page.get_by_role("button", name="Try again").click()
     page.wait_for_selector(".poem footer .tools")
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_server_gone(phone: Page, server: str) -> None:
+    """What to look for, instead of the browser's words; what was half written says so."""
+    gone = "伺服器沒有回應。lianju serve 還在執行嗎？"
+    draft = {"index": 0, "settled": "明", "text": "明月"}
+    phone.route(
+        "**/v1/poems",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body=events(("draft", draft))
+        ),
+    )
+    phone.goto(address(server, n=1, seed=5))
+    expect(phone.get_by_role("alert")).to_have_text(gone + "再試一次")
+    expect(phone.locator(".poem footer")).to_have_text("未完")
+    phone.route("**/page/check.js", lambda route: route.abort())
+    phone.route("**/v1/examples*", lambda route: route.abort())
+    phone.get_by_role("link", name="格律").click()
+    expect(phone.locator("#check").get_by_role("alert")).to_have_text(gone + "再試一次")
+    phone.unroute("**/page/check.js")
+    phone.locator("#check").get_by_role("button").click()
+    expect(phone.locator(".met-asked")).to_be_visible()
+
+
+def test_words_before_sending(browser_page: Page, server: str) -> None:
+    """Nothing is sent for an empty field; forms that do not fit and whole poems are named."""
+    page = browser_page
+    page.goto(server)
+    field, word = page.locator("#couplet"), page.locator("#couplet-shape")
+    field.fill(" ")
+    page.get_by_role("button", name="Write", exact=True).click()
+    expect(field).to_be_focused()
+    assert page.locator(".poem").count() == 0
+    field.fill(COUPLET)
+    page.get_by_role("radio", name="七律").check()
+    expect(word).to_contain_text("七律 has lines of 7 characters; for lines of 5 choose 五律")
+    page.get_by_role("radio", name="五絕").check()
+    expect(word).to_be_hidden()
+    poem = "移舟泊煙渚\n日暮客愁新。\n野曠天低樹，江清月近人。"
+    field.fill(poem)
+    expect(word).to_contain_text("whole poem")
+    page.get_by_role("button", name="Keep only the first couplet").click()
+    expect(field).to_have_value("移舟泊煙渚，日暮客愁新。")
+    expect(word).to_be_hidden()
+    field.fill(poem)
+    page.get_by_role("button", name="Check it").click()
+    expect(page.get_by_label("Poem", exact=True)).to_have_value(poem)
+
+
+def test_pasting_too_much(browser_page: Page, server: str) -> None:
+    """What the field has no room for is not lost without a word."""
+    page = browser_page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(server)
+    page.locator("#couplet").fill("")
+    page.evaluate("navigator.clipboard.writeText('春眠不覺曉，'.repeat(50))")
+    page.locator("#couplet").press("Control+V")
+    word = page.get_by_text("the first 200 characters were kept")
+    expect(word).to_be_visible()
+    page.locator("#couplet").press("Backspace")
+    expect(word).to_be_hidden()
+
+
+def test_what_is_no_verse_stands_in_rows(browser_page: Page, server: str) -> None:
+    """Letters are not set in columns, Han characters are."""
+    page = browser_page
+    odd = {"couplet": "The moon is bright, I think", "form": "free", "max_tokens": 8}
+    open_poems(page, address(server, n=1, seed=5, **odd))
+    expect(page.locator(".poem .verse.vertical")).to_have_count(0)
+    open_poems(page, address(server, n=1, seed=5))
+    expect(page.locator(".poem .verse.vertical")).to_have_count(1)
+
+
+def test_nothing_to_redraw(browser_page: Page, server: str) -> None:
+    """Where all lines are kept no other poem can be asked for."""
+    page = browser_page
+    open_poems(page, address(server, n=1, seed=6))
+    page.get_by_role("button", name="Keep line 3").click()
+    expect(page.get_by_role("button", name="Redraw the rest")).to_be_enabled()
+    page.get_by_role("button", name="Keep line 4").click()
+    expect(page.get_by_role("button", name="Redraw the rest")).to_be_disabled()
+
+
+def test_decode_begins_with_what_was_written(browser_page: Page, server: str) -> None:
+    """The menu leads to the couplet that was written last, and back to the poem."""
+    page = browser_page
+    open_poems(page, address(server, n=1, seed=5))
+    written = page.url
+    page.get_by_role("link", name="Decode").click()
+    expect(page.get_by_label("First couplet")).to_have_value(COUPLET)
+    page.get_by_role("link", name="Lianju").click()
+    expect(page.locator("#write")).to_be_visible()
+    assert page.url == written
 
 
 def test_strange_addresses(browser_page: Page, server: str) -> None:

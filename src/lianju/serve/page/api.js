@@ -46,7 +46,7 @@ export async function stream(path, body, { signal, ...on }) {
     ended ||= event === "done";
     on[event]?.(value);
   }
-  if (!ended) throw new Failure(0, "the answer broke off");
+  if (!ended) throw new Failure(0, "");
 }
 
 // A connection that breaks is a failure like any other; a reader who stops is none.
@@ -55,7 +55,7 @@ async function* unbroken(items) {
     yield* items;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, "the answer broke off");
+    throw new Failure(0, "");
   }
 }
 
@@ -72,7 +72,7 @@ async function request(path, options) {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, String(error.message));
+    throw new Failure(0, "");
   }
   if (response.ok) return response;
   if (response.status === 401 && (await newKey(key))) return request(path, options);

@@ -18,6 +18,7 @@
 //   app.kept                     what the address holds for this tab: {name: string}
 //   app.keep(values)             writes the tab's state to the address (strings; empty ones left out)
 //   app.onKept(fn)               fn(values) when the address was changed by hand, link or Back
+//   app.wrote(couplet)           says with what Decode is to begin when it is opened next
 //   app.go(tab, values)          opens another tab with a state, e.g. go("check", {text})
 //   app.poem(lines, options?)    verse as DOM, see verse.js: lines as in the API's answers
 //
@@ -48,6 +49,10 @@ const shared = {
   model: "",
   onModel(fn) { modelListeners.push(fn); },
   go(tab, values = {}) { location.hash = hashOf(tab, values); },
+  wrote(couplet) {
+    const { prefix, end, ...rest } = valuesOf(mounted.decode?.hash ?? "#decode");
+    if (rest.couplet !== couplet) lead("decode", hashOf("decode", { ...rest, couplet }));
+  },
   poem: (lines, options) => drawPoem(lines, options),
 };
 const modelListeners = [];
@@ -60,9 +65,19 @@ function hashOf(tab, values) {
   return `#${tab}${query ? `?${query}` : ""}`;
 }
 
+function valuesOf(hash) {
+  return Object.fromEntries(new URLSearchParams(hash.split(/\?(.*)/s)[1] ?? ""));
+}
+
 function readHash() {
-  const [tab, query = ""] = location.hash.slice(1).split(/\?(.*)/s);
-  return { tab: tab in TABS ? tab : "write", values: Object.fromEntries(new URLSearchParams(query)) };
+  const { hash } = location;
+  const [tab] = hash.slice(1).split("?");
+  return { tab: Object.hasOwn(TABS, tab) ? tab : "write", values: valuesOf(hash) };
+}
+
+// The menu leads to a tab as it was left; a bare address, as Back may find it, is a bare tab.
+function lead(tab, hash) {
+  for (const link of document.querySelectorAll(`[data-tab="${tab}"]`)) link.setAttribute("href", hash);
 }
 
 function appOf(tab) {
@@ -72,6 +87,7 @@ function appOf(tab) {
     keep: {
       value(values) {
         mounted[tab].hash = hashOf(tab, values);
+        lead(tab, mounted[tab].hash);
         if (readHash().tab === tab) history.replaceState(null, "", mounted[tab].hash);
       },
     },
@@ -92,24 +108,35 @@ async function open() {
   const known = mounted[tab];
   if (!known) return mount(tab);
   const wanted = hashOf(tab, values);
-  if (wanted === `#${tab}`) history.replaceState(null, "", known.hash);
-  else if (wanted !== known.hash) {
-    known.hash = wanted;
-    known.tell(values);
-  }
+  if (wanted === known.hash) return;
+  known.hash = wanted;
+  lead(tab, wanted);
+  known.tell(values);
 }
 
 async function mount(tab) {
   const { own, tell } = appOf(tab);
-  mounted[tab] = { hash: location.hash || `#${tab}`, tell };
+  const { values } = readHash();
+  mounted[tab] = { hash: hashOf(tab, values), tell };
+  lead(tab, mounted[tab].hash);
   const root = at(tab);
   try {
-    const module = await TABS[tab]();
+    const module = await moduleOf(tab);
     root.replaceChildren();
     await module.mount(root, own);
   } catch (failure) {
     delete mounted[tab];
-    root.replaceChildren(errorBox(failure, () => mount(tab)));
+    root.replaceChildren(errorBox(failure, failure.again ?? (() => mount(tab))));
+  }
+}
+
+// Browsers remember a module that could not be fetched: only a new page asks again.
+async function moduleOf(tab) {
+  try {
+    return await TABS[tab]();
+  } catch {
+    const again = async () => { if ((await fetch("healthz").catch(() => null))?.ok) location.reload(); };
+    throw Object.assign(new api.Failure(0, ""), { again });
   }
 }
 
@@ -174,7 +201,8 @@ async function load() {
     shared.models = models.data;
     trouble.replaceChildren();
     showModels();
-    window.addEventListener("hashchange", open);
+    // The link that skips to the content is no tab.
+    window.addEventListener("hashchange", () => { if (location.hash !== "#main") open(); });
     await open();
   } catch (failure) {
     // A server that is just starting still loads its models.

@@ -84,7 +84,9 @@ class Checker {
     const { app } = this;
     const found = this.#answer;
     if (!found) {
-      this.verdict.replaceChildren(app.say(el("p", { class: "quiet" }), "met.empty"));
+      const word = this.text.value.trim() ? "met.none" : "met.empty";
+      this.told.textContent = "";
+      this.verdict.replaceChildren(app.say(el("p", { class: "quiet", role: "status" }), word));
       return;
     }
     const verse = app.poem(found.lines.map((line) => ({ ...line, given: false })),

@@ -99,7 +99,9 @@ export function errorBox(failure, again) {
   const key = failure.status === 0 ? "error.away" : known ? `error.${failure.status}` : "";
   const box = el("div", { class: "error", role: "alert" });
   if (key) box.append(say(el("p"), key));
-  box.append(el("p", { class: key ? "help" : "", textContent: failure.message }));
+  if (failure.message) {
+    box.append(el("p", { class: key ? "help" : "", textContent: failure.message }));
+  }
   if (again) box.append(button("error.again", again));
   return box;
 }

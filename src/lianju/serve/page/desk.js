@@ -3,6 +3,12 @@
 import { button, choice, segments, slider, toggle } from "./controls.js";
 import { el, isHan } from "./dom.js";
 import { FORMS, MOST, freshSeed } from "./share.js";
+import { textLines, usualStop } from "./verse.js";
+
+const LONGEST = 200;
+// The forms' lines, and the form of as many lines with lines of the other length.
+const LENGTHS = { wujue: 5, wulu: 5, qijue: 7, qilu: 7 };
+const TWINS = { wujue: "qijue", wulu: "qilu", qijue: "wujue", qilu: "wulu" };
 
 const SLIDERS = {
   temperature: { min: 0, max: 2, step: 0.05 },
@@ -15,7 +21,7 @@ const SLIDERS = {
 // big button; `usual` is what the settings are to begin with.
 export class Desk {
   #app; #usual; #field; #shape; #press; #form; #rhyme; #count; #sliders; #seed; #pin; #examples;
-  #formHelp; #summary; #on = false;
+  #formHelp; #summary; #cut; #whole; #on = false;
 
   constructor(app, usual, { write: begin, stop }) {
     this.#app = app;
@@ -37,8 +43,13 @@ export class Desk {
   #couplet(write) {
     const { say } = this.#app;
     this.#field = el("textarea", {
-      id: "couplet", rows: 1, lang: "zh-Hant", spellcheck: false, autocomplete: "off", maxLength: 200,
-      "aria-describedby": "couplet-shape", oninput: () => this.#look(),
+      id: "couplet", rows: 1, lang: "zh-Hant", spellcheck: false, autocomplete: "off", maxLength: LONGEST,
+      "aria-describedby": "couplet-shape",
+      onpaste: (event) => this.#pasted(event.clipboardData.getData("text")),
+      oninput: ({ inputType }) => {
+        if (inputType !== "insertFromPaste") this.#cut.hidden = true;
+        this.#look();
+      },
       onkeydown: (event) => {
         if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
         event.preventDefault();
@@ -46,12 +57,16 @@ export class Desk {
       },
     });
     this.#shape = el("p", { class: "help", id: "couplet-shape", role: "status" });
+    this.#cut = say(el("p", { class: "help", role: "status", hidden: true }), "write.cut", { most: LONGEST });
+    this.#whole = el("div", { class: "row", hidden: true },
+      button("write.whole.keep", () => this.#take(firstCouplet(this.#field.value))),
+      button("write.whole.check", () => this.#app.go("check", { text: this.#field.value }), "bare"));
     this.#examples = el("ul", { class: "chips" });
     return el("div", { class: "opening" },
       say(el("h2"), "write.title"),
       el("div", { class: "couplet sheet" },
         say(el("label", { htmlFor: "couplet", class: "off" }), "write.couplet"), this.#field, this.#press),
-      this.#shape,
+      this.#cut, this.#shape, this.#whole,
       el("div", { class: "examples" },
         say(el("span", { class: "quiet" }), "write.examples"), this.#examples,
         button("write.another", () => this.showExamples(), "bare")));
@@ -119,6 +134,7 @@ export class Desk {
     for (const [name, each] of Object.entries(this.#sliders)) each.value = request[name];
     this.#seed.value = request.seed ?? "";
     this.#pin.value = false;
+    this.#cut.hidden = true;
     this.#look();
   }
 
@@ -143,8 +159,16 @@ export class Desk {
     this.#examples.replaceChildren(...chips);
   }
 
+  // The field takes no more than it has room for, and does not say so itself.
+  #pasted(text) {
+    const { value, selectionStart, selectionEnd } = this.#field;
+    const kept = value.length - (selectionEnd - selectionStart);
+    this.#cut.hidden = kept + text.replaceAll("\r\n", "\n").length <= LONGEST;
+  }
+
   #take(couplet) {
     this.#field.value = couplet;
+    this.#cut.hidden = true;
     this.#look();
     this.#field.focus();
   }
@@ -152,10 +176,14 @@ export class Desk {
   // What depends on the controls: the gentle word on the shape, the form's sentence, the summary.
   #look() {
     const { say, t } = this.#app;
-    const [key, lengths] = shapeWord(this.#field.value);
-    say(this.#shape, key || "write.shape.fine", { lengths: lengths.join(t("write.and")) });
-    this.#shape.hidden = !key;
     const form = this.#form.value;
+    const [key, lengths] = shapeWord(this.#field.value, form);
+    say(this.#shape, key || "write.shape.fine", {
+      lengths: lengths.join(t("write.and")), count: lengths.length, length: lineLength(lengths),
+      wanted: LENGTHS[form], form: t(`form.${form}`), other: t(`form.${TWINS[form]}`),
+    });
+    this.#shape.hidden = !key;
+    this.#whole.hidden = key !== "write.shape.whole";
     say(this.#formHelp, `form.${form}.help`);
     this.#rhyme.node.hidden = form === "free";
     this.#sliders.max_tokens.node.hidden = form !== "free";
@@ -173,15 +201,28 @@ function inTwo(text) {
   return `${characters.slice(0, half).join("")}，${characters.slice(half).join("")}。`;
 }
 
-// The key of a word on a couplet of a shape that the forms do not have, and the lines' lengths.
-export function shapeWord(text) {
+// Ten or fourteen characters in a row are two lines, see inTwo.
+function lineLength(lengths) {
+  return lengths.length === 1 ? lengths[0] / 2 : lengths[0];
+}
+
+function firstCouplet(text) {
+  return textLines(text).slice(0, 2)
+    .map(({ characters, stop }, place) => characters.join("") + ([...stop.trim()][0] ?? usualStop(place)))
+    .join("");
+}
+
+// The key of a word on a couplet of a shape that the forms do not have, or not the form chosen, and
+// the lines' lengths.
+function shapeWord(text, form) {
   const lines = text.split(/[^\p{Script=Han}〇□]+/u).filter(Boolean);
   const lengths = lines.map((line) => [...line].length);
   const fine = [5, 7];
   if (!lengths.length) return ["write.shape.none", lengths];
-  if (lengths.length === 1) {
-    return [fine.includes(lengths[0] / 2) ? "" : "write.shape.one", lengths];
-  }
-  const right = lengths.length === 2 && lengths[0] === lengths[1] && fine.includes(lengths[0]);
-  return [right ? "" : "write.shape", lengths];
+  const even = lengths.every((length) => length === lengths[0]);
+  const known = even && fine.includes(lineLength(lengths));
+  if (lengths.length > 3 && known) return ["write.shape.whole", lengths];
+  if (lengths.length > 2) return ["write.shape.many", lengths];
+  if (!known) return [lengths.length === 1 ? "write.shape.one" : "write.shape", lengths];
+  return [(LENGTHS[form] ?? lineLength(lengths)) === lineLength(lengths) ? "" : "write.shape.form", lengths];
 }

@@ -67,8 +67,7 @@ class Results {
   }
 
   #choose(id) {
-    this.app.keep({ id });
-    return this.#show(id);
+    this.app.go("results", { id });
   }
 
   // Fetches a report, with the API key if there is one, and shows it where it can do nothing.

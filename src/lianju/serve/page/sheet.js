@@ -66,15 +66,18 @@ export class Sheet {
     this.#show(this.#versions.length - 1);
   }
 
-  // Writing ended before the poem did: back to the version before, if there is one.
-  broken(failure, again) {
+  // Writing ended before the poem did: back to the version before, if there is one. `failure`:
+  // null if the reader stopped it; `request`: what another poem is asked for with.
+  broken(failure, request, again) {
     this.node.classList.remove("growing");
     if (this.finished) this.#show(this.#versions.length - 1);
     else {
       this.#draft.node.removeAttribute("aria-hidden");
-      this.#foot.replaceChildren(this.#app.say(el("p", { class: "help" }), "poem.unfinished"));
+      const word = this.#app.say(el("p", { class: "help" }), failure ? "poem.unfinished" : "poem.stopped");
+      const another = () => this.#write({ ...request, n: 1, seed: freshSeed() });
+      this.#foot.replaceChildren(word, ...(failure ? [] : [button("poem.next", another)]));
     }
-    if (failure) this.#words.prepend(errorBox(failure, again));
+    if (failure && again) this.#words.prepend(errorBox(failure, again));
   }
 
   best(yes) {
@@ -141,7 +144,7 @@ export class Sheet {
     const { api } = this.#app;
     this.#desk.tap.close();
     const stop = new AbortController();
-    this.begin(this.#poem.couplet, () => stop.abort());
+    this.begin(this.#poem?.couplet ?? request.couplet, () => stop.abort());
     this.draft({ text: request.prefix, settled: request.prefix });
     this.focus();
     try {
@@ -157,8 +160,9 @@ export class Sheet {
       });
       this.#desk.tell("live.poem", { ...this.#named(), text: this.#poem.text });
     } catch (failure) {
-      this.broken(failure.name === "AbortError" ? null : failure, () => this.#write(request));
-      if (failure.name === "AbortError") this.#desk.tell("live.stopped");
+      const stopped = failure.name === "AbortError";
+      this.broken(stopped ? null : failure, request, () => this.#write(request));
+      if (stopped) this.#desk.tell("live.stopped");
     }
   }
 
@@ -259,13 +263,20 @@ export class Sheet {
 
   #showFoot() {
     const { poem, request } = this.#version;
+    const again = button(this.#locked.size ? "poem.redraw" : "poem.next", () => this.#again());
+    again.disabled = this.#locked.size > 0 && this.#locked.size === this.#verse.querySelectorAll(".lock").length;
     this.#foot.replaceChildren(
-      button(this.#locked.size ? "poem.redraw" : "poem.next", () => this.#again()),
+      again,
       el("div", { class: "row tools" },
         button("poem.copy", () => this.#give(inCouplets(poem), "live.copied"), "bare"),
         button("poem.share", () => this.#shareLink(), "bare"),
-        button("poem.picture", () => savePicture(poem, stopsOf(poem), this.#desk.view().vertical), "bare"),
+        button("poem.picture", () => this.#save(), "bare"),
         button("poem.decode", () => this.#app.go("decode", insideOf(poem, request)), "bare")));
+  }
+
+  #save() {
+    const vertical = Boolean(this.#verse.querySelector(".vertical"));
+    return savePicture(this.#poem, stopsOf(this.#poem), vertical);
   }
 
   #shareLink() {

@@ -9,11 +9,12 @@
 // and `.position`, counted from 1. `tool(line)` gives a node to stand at the line's end, or null.
 // `stops`: what punctuation follows each line; the usual one if it is left out.
 
-import { el } from "./dom.js";
+import { el, isHan } from "./dom.js";
 import { label } from "./words.js";
 
 const TONES = { "○": "level", "●": "oblique" };
 const HOVER = 350;
+const MOST_IN_COLUMNS = 12;
 
 export function drawPoem(lines, { view = {}, on, tool, stops } = {}) {
   const ends = lines.map((_, place) => stops?.[place] ?? usualStop(place));
@@ -24,15 +25,21 @@ export function drawPoem(lines, { view = {}, on, tool, stops } = {}) {
   const node = el("div", { class: "verse", role: "group", lang: "zh-Hant" }, ...inPairs(rows));
   node.setAttribute("aria-label", lines.map((line, place) => line.text + ends[place]).join(""));
   node.style.setProperty("--lines", rows.length);
+  node.classList.toggle("rows", !fitsColumns(lines.map((line) => line.characters.map((one) => one.character))));
   setView(node, view);
   if (on) makeReachable(node, on);
   return node;
 }
 
 export function setView(node, { vertical = false, tones = false, rhymes = false }) {
-  node.classList.toggle("vertical", vertical);
+  node.classList.toggle("vertical", vertical && !node.classList.contains("rows"));
   node.classList.toggle("tones", tones);
   node.classList.toggle("rhymes", rhymes);
+}
+
+// Columns are for verse: a few short lines of Han characters. All else is set in rows.
+function fitsColumns(lines) {
+  return [lines, ...lines].every((each) => each.length <= MOST_IN_COLUMNS) && lines.flat().every(isHan);
 }
 
 export const usualStop = (place) => (place % 2 ? "。" : "，");
@@ -144,7 +151,10 @@ export function drawDraft(view) {
     show(text, settled) {
       const same = commonLength(shown, text);
       shown = text;
-      const rows = textLines(text).map((line) => draftLine(line, settled, same));
+      const lines = textLines(text);
+      const rows = lines.map((line) => draftLine(line, settled, same));
+      node.classList.toggle("rows", !fitsColumns(lines.map((line) => line.characters)));
+      setView(node, view);
       node.style.setProperty("--lines", Math.max(4, rows.length));
       node.replaceChildren(...inPairs(rows));
     },

@@ -148,6 +148,7 @@ const CHECK = {
     "許首句押相鄰的韻部。",
   ],
   "met.empty": ["Nothing to judge yet.", "還沒有詩可查。"],
+  "met.none": ["No verse to judge: lines of Han characters, please.", "沒有可查的詩句，請寫漢字。"],
   "met.judging": ["Judging…", "查驗中…"],
   "met.legend": [
     "○ level 平, ● oblique 仄, ◌ unknown, ※ a line of a known poem", "○ 平　● 仄　◌ 不明　※ 前人詩句",

@@ -23,8 +23,8 @@ export const WORDS = {
 
   "error.again": ["Try again", "再試一次"],
   "error.away": [
-    "The server does not answer. See whether lianju serve is still running, then try again.",
-    "伺服器沒有回應。請看 lianju serve 是否仍在執行，再試一次。",
+    "The server does not answer. Is `lianju serve` still running?",
+    "伺服器沒有回應。lianju serve 還在執行嗎？",
   ],
   "error.400": ["The server could not take this.", "伺服器無法處理這個要求。"],
   "error.401": ["This needs the server's API key.", "須有伺服器的 API 金鑰。"],
@@ -40,8 +40,6 @@ export const WORDS = {
     "This took too long. Ask for fewer poems, or try again later.",
     "時間過長。請減少首數，或稍後再試。",
   ],
-
-  "poem.unfinished": ["Stopped before it was finished.", "未寫完便停止。"],
 
   "verse.level": ["{character}, level tone 平", "{character}，平聲"],
   "verse.oblique": ["{character}, oblique tone 仄", "{character}，仄聲"],
@@ -67,6 +65,18 @@ export const WORDS = {
     "現為一句{lengths}字，請以逗號或換行分作兩句。",
   ],
   "write.shape.fine": ["", ""],
+  "write.shape.many": [
+    "Two lines of 5, or two of 7 characters work best; these are {count} lines. You can write anyway.",
+    "以五言或七言兩句為宜，現為{count}句；仍可續寫。",
+  ],
+  "write.shape.whole": ["This is a whole poem; its first couplet can be continued.", "這是一首完整的詩，可取其首聯續寫。"],
+  "write.shape.form": [
+    "{form} has lines of {wanted} characters; for lines of {length} choose {other}.",
+    "{form}每句{wanted}字；現為{length}字，宜選{other}。",
+  ],
+  "write.cut": ["Too long: the first {most} characters were kept.", "文字過長，只取前{most}字。"],
+  "write.whole.check": ["Check it", "查格律"],
+  "write.whole.keep": ["Keep only the first couplet", "只留首聯"],
   "write.and": [" and ", "、"],
 
   "form.name": ["Form", "詩體"],
@@ -148,6 +158,8 @@ export const WORDS = {
     "It was cut off at the length that was set.",
     "已達所設長度，未完即止。",
   ],
+  "poem.unfinished": ["unfinished", "未完"],
+  "poem.stopped": ["stopped", "已停止"],
   "poem.copied": ["Line {line} stands word for word in {sources}.", "第 {line} 句與{sources}全同。"],
   "poem.source": ["{author}, “{title}”", "{author}《{title}》"],
   "poem.others": ["and {count} more", "等 {count} 首"],

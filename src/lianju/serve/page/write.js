@@ -78,6 +78,7 @@ class Write {
     this.#stop = stop;
     this.#lay(request);
     this.#app.keep(toAddress(request, this.#usual, index));
+    this.#app.wrote(request.couplet);
     this.#desk.writing(true);
     this.#shared.tell("live.writing");
     const sheets = this.#sheets;
@@ -102,8 +103,9 @@ class Write {
   }
 
   #broken(failure, request, sheets, index) {
-    for (const sheet of sheets) if (!sheet.finished) sheet.broken();
-    if (failure.name === "AbortError") return this.#shared.tell("live.stopped");
+    const stopped = failure.name === "AbortError";
+    for (const sheet of sheets) if (!sheet.finished) sheet.broken(stopped ? null : failure, request);
+    if (stopped) return this.#shared.tell("live.stopped");
     if (sheets !== this.#sheets) return;
     this.#said.replaceChildren(errorBox(failure, () => this.#write(request, index)));
     if (!sheets.some((sheet) => sheet.begun)) {
