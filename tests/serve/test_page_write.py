@@ -370,8 +370,8 @@ def test_pasting_too_much(browser_page: Page, server: str) -> None:
 def test_what_is_no_verse_stands_in_rows(browser_page: Page, server: str) -> None:
     """Letters are not set in columns, Han characters are."""
     page = browser_page
-    odd = {"couplet": "The moon is bright, I think", "form": "free", "max_tokens": 8}
-    open_poems(page, address(server, n=1, seed=5, **odd))
+    odd = "The moon is bright, I think"
+    open_poems(page, address(server, odd, form="free", max_tokens=8, n=1, seed=5))
     expect(page.locator(".poem .verse.vertical")).to_have_count(0)
     open_poems(page, address(server, n=1, seed=5))
     expect(page.locator(".poem .verse.vertical")).to_have_count(1)
