@@ -2,6 +2,7 @@ import errno
 import multiprocessing
 import os
 import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from lianju.errors import UserError
 from lianju.files import (
     locked,
+    read_json,
     read_jsonl,
+    sweep,
     write_json,
     write_jsonl,
     write_text,
@@ -95,3 +98,82 @@ def test_written_files_have_ordinary_permissions(tmp_path: Path) -> None:
     write_text(tmp_path / "ours", "")
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def _killed_while_writing(target: Path, folder: bool) -> None:
+    with writing_folder(target) if folder else writing(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_a_killed_writer_left_goes_with_the_next_lock(tmp_path: Path, folder: bool) -> None:
+    target = tmp_path / "weights"
+    (tmp_path / ".weights.mine.part").write_text("not ours: the name is another")
+    process = multiprocessing.get_context("fork").Process(
+        target=_killed_while_writing, args=(target, folder)
+    )
+    process.start()
+    process.join()
+    assert len(list(tmp_path.glob(".weights.*"))) == 2
+    with locked(target):
+        assert [path.name for path in tmp_path.glob(".weights.*")] == [".weights.mine.part"]
+
+
+def test_a_folder_whose_replacement_was_killed_comes_back(tmp_path: Path) -> None:
+    old = tmp_path / ".adapter.0123456789abcdef.old"
+    old.mkdir()
+    (old / "weights").write_text("the only copy")
+    sweep(tmp_path)
+    assert (tmp_path / "adapter" / "weights").read_text() == "the only copy"
+    old.mkdir()
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_a_new_folder_takes_no_place_that_was_filled_meanwhile(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    with writing_folder(target, replace=False) as temporary:
+        (temporary / "model").write_text("ours")
+    assert (target / "model").read_text() == "ours"
+    with (
+        pytest.raises(UserError, match=f"cannot write {target}"),
+        writing_folder(target, replace=False) as temporary,
+    ):
+        (temporary / "model").write_text("again")
+    assert (target / "model").read_text() == "ours"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_rename_is_synced_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), real(handle)),
+    )
+    write_text(tmp_path / "file", "x")
+    assert synced[-1] == str(tmp_path)
+    with writing_folder(tmp_path / "folder") as temporary:
+        (temporary / "inner").mkdir()
+    assert synced[-1] == str(tmp_path)
+    assert any(name.endswith("/inner") for name in synced)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[" * 100_000, b'{"a": 1' + b"0" * 5000 + b"}"]
+)
+def test_a_damaged_file_of_state_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"state\.json is damaged .*: begin anew"):
+        read_json(path, "begin anew")
+
+
+def test_a_row_that_is_no_object_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text('{"a": 1}\n2\n')
+    with pytest.raises(UserError, match="rows is damaged"):
+        read_jsonl(tmp_path / "rows")

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,47 +47,85 @@ def writing(path: Path) -> Iterator[Path]:
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
+        temporary = _beside(path, "part")
+        # The system takes the umask off; libraries that write the file anew may not.
+        with temporary.open("xb") as file:
+            mode = os.fstat(file.fileno()).st_mode
         try:
             yield temporary
             _sync(temporary)
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(mode)
             temporary.replace(path)
+            _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def writing_folder(path: Path) -> Iterator[Path]:
-    """Like `writing`, for a whole folder. An existing folder at `path` is replaced."""
+def writing_folder(path: Path, replace: bool = True) -> Iterator[Path]:
+    """Like `writing`, for a whole folder. An existing folder at `path` is replaced.
+
+    Without `replace` only an empty one is: whatever else stands at `path` when the body is done,
+    that is a `UserError`, and it stays as it is.
+    """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary = _beside(path, "part")
+        temporary.mkdir()
+        mode = temporary.stat().st_mode
         try:
             yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _sync(file)
-                    file.chmod(0o666 & ~_umask())
-            temporary.chmod(0o777 & ~_umask())
-            if path.exists():
-                old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
-                path.replace(old / path.name)
+            for item in (*temporary.rglob("*"), temporary):
+                if item.is_file():
+                    item.chmod(mode & 0o666)
+                _sync(item)
+            if replace and path.exists():
+                old = _beside(path, "old")
+                path.replace(old)
                 temporary.replace(path)
                 shutil.rmtree(old)
             else:
                 temporary.replace(path)
+            _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A new name in the folder of `path`, by which `sweep` knows what it was for."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.{kind}")
+
+
+_LEFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.(?P<kind>part|old)", re.DOTALL)
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left of their writing in `folder`: for all names, or for one.
+
+    What a folder that was being replaced held before is put back if nothing took its place. Call
+    it only where no other process may be writing: while holding the lock that writers hold.
+    """
+    if not folder.is_dir():
+        return
+    for item in sorted(folder.iterdir()):
+        found = _LEFT.fullmatch(item.name)
+        if not found or (name and found["name"] != name):
+            continue
+        place = folder / found["name"]
+        if found["kind"] == "old" and not place.exists():
+            item.replace(place)
+        elif item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
     """Hold the lock of `path`, first waiting for any other process that holds it.
 
-    Without `wait`, another holder is a `UserError`.
+    What killed holders left of writing `path` is swept. Without `wait`, another holder is a
+    `UserError`.
     """
     from filelock import FileLock, Timeout  # takes longer to import than all of this
 
@@ -98,6 +137,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         except Timeout:
             raise UserError(f"another process is at work in {path.parent}: wait for it") from None
     try:
+        sweep(path.parent, path.name)
         yield
     finally:
         lock.release()
@@ -119,9 +159,37 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Read a file that `write_jsonl` or an appending log wrote."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+def read_json(path: Path, advice: str = "restore it") -> Any:
+    """The JSON value in a file; `UserError` naming the file if it cannot be read or is damaged.
+
+    `advice` says what the user can do about that.
+    """
+    with _reading(path, advice):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_jsonl(path: Path, advice: str = "restore it") -> list[dict[str, Any]]:
+    """The rows of a file that `write_jsonl` or an appending log wrote; errors as in `read_json`."""
+    with _reading(path, advice):
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError("a line holds no JSON object")
+        return rows
+
+
+@contextmanager
+def _reading(path: Path, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        reason = "it is empty" if not path.stat().st_size else _first_line(error)
+        raise UserError(f"{path} is damaged ({reason}): {advice}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
@@ -137,11 +205,8 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
