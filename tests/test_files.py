@@ -150,11 +150,12 @@ def test_a_rename_is_synced_with_its_folder(
 ) -> None:
     synced = []
     real = os.fsync
-    monkeypatch.setattr(
-        os,
-        "fsync",
-        lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), real(handle)),
-    )
+
+    def noted(handle: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
     write_text(tmp_path / "file", "x")
     assert synced[-1] == str(tmp_path)
     with writing_folder(tmp_path / "folder") as temporary:
