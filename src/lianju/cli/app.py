@@ -19,27 +19,20 @@ app = App(
     "error also prints where in the program it arose.",
     default_parameter=Parameter(negative=()),
 )
-_EVALUATE = """Every metric with its interval; compare, judge, read blind.
-
-Systems write on suites of couplets; what came of it is in report.html and report.json. Unless a \
-flag under Verse is given the model writes freely, as in `lianju run`: what it has learned is \
-measured, not what rules force it to. Example: lianju evaluate --against base
-
-What stands under Commands comes first and has flags of its own: lianju evaluate --compare A B"""
-for number, (name, where, text) in enumerate(
+for number, (name, where) in enumerate(
     (
-        ("run", "run:run", "The main job: poems, before, fine-tuning, after, and a report."),
-        ("data", "data:app", "Look at the poems, and check a file of poems."),
-        ("finetune", "run:finetune", "Fine-tune only: writes the adapter and the log of steps."),
-        ("complete", "complete:complete", "Write the rest of a poem, given its first couplet."),
-        ("explore", "explore:app", "See what temperature, top-k, top-p and the others do."),
-        ("evaluate", "evaluate:app", _EVALUATE),
-        ("serve", "serve:serve", "Serve a page for readers, and an API for OpenAI's clients."),
-        ("export", "export:export", "Turn what was trained into a PEFT adapter, a model, a GGUF."),
-        ("check", "check:check", "Judge the tones and rhymes of a poem, or of a file of poems."),
+        ("run", "run:run"),
+        ("data", "data:app"),
+        ("finetune", "run:finetune"),
+        ("complete", "complete:complete"),
+        ("explore", "explore:app"),
+        ("evaluate", "evaluate:app"),
+        ("serve", "serve:serve"),
+        ("export", "export:export"),
+        ("check", "check:check"),
     )
 ):
-    app.command(f"lianju.cli.{where}", name=name, help=text, sort_key=number)
+    app.command(f"lianju.cli.{where}", name=name, sort_key=number)
 
 
 def main() -> None:
@@ -48,7 +41,15 @@ def main() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
+    if not arguments or {"--help", "-h"} & set(arguments):
+        _import_verbs(app)
     sys.exit(_guarded([argument for argument in arguments if argument != "--debug"], debug))
+
+
+def _import_verbs(parent: App) -> None:
+    """Import what is behind every verb: only then does a list of verbs say what each does."""
+    for name in parent:
+        _import_verbs(parent[name])
 
 
 def _guarded(arguments: list[str], debug: bool) -> int:

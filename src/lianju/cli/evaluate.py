@@ -22,12 +22,12 @@ _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
 
 app = App(name="evaluate")
-for name, where, text in (
-    ("--judge", "judge:judge", "Ask a language model which poems of a report are better."),
-    ("--blind", "blind:blind", "Make a page on which people choose poems without knowing whose."),
-    ("--blind-results", "blind:results", "What the readers of such a page preferred."),
+for name, where in (
+    ("--judge", "judge:judge"),
+    ("--blind", "blind:blind"),
+    ("--blind-results", "blind:results"),
 ):
-    app.command(f"lianju.cli.{where}", name=name, help=text)
+    app.command(f"lianju.cli.{where}", name=name)
 
 
 def _flag(group: Group, text: str, **more: Any) -> Parameter:
@@ -130,10 +130,13 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Take every metric on suites of couplets, with intervals; compare; judge; read blind.
+    """Every metric with its interval; compare, judge, read blind.
 
+    Systems write on suites of couplets, and report.html and report.json say what came of it.
     Without any flag under Verse the model writes freely, as in `lianju run`: what it has learned
-    is measured, not what rules force it to.
+    is measured, not what rules force it to do. Example: lianju evaluate --against base
+
+    The commands listed first have flags of their own and come first on the line.
     """
     overrides = decode_overrides(decoding, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
