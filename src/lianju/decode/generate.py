@@ -178,6 +178,7 @@ def length_limit(constraint: Constraint | None, settings: DecodeSettings) -> int
     if settings.max_length < needed:
         raise UserError(
             f"max_length {settings.max_length} is too short: a poem of "
-            f"{constraint.rules.last} lines can need {needed} tokens"
+            f"{constraint.rules.last} lines can need {needed} tokens. Leave it out, or write "
+            "without rules: --form free"
         )
     return settings.max_length
