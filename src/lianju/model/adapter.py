@@ -46,11 +46,23 @@ def attach(model: LanguageModel, settings: LoraSettings, seed: int = 0) -> Langu
         raise UserError(
             f"lora.targets ({names}) names no layer of {model.name}: {error}"
         ) from error
+    if settings.variant == "dora":
+        _keep_unpacked(network)
     start = None
     if settings.variant == "pissa":
         state = get_peft_model_state_dict(network, save_embedding_layers=False)
         start = {name: weight.detach().clone() for name, weight in state.items()}
     return replace(model, network=network, tuned=True, start=start)
+
+
+def _keep_unpacked(network: Any) -> None:
+    """Keep 4-bit layers from what they do on some CPUs when they are first evaluated.
+
+    bitsandbytes 0.50 then packs their weights, whose lengths DoRA reads wrongly after that.
+    """
+    for module in network.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def unfreeze(model: LanguageModel) -> LanguageModel:

@@ -114,11 +114,10 @@ def read_card(folder: Path) -> dict[str, Any]:
         run = run_of(folder)
         made = (run / "adapter" / CARD).is_file()
         return read_card(run / "adapter") if made else _card_of(run_settings(run))
-    values = read_json(folder / CARD, _ADVICE) if (folder / CARD).is_file() else None
-    if values is None:
+    if not (folder / CARD).is_file():
         raise UserError(f"{folder} is no adapter: it has no {CARD}; {_ADVICE}")
-    _checked(_Card, values, folder / CARD)
-    card: dict[str, Any] = values
+    card: dict[str, Any] = read_json(folder / CARD, _ADVICE)
+    _checked(_Card, card, folder / CARD)
     full = card.get("kind") == "full"
     for name in (FULL_WEIGHTS, FULL_VOCABULARY) if full else (WEIGHTS, CONFIG):
         if not (folder / name).is_file():

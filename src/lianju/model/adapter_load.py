@@ -76,10 +76,11 @@ def restore_adapter(model: LanguageModel, folder: Path) -> LanguageModel:
             _check_lora(model, lora, file, prefix)
             tuned = attach(model, lora, seed)
             tuned.network.eval().requires_grad_(False)
-            # A fresh adapter changes nothing. On some CPUs bitsandbytes packs weights when they
-            # first compute, after which no adapter of every kind can be attached.
+            targets = _targets(tuned, folder)
+            # A fresh adapter changes nothing. It is asked after the targets: on some CPUs
+            # bitsandbytes packs weights when they first compute, and listing them undoes that.
             before = _logprobs(tuned.network, model)
-            _fill(_targets(tuned, folder), file, prefix)
+            _fill(targets, file, prefix)
     return replace(tuned, changed=_change(tuned, before, folder))
 
 

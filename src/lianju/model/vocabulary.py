@@ -90,6 +90,7 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write as JSON, tokens in hex."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["original_ids"] = list(self.original_ids)
         values["tokens"] = [None if token is None else token.hex() for token in self.tokens]
         values["frames"] = {style: asdict(frame) for style, frame in self.frames.items()}
         path.write_text(json.dumps(values), encoding="utf-8")
