@@ -89,7 +89,7 @@ def test_a_full_gpu_is_no_damage(adapter: Path, monkeypatch: pytest.MonkeyPatch)
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("lianju.model.adapter.load_file", full)
+    monkeypatch.setattr("lianju.model.adapter_load.safe_open", full)
     with pytest.raises(torch.OutOfMemoryError):
         load_adapter(tiny.model(), adapter)
 

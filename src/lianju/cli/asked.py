@@ -31,7 +31,11 @@ def adapter_asked(flags: ModelFlags) -> Path | None:
     """The adapter to use: the one named or the newest; None for the untouched base model."""
     if flags.base and flags.adapter:
         raise UserError("--base and --adapter exclude each other")
-    return None if flags.base else flags.adapter or newest_adapter()
+    if flags.base:
+        return None
+    from lianju.model import find_adapter
+
+    return find_adapter(flags.adapter) if flags.adapter else newest_adapter()
 
 
 def heard(found: Heard) -> str:

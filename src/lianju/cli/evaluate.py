@@ -43,14 +43,14 @@ class Systems(ModelFlags):
     against: Annotated[
         str | None,
         Parameter(
-            help="A second system, compared in pairs: base, poets, or an adapter's folder. It "
+            help="A second system, compared in pairs: base, poets, or a run or adapter. It "
             "writes with the same decoding and rules.",
             show_default=False,
         ),
     ] = None
 
     def names(self) -> list[str]:
-        """The systems in order: base, poets, or an adapter's folder."""
+        """The systems in order: base, poets, or a folder."""
         if sum((self.adapter is not None, self.base, self.poets)) > 1:
             raise UserError("--adapter, --base and --poets exclude each other")
         first = "base" if self.base else "poets" if self.poets else ""
@@ -182,7 +182,9 @@ def _identity(name: str) -> str:
 
 
 def _adapter_of(name: str) -> Path | None:
-    return None if name in ("base", "poets") else Path(name)
+    from lianju.model import find_adapter
+
+    return None if name in ("base", "poets") else find_adapter(Path(name))
 
 
 def _author(
@@ -190,7 +192,7 @@ def _author(
 ) -> "Author":
     """One who writes, by the name that the user gave; `scorer` is the adapter that scores poets."""
     from lianju.evaluate.evaluation import Author
-    from lianju.model import read_card
+    from lianju.model import adapter_name, read_card
 
     adapter = scorer if name == "poets" else _adapter_of(name)
     # A wrong folder is better found before anything is written.
@@ -200,9 +202,7 @@ def _author(
         return Author("the poets", load, base)
     if adapter is None:
         return Author("base model", load, base, None, settings.decode, verse)
-    folder = adapter.resolve()
-    label = folder.parent.name if folder.name == "adapter" else folder.name
-    return Author(label, load, base, adapter, settings.decode, verse)
+    return Author(adapter_name(adapter), load, base, adapter, settings.decode, verse)
 
 
 def _loader(

@@ -13,7 +13,7 @@ from lianju.errors import UserError
 if TYPE_CHECKING:
     from lianju.export import Upload
 
-_HELP = """A run folder or an adapter; default: the newest run in runs/. \
+_HELP = """A run, its adapter or one of its checkpoints; default: the newest run in runs/. \
 Example: lianju export --to gguf --out tang && ollama create tang -f tang/Modelfile
 
 What is written brings a tokenizer that spells verse as the model was trained, the prompt as a \

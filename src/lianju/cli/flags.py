@@ -38,7 +38,10 @@ class ModelFlags:
 
     adapter: Annotated[
         Path | None,
-        Parameter(help="The adapter of a run; default: the newest in runs/.", show_default=False),
+        Parameter(
+            help="A run, its adapter or one of its checkpoints; default: the newest in runs/.",
+            show_default=False,
+        ),
     ] = None
     base: Annotated[bool, Parameter(help="Use the untouched base model.")] = False
     model: Annotated[

@@ -47,8 +47,8 @@ def serve(
     adapter: Annotated[
         list[str] | None,
         Parameter(
-            help="An adapter's folder, or NAME=FOLDER; several of one base model may be given, the "
-            "first is the default. Without any: the newest in runs/."
+            help="A run, its adapter or a checkpoint, or NAME=FOLDER; several of one base model "
+            "may be given, the first is the default. Without any: the newest in runs/."
         ),
     ] = None,
     base: Annotated[

@@ -11,6 +11,7 @@ from pathlib import Path
 from lianju.corpus import Example, RunPoems, key, line_keys, run_poems
 from lianju.errors import UserError
 from lianju.evaluate.schema import Leaks
+from lianju.model import run_of
 from lianju.progress import SILENT, Reporter
 from lianju.run_folder import open_run
 from lianju.verse import lines_of
@@ -30,7 +31,7 @@ def leaks(
         return Leaks(checked=False, note=note)
     with reporter.task("Looking for leaks", 1) as task:
         try:
-            seen = _seen(adapter.resolve().parent, reporter)
+            seen = _seen(run_of(adapter), reporter)
         except UserError as error:
             note = f"The training poems of this adapter are not known: {str(error).rstrip('.')}."
             return Leaks(checked=False, note=note)

@@ -1,15 +1,17 @@
 """The model card that goes with an export: what it is, from what, how good, how to use it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lianju import __version__
-from lianju.export.source import Source
+from lianju.errors import UserError
+from lianju.export.source import ADVICE, Source
 from lianju.export.tokenizer import Words
-from lianju.model import CATALOGUE
-from lianju.model.sources import IDENTITY
+from lianju.model import CATALOGUE, run_of
+from lianju.model.sealed import IDENTITY
 
 _LIBRARY = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
 _RELATION = {"adapter": "adapter", "merged": "finetune", "gguf": "quantized"}
@@ -23,6 +25,7 @@ def model_card(source: Source, words: Words, to: str, base: Path, notes: list[st
     was found when the export was read back.
     """
     licence, terms = _licence(source, base)
+    data, numbers = about_run(source)
     # The hub takes an id only.
     named = {"base_model": source.base, "base_model_relation": _RELATION[to]}
     front = {
@@ -39,9 +42,9 @@ def model_card(source: Source, words: Words, to: str, base: Path, notes: list[st
         f"Given the first couplet of a Tang poem 唐詩, this model writes the rest. It was "
         f"fine-tuned from `{source.base}` with Lianju 聯句 {__version__} and exported as {to}.",
         _usage(words, to),
-        _data(source),
+        data,
         _recipe(source, base),
-        _numbers(source),
+        numbers,
         "## Read back\n\n" + "\n".join(f"- {note}" for note in notes),
         _limits(to),
         f"## Licence\n\nThe base model's licence holds for this model too: {terms}",
@@ -55,11 +58,10 @@ def _licence(source: Source, base: Path) -> tuple[str, str]:
     if name in CATALOGUE:
         return _LICENCES.get(name, "other"), CATALOGUE[name].terms + "."
     readme = base / "README.md"
-    if readme.is_file():
-        _, _, rest = readme.read_text(encoding="utf-8").partition("---\n")
-        front = yaml.safe_load(rest.partition("\n---")[0])
-        if isinstance(front, dict) and isinstance(front.get("license"), str):
-            return front["license"], f"{front['license']} (see the base model's own card)."
+    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    front = text.removeprefix("---\n").partition("\n---")[0] if text.startswith("---\n") else ""
+    if found := re.search(r"^license: *([\w.-]+) *$", front, re.MULTILINE):
+        return found[1], f"{found[1]} (see the base model's own card)."
     return "other", f"see the page of `{source.base}`."
 
 
@@ -91,6 +93,17 @@ def _usage(words: Words, to: str) -> str:
         f"around it that the model was trained with.\n\n{how}{generate}\n\nThe prompt is\n\n"
         f"```text\n{words.text(_EXAMPLE)}\n```"
     )
+
+
+def about_run(source: Source) -> tuple[str, str]:
+    """What a card says of a run's poems, and of its numbers. `UserError` where its summary is
+    damaged.
+    """
+    try:
+        return _data(source), _numbers(source)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        path = run_of(source.adapter) / "summary.json"
+        raise UserError(f"{path} is damaged ({error!r}): {ADVICE}") from error
 
 
 def _data(source: Source) -> str:

@@ -1,7 +1,5 @@
 """Exports that transformers and PEFT read: a merged model, or an adapter beside its base."""
 
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,11 @@ from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
 from lianju.export.source import Source
 from lianju.export.tokenizer import Words, save_tokenizer
-from lianju.files import write_json
+from lianju.files import read_json, write_json
 from lianju.model import LanguageModel
-from lianju.model.adapter import CARD, CONFIG, WEIGHTS
+from lianju.model.adapter import write_lora
+from lianju.model.adapter_folder import CARD, CONFIG
+from lianju.model.sources import read_config
 from lianju.model.trim import kept_ids
 
 
@@ -23,7 +23,7 @@ def check_unquantized(folder: Path, bits: int = 16) -> None:
     """Refuse to merge into weights of few bits, whose errors the adapter has learned to live with
     and a second rounding would not keep.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_config(folder)
     if bits < 16 or "quantization_config" in config:
         raise UserError(
             f"the base weights in {folder} are quantised, and merges go into 16-bit weights only: "
@@ -46,14 +46,19 @@ def write_merged(
 
 
 def write_adapter(
-    source: Source, words: Words, decode: DecodeSettings, trimmed: bool, folder: Path
+    model: LanguageModel, source: Source, words: Words, trimmed: bool, folder: Path
 ) -> None:
-    """Write the adapter as plain PEFT reads it, with the tokenizer that spells."""
-    shutil.copyfile(source.adapter / WEIGHTS, folder / WEIGHTS)
-    shutil.copyfile(source.adapter / CARD, folder / CARD)
-    config = json.loads((source.adapter / CONFIG).read_text(encoding="utf-8"))
+    """Write the adapter beside `model`'s weights as plain PEFT reads it, with the tokenizer that
+    spells.
+    """
+    write_lora(model, folder)
+    config = read_json(folder / CONFIG)
     write_json(folder / CONFIG, {**config, "base_model_name_or_path": source.base})
-    _generation(words, decode, trimmed).save_pretrained(folder)
+    # A checkpoint of a run that never ended has nowhere said what its prompt is.
+    ids = words.vocabulary.prompt_digest(source.style)
+    prompt = {"prompt": words.frame.fingerprint, "prompt_ids": ids}
+    write_json(folder / CARD, {**source.card, **prompt})
+    _generation(words, source.settings.decode, trimmed).save_pretrained(folder)
     save_tokenizer(words, folder)
 
 

@@ -10,16 +10,17 @@ import torch
 from lianju.corpus import test_set
 from lianju.errors import UserError
 from lianju.export import readback
-from lianju.export.card import model_card
+from lianju.export.card import about_run, model_card
 from lianju.export.folder import check_unquantized, write_adapter, write_merged
 from lianju.export.gguf_file import architecture_of, write_gguf
 from lianju.export.modelfile import modelfile
 from lianju.export.rounding import FileType, round_all, round_matrices
 from lianju.export.source import Source
+from lianju.export.sweeping import sweeping
 from lianju.export.tokenizer import Words, plain_encoder, respelled, words_of
 from lianju.export.vocabulary import rows_of
 from lianju.files import write_text, writing_folder
-from lianju.model import LanguageModel, base_folder, load_adapter, load_base
+from lianju.model import LanguageModel, base_folder, load_adapter, load_base, restore_adapter
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import LAYOUTS
 from lianju.verse import normal
@@ -44,11 +45,12 @@ class Export:
         """Whether only the rows that verse needs were trained."""
         return self.source.settings.model.trim
 
-    def tuned(self) -> tuple[LanguageModel, Words]:
-        """The untrimmed base model on the CPU in 32 bits with the training in it, merged."""
+    def tuned(self, merged: bool = True) -> tuple[LanguageModel, Words]:
+        """The untrimmed base model on the CPU in 32 bits with the training in it or beside it."""
         settings = self.source.model
         model = load_base(settings, LAYOUTS, torch.device("cpu"), torch.float32, self.reporter)
-        model = load_adapter(model, self.source.adapter)
+        put_back = load_adapter if merged else restore_adapter
+        model = put_back(model, self.source.adapter)
         return model, words_of(model, self.source.style)
 
     def note(self, line: str) -> None:
@@ -66,8 +68,8 @@ def export(
     written is a `UserError`, and then there is nothing at `out`. Takes about four bytes of memory
     a parameter of the base model, once.
     """
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise UserError(f"{out} exists already: choose another --out")
+    _check_place(out)
+    about_run(source)  # a damaged summary is better found now
     if to == "adapter" and source.full:
         raise UserError(
             "train.method=full trained every weight, so there is no adapter: "
@@ -78,16 +80,24 @@ def export(
         check_unquantized(base)
         if source.card.get("bits") == 4:
             reporter.say("Trained on 4-bit weights; the merge goes into the 16-bit ones")
-    job = Export(source, kind, reporter)
+    job, out = Export(source, kind, reporter), out.resolve()
     make: Callable[[Export, Path, str], Words] = {
         "adapter": _adapter,
         "merged": _merged,
         "gguf": _gguf,
     }[to]
-    with writing_folder(out) as temporary:
+    with sweeping(out), writing_folder(out, replace=False) as temporary:
         words = make(job, temporary, f"{base_name(source)}-tang")
         write_text(temporary / "README.md", model_card(source, words, to, base, job.notes))
     return job
+
+
+def _check_place(out: Path) -> None:
+    try:
+        if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+            raise UserError(f"{out} exists already: choose another --out")
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}: choose another --out") from error
 
 
 def base_name(source: Source) -> str:
@@ -96,11 +106,11 @@ def base_name(source: Source) -> str:
 
 
 def _adapter(job: Export, folder: Path, name: str) -> Words:
-    model, words = job.tuned()
+    model, words = job.tuned(merged=False)
     prompts, base = _prompts(words), model.folder
     wanted = readback.logits(model.network, prompts)
+    write_adapter(model, job.source, words, job.trimmed, folder)
     del model
-    write_adapter(job.source, words, job.source.settings.decode, job.trimmed, folder)
     found = readback.logits(readback.read_adapter(folder, base), prompts)
     error = readback.check_written(found, wanted, "adapter")
     job.note(f"transformers + PEFT give our logits, to {error:.1e} of their spread")

@@ -1,18 +1,25 @@
 """What is exported: the run or adapter that the user means, and what is known of it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lianju.config import ModelSettings, RunSettings, validate
+from lianju.config import ModelSettings, RunSettings
 from lianju.errors import UserError
-from lianju.model import CATALOGUE, read_card
+from lianju.files import read_json
+from lianju.model import CATALOGUE, find_adapter, read_card, run_of, run_settings
+from lianju.model.adapter_folder import is_checkpoint
+
+# What to do about a damaged summary of a run.
+ADVICE = "restore it or, to export without its numbers, remove it"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A trained adapter with its card, the settings of its run, and its numbers if it has any."""
+    """What was trained with its card, the settings of its run, and its numbers if it has any.
+
+    `adapter` is the folder of an adapter or of a checkpoint, whose numbers are not known.
+    """
 
     adapter: Path
     card: dict[str, Any]
@@ -45,26 +52,22 @@ class Source:
 
 
 def find_source(path: Path) -> Source:
-    """What lies at `path`, a run folder or an adapter folder. `UserError` if it is neither."""
-    run = path if (path / "adapter").is_dir() else path.resolve().parent
-    adapter = path / "adapter" if run == path else path
-    if not adapter.is_dir():
-        raise UserError(f"{path} is neither a run folder nor an adapter folder")
-    card = read_card(adapter)
-    settings = _read(run / "settings.json")
+    """What lies at `path`: a run folder, an adapter or a checkpoint. `UserError` if it is none."""
+    adapter = find_adapter(path)
+    run = run_of(adapter)
+    known = (run / "settings.json").is_file()
     return Source(
         adapter,
-        card,
-        validate(settings) if settings else RunSettings(),
-        _read(run / "summary.json"),
+        read_card(adapter),
+        run_settings(run) if known else RunSettings(),
+        _summary(run / "summary.json") if known and not is_checkpoint(adapter) else None,
     )
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _summary(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UserError(f"{path} is damaged: it is not JSON") from None
+    values = read_json(path, ADVICE)
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is damaged (it holds no JSON object): {ADVICE}")
     return values

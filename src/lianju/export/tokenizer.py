@@ -10,8 +10,9 @@ from tokenizers import Tokenizer
 
 from lianju.errors import UserError
 from lianju.export.spelling import Spelling, prefixed, spell_out
-from lianju.files import write_json
+from lianju.files import read_json, write_json
 from lianju.model import Frame, LanguageModel, Vocabulary
+from lianju.model.vocabulary import write_tokenizer
 from lianju.prompt import render
 
 # The shortest couplet: with it, only the fixed text can come out wrong.
@@ -85,9 +86,9 @@ def save_tokenizer(words: Words, folder: Path) -> None:
 
     fast = PreTrainedTokenizerFast(tokenizer_object=words.spelling.tokenizer, **words.special)
     fast.chat_template = words.template
-    fast.save_pretrained(folder)
+    write_tokenizer(fast, folder)
     path = folder / "tokenizer_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
+    config = read_json(path)
     write_json(path, {**config, "tokenizer_class": _CLASS})
 
 

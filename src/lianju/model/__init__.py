@@ -1,11 +1,20 @@
 """Base models and adapters: the catalogue, loading, spelling, trimming.
 
 `load_base` gives a `LanguageModel` in eval mode whose `vocabulary` maps characters to ids;
-`attach`, `save_adapter` and `load_adapter` deal with what is trained. Weights are read from
-safetensors or GGUF only, and no code that comes with a model is run.
+`attach`, `save_adapter` and `load_adapter` deal with what is trained, `find_adapter` finds it from
+the name of a run, of its adapter or of a checkpoint. Weights are read from safetensors or GGUF
+only, and no code that comes with a model is run.
 """
 
-from lianju.model.adapter import attach, load_adapter, read_card, save_adapter, unfreeze
+from lianju.model.adapter import attach, save_adapter, unfreeze
+from lianju.model.adapter_folder import (
+    adapter_name,
+    find_adapter,
+    read_card,
+    run_of,
+    run_settings,
+)
+from lianju.model.adapter_load import load_adapter, restore_adapter
 from lianju.model.catalogue import CATALOGUE
 from lianju.model.compute import (
     Compute,
@@ -30,18 +39,23 @@ __all__ = [
     "Layout",
     "Messages",
     "Vocabulary",
+    "adapter_name",
     "attach",
     "base_config",
     "base_folder",
     "choose_compute",
     "choose_device",
     "count_numbers",
+    "find_adapter",
     "has_bf16_units",
     "load_adapter",
     "load_base",
     "pack",
     "plan_memory",
     "read_card",
+    "restore_adapter",
+    "run_of",
+    "run_settings",
     "save_adapter",
     "text_lengths",
     "unfreeze",

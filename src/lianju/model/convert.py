@@ -1,6 +1,5 @@
 """From a GGUF file to a folder that transformers loads in a second."""
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,16 +10,18 @@ import gguf
 import numpy as np
 
 from lianju.errors import UserError
-from lianju.files import write_json, writing_folder
-from lianju.model.sources import IDENTITY
+from lianju.files import writing_folder
+from lianju.model.sealed import seal
+from lianju.model.sources import check_loaded, first_line
+from lianju.model.vocabulary import write_tokenizer
 from lianju.progress import Reporter
 
 
 def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
     """Write the model and tokenizer of GGUF `file` to `folder` as fp32 safetensors.
 
-    The folder also gets `identity.json` with the file's SHA-256 `digest`, by which the model
-    is known from then on. Raises `UserError` where transformers cannot read the file.
+    The folder is sealed with the file's SHA-256 `digest`, by which the model is known from then on.
+    Raises `UserError` where transformers cannot read the file.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -29,33 +30,30 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
         try:
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
             task.advance(1, "tokenizer read")
-            network = AutoModelForCausalLM.from_pretrained(
-                file.parent, gguf_file=file.name, dtype=torch.float32
+            network, info = AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, dtype=torch.float32, output_loading_info=True
             )
-        except _UNREADABLE as error:
-            raise UserError(f"cannot read {file} as a language model: {error}") from error
-        task.advance(1, "weights read")
-        values = network.config.to_dict()
-        values.pop("quantization_config", None)
-        plain = type(network)(type(network.config)(**values))
-        plain.load_state_dict(network.state_dict())
+            check_loaded(info)
+            task.advance(1, "weights read")
+            plain = _plain(network)
+        except Exception as error:  # damaged files make the readers raise nearly anything
+            raise UserError(
+                f"cannot read {file} as a language model: {first_line(error)}"
+            ) from error
         with writing_folder(folder) as temporary:
             plain.save_pretrained(temporary)
-            tokenizer.save_pretrained(temporary)
-            write_json(temporary / IDENTITY, {"sha256": digest, "from": "GGUF"})
+            write_tokenizer(tokenizer, temporary)
+            seal(temporary, digest)
         task.advance(1, "written")
 
 
-# What a damaged file makes the readers raise.
-_UNREADABLE = (
-    ArithmeticError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
+def _plain(network: Any) -> Any:
+    """The same network without a word of how its weights were held."""
+    values = network.config.to_dict()
+    values.pop("quantization_config", None)
+    plain = type(network)(type(network.config)(**values))
+    plain.load_state_dict(network.state_dict())
+    return plain
 
 
 class _QuickReader(gguf.GGUFReader):

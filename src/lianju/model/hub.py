@@ -1,7 +1,6 @@
 """Models from the hub: what can go wrong is found, and said, before anything long starts."""
 
 import errno
-import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lianju.errors import UserError
+from lianju.files import read_json
 from lianju.progress import Reporter, Task
 
 # What a model is read from. Subfolders hold other formats and checkpoints of training, and
@@ -66,13 +66,22 @@ def _whole(folder: Path, name: str) -> Path:
     """`folder`, unless it is what an interrupted download left."""
     index = folder / "model.safetensors.index.json"
     if index.is_file() or (folder / "model.safetensors").is_file():
-        shards = json.loads(index.read_text())["weight_map"].values() if index.is_file() else []
+        shards = _shards(index) if index.is_file() else []
         if all((folder / shard).is_file() for shard in shards):
             return folder
     raise UserError(
         f"only a part of {name} was downloaded, and the hub cannot be reached for the rest: "
         "try again with a network"
     )
+
+
+def _shards(index: Path) -> list[str]:
+    advice = "remove it, and it is downloaded again"
+    found = read_json(index, advice)
+    try:
+        return [str(name) for name in found["weight_map"].values()]
+    except (TypeError, KeyError, AttributeError):
+        raise UserError(f"{index} is damaged (it names no weights): {advice}") from None
 
 
 def _check_disk(name: str, needed: int) -> None:

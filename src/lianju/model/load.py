@@ -1,21 +1,26 @@
 """From settings to a model that can compute."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
 from lianju.config import ModelSettings
 from lianju.errors import UserError
-from lianju.files import locked
 from lianju.model.frame import Layout, frames_of
 from lianju.model.memory import available
-from lianju.model.sources import IDENTITY, base_folder, identity, quiet
+from lianju.model.sealed import IDENTITY, made_once
+from lianju.model.sources import (
+    base_folder,
+    check_loaded,
+    first_line,
+    identity,
+    quiet,
+    read_config,
+)
 from lianju.model.trim import full_vocabulary, save_trimmed, trim, trimmed_folder
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import SILENT, Reporter
@@ -29,7 +34,8 @@ class LanguageModel:
 
     `network` is a transformers or PEFT module; `sha256` identifies the base weights, whose
     untrimmed form, with config and tokenizer, lies in `folder`; `bits` is 4 where the weights
-    are quantised; `tuned` says whether an adapter is in it. `start` holds the first weights of
+    are quantised; `tuned` says whether an adapter is in it, and `changed` by how much that moves
+    the log-probabilities after a couplet, in nats, at most. `start` holds the first weights of
     an adapter that did not start from nothing (PiSSA).
     """
 
@@ -39,6 +45,7 @@ class LanguageModel:
     sha256: str
     device: torch.device
     tuned: bool = False
+    changed: float = 0.0
     folder: Path = Path()
     bits: int = 16
     start: Mapping[str, torch.Tensor] | None = None
@@ -107,7 +114,7 @@ class _Loader:
                 f"cannot load a language model from {folder}: it has no safetensors, and weights "
                 "in other formats are never read, since they can run code"
             )
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_config(folder)
         stored = config.get("dtype") or config.get("torch_dtype")
         numbers = sum(file.stat().st_size for file in found) / (4 if stored == "float32" else 2)
         need = numbers * (self.dtype.itemsize if self.bits == 16 else 0.6)
@@ -122,20 +129,24 @@ class _Loader:
         from transformers import AutoModelForCausalLM
 
         try:
-            return AutoModelForCausalLM.from_pretrained(
+            network, info = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=self.dtype,
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
                 attn_implementation=self.attention,
+                output_loading_info=True,
                 **self._placement(),
             )
+            check_loaded(info)
         except torch.OutOfMemoryError:
             raise
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"cannot load a language model from {folder}: {reason}") from error
+        except Exception as error:  # damaged files make transformers raise nearly anything
+            raise UserError(
+                f"cannot load a language model from {folder}: {first_line(error)}"
+            ) from error
+        return network
 
     def _placement(self) -> dict[str, Any]:
         if self.bits == 16 and self.device.type == "cpu":
@@ -161,15 +172,17 @@ def _nf4(dtype: torch.dtype) -> Any:
 def _trimmed_once(
     full: Path, digest: str, layouts: Mapping[str, Layout], load: _Loader, reporter: Reporter
 ) -> tuple[Any, Vocabulary]:
-    """The trimmed copy of a converted model, made if it is not there yet."""
+    """The trimmed copy of a converted model, made unless it is there and whole."""
     folder = trimmed_folder(digest, layouts)
-    with locked(folder):
-        if not folder.is_dir():
-            with reporter.task("Trimming the vocabulary (once)", 1) as task:
-                plain = _Loader(torch.device("cpu"), torch.float32, load.attention)
-                network, vocabulary = _load_full(full, layouts, plain)
-                save_trimmed(network, trim(network, vocabulary), folder)
-                task.advance()
+
+    def make() -> None:
+        with reporter.task("Trimming the vocabulary (once)", 1) as task:
+            plain = _Loader(torch.device("cpu"), torch.float32, load.attention)
+            network, vocabulary = _load_full(full, layouts, plain)
+            save_trimmed(network, trim(network, vocabulary), folder, digest)
+            task.advance()
+
+    made_once(folder, digest, make, reporter)
     return load(folder), Vocabulary.read(folder / "vocabulary.json")
 
 
@@ -183,8 +196,10 @@ def _load_full(
         raise UserError(f"{folder} has no tokenizer: give it its {' or '.join(_TOKENIZERS)}")
     try:
         fast = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder} has no tokenizer that can be read: {error}") from error
+    except Exception as error:  # damaged files make transformers raise nearly anything
+        raise UserError(
+            f"{folder} has no tokenizer that can be read: {first_line(error)}"
+        ) from error
     backend: Tokenizer | None = getattr(fast, "backend_tokenizer", None)
     if backend is None or fast.eos_token_id is None:
         raise UserError(f"{folder} has no tokenizer.json with an end-of-text token")
@@ -193,5 +208,11 @@ def _load_full(
     ends = network.generation_config.eos_token_id
     stops = ends if isinstance(ends, list) else [] if ends is None else [ends]
     rows = network.get_input_embeddings().weight.shape[0]
+    for index in (*special.values(), *stops):
+        if index is not None and not (isinstance(index, int) and 0 <= index < rows):
+            raise UserError(
+                f"{folder} names {index!r} as a token that begins or ends a text, and its weights "
+                f"have {rows} rows: copy or download the model again"
+            )
     frames = frames_of(layouts, backend, fast)
     return network, full_vocabulary(backend, rows, special, frames, stops)

@@ -1,22 +1,21 @@
 """From a model's name to a folder of safetensors on this machine."""
 
 import hashlib
-import json
 import logging
 import shutil
 import warnings
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lianju.errors import UserError
-from lianju.files import cache_dir, locked, sha256, write_json, writing
+from lianju.files import cache_dir, locked, read_json, sha256, writing
 from lianju.model.catalogue import CATALOGUE, Entry, GgufPackage
+from lianju.model.digests import digests
 from lianju.model.hub import hub_config, hub_folder
-from lianju.progress import SILENT, Reporter, Task
-
-IDENTITY = "identity.json"
-_CHUNK = 10**6
+from lianju.model.sealed import IDENTITY, is_whole, made_once, sealed_digest
+from lianju.progress import SILENT, Reporter
 
 
 def base_folder(name: str, reporter: Reporter) -> Path:
@@ -27,17 +26,13 @@ def base_folder(name: str, reporter: Reporter) -> Path:
     """
     if name in CATALOGUE:
         return _catalogue_folder(CATALOGUE[name], reporter)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise UserError(f"{path} is no model folder: it has no config.json")
-        return path
-    if path.is_file():
-        with path.open("rb") as file:
-            magic = file.read(4)
-        if magic != b"GGUF":
-            raise UserError(f"{path} is not a GGUF file; give a GGUF file or a model folder")
-        return _converted(path, sha256(path), reporter)
+    try:
+        folder = _local(Path(name).expanduser(), reporter)
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: the home of a user who is not known.
+        raise UserError(f"cannot read {name}: {getattr(error, 'strerror', error)}") from error
+    if folder is not None:
+        return folder
     if not _is_hub_id(name):
         known = ", ".join(CATALOGUE)
         raise UserError(
@@ -45,6 +40,21 @@ def base_folder(name: str, reporter: Reporter) -> Path:
             "or a hub id like org/name"
         )
     return hub_folder(name, reporter)
+
+
+def _local(path: Path, reporter: Reporter) -> Path | None:
+    """The model at `path` on this machine, if anything is there."""
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise UserError(f"{path} is no model folder: it has no config.json")
+        return path
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic != b"GGUF":
+        raise UserError(f"{path} is not a GGUF file; give a GGUF file or a model folder")
+    return _converted(path, digests([path], reporter)[0], reporter)
 
 
 def _is_hub_id(name: str) -> bool:
@@ -59,10 +69,11 @@ def base_config(name: str, reporter: Reporter) -> Any:
 
     quiet()
     folder = hub_config(name) if _is_hub_id(name) else base_folder(name, reporter)
+    read_config(folder)
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # damaged files make transformers raise nearly anything
+        reason = first_line(error)
         raise UserError(f"{name} is no model that can be read: {reason}") from error
 
 
@@ -70,49 +81,46 @@ def identity(folder: Path, reporter: Reporter = SILENT) -> str:
     """The SHA-256 that tells this base model from any other.
 
     For a converted GGUF, that of the GGUF; else that of the names and contents of the
-    folder's config and weights, which are read only once as long as they do not change.
+    folder's config and weights, which are read only once as long as they do not change. Raises
+    `UserError` where the weights are not those that were written or downloaded.
     """
-    marker = folder / IDENTITY
-    if marker.is_file():
-        return str(json.loads(marker.read_text(encoding="utf-8"))["sha256"])
+    if (folder / IDENTITY).is_file():
+        try:
+            return sealed_digest(folder, reporter)
+        except ValueError as error:
+            raise UserError(
+                f"{folder} is damaged ({error}): convert or copy the model again"
+            ) from None
     files = sorted([folder / "config.json", *folder.glob("*.safetensors")])
     total = hashlib.sha256()
-    for file, digest in zip(files, _digests(files, reporter), strict=True):
+    for file, digest in zip(files, digests(files, reporter), strict=True):
+        _check_download(file.resolve(), digest)
         total.update(f"{file.name} {digest}\n".encode())
     return total.hexdigest()
 
 
-def _digests(files: list[Path], reporter: Reporter) -> list[str]:
-    """The SHA-256 of each file, remembered by path, size and time of the last change."""
-    book = cache_dir() / "digests.json"
-    keys = []
-    for file in files:
-        real = file.resolve()
-        stat = real.stat()
-        keys.append(f"{stat.st_size} {stat.st_mtime_ns} {real}")
-    with locked(book):
-        known = json.loads(book.read_text(encoding="utf-8")) if book.is_file() else {}
-        new = [(file, key) for file, key in zip(files, keys, strict=True) if key not in known]
-        if new:
-            size = sum(-(-file.stat().st_size // _CHUNK) for file, _ in new)
-            with reporter.task("Reading the base model (MB, once)", size) as task:
-                known |= {key: _sha256(file, task) for file, key in new}
-            write_json(book, known)
-    return [known[key] for key in keys]
+def _check_download(file: Path, digest: str) -> None:
+    """The hub's cache names large files by their SHA-256."""
+    if file.parent.name == "blobs" and len(file.name) == len(digest) and file.name != digest:
+        raise UserError(f"{file} is damaged: remove it, and it is downloaded again")
 
 
-def _sha256(file: Path, task: Task) -> str:
-    total = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            total.update(chunk)
-            task.advance()
-    return total.hexdigest()
+def read_config(folder: Path) -> dict[str, Any]:
+    """What `config.json` of a model folder says; `UserError` where it is damaged."""
+    path = folder / "config.json"
+    advice = "copy or download the model again"
+    values = read_json(path, advice)
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is damaged (it holds no JSON object): {advice}")
+    return values
 
 
 def _catalogue_folder(entry: Entry, reporter: Reporter) -> Path:
-    folder = _conversion_of(entry.package.sha256)
-    if folder.is_dir():
+    digest = entry.package.sha256
+    folder, gguf = _conversion_of(digest), cache_dir() / "models" / f"{digest[:16]}.gguf"
+    if is_whole(folder, digest, reporter):
+        with suppress(OSError):
+            gguf.unlink(missing_ok=True)  # a killed process left it
         return folder
     missing = [module for module, _ in entry.package.parts if find_spec(module) is None]
     if missing:
@@ -120,12 +128,11 @@ def _catalogue_folder(entry: Entry, reporter: Reporter) -> Path:
         reporter.say(f"{package} is not installed ({entry.package.install}); trying the hub")
         return hub_folder(entry.hub, reporter)
     reporter.say(entry.terms)
-    gguf = cache_dir() / "models" / f"{entry.package.sha256[:16]}.gguf"
     with locked(gguf):
-        if not folder.is_dir():
+        if not is_whole(folder, digest, reporter):
             _assemble(entry.package, gguf)
-            _converted(gguf, entry.package.sha256, reporter)
-            gguf.unlink()
+            _converted(gguf, digest, reporter)
+            gguf.unlink(missing_ok=True)
     return folder
 
 
@@ -149,15 +156,30 @@ def _conversion_of(digest: str) -> Path:
 
 
 def _converted(gguf: Path, digest: str, reporter: Reporter) -> Path:
-    """Convert a GGUF file into a folder of fp32 safetensors, unless that was done before."""
+    """The conversion of a GGUF file into fp32 safetensors, made unless it is there and whole."""
     folder = _conversion_of(digest)
-    with locked(folder):
-        if not folder.is_dir():
-            from lianju.model.convert import convert  # not needed once it is done
 
-            quiet()
-            convert(gguf, digest, folder, reporter)
+    def make() -> None:
+        from lianju.model.convert import convert  # not needed once it is done
+
+        quiet()
+        convert(gguf, digest, folder, reporter)
+
+    made_once(folder, digest, make, reporter)
     return folder
+
+
+def check_loaded(info: dict[str, Any]) -> None:
+    """Refuse weights with gaps, which transformers fills with random numbers. `info` is what its
+    loading tells.
+    """
+    if missing := sorted(info["missing_keys"]):
+        raise ValueError(f"it lacks {len(missing)} of its tensors, among them {missing[0]}")
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, in one line of at most 200 characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def quiet() -> None:

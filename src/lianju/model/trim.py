@@ -17,6 +17,7 @@ from torch import nn
 
 from lianju.files import cache_dir, writing_folder
 from lianju.model.frame import Frame, Layout
+from lianju.model.sealed import seal
 from lianju.model.vocabulary import Vocabulary, token_bytes
 
 # Han ideographs, CJK punctuation, full-width forms and printable ASCII with the newline.
@@ -132,8 +133,11 @@ def trim(network: Any, vocabulary: Vocabulary) -> Vocabulary:
     return trimmed
 
 
-def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path) -> None:
-    """Write a trimmed model with its vocabulary, whole or not at all."""
+def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path, digest: str) -> None:
+    """Write a trimmed model with its vocabulary, whole or not at all, and seal it with the SHA-256
+    of its base model.
+    """
     with writing_folder(folder) as temporary:
         network.save_pretrained(temporary)
         vocabulary.save(temporary / "vocabulary.json")
+        seal(temporary, digest)

@@ -7,14 +7,16 @@ token that has exactly its UTF-8 bytes or, where there is none, by one token a b
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from lianju.errors import UserError
+from lianju.files import read_json
 from lianju.model.frame import Frame
 
 
@@ -88,19 +90,51 @@ class Vocabulary:
     def save(self, path: Path) -> None:
         """Write as JSON, tokens in hex."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["original_ids"] = list(self.original_ids)
         values["tokens"] = [None if token is None else token.hex() for token in self.tokens]
         values["frames"] = {style: asdict(frame) for style, frame in self.frames.items()}
         path.write_text(json.dumps(values), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Vocabulary":
-        """Read what `save` wrote."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        values["tokens"] = [
-            None if token is None else bytes.fromhex(token) for token in values["tokens"]
+        """Read what `save` wrote; `UserError` where it is damaged."""
+        advice = "restore it, or train again"
+        values = read_json(path, advice)
+        try:
+            tokens = [None if token is None else bytes.fromhex(token) for token in values["tokens"]]
+            frames = {style: Frame(**frame) for style, frame in values["frames"].items()}
+            found = cls(**{**values, "tokens": tokens, "frames": frames})
+            found._check()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is damaged ({error}): {advice}") from error
+        return found
+
+    def _check(self) -> None:
+        """`ValueError` for numbers of tokens and rows that cannot be."""
+        if len({*self.original_ids}) != len(self.tokens) or len(self.original_ids) != self.size:
+            raise ValueError("tokens and original_ids do not go together")
+        _check_ids(self.original_ids, self.full_size)
+        ends = [self.stop, self.pad, *self.stops, *([] if self.bos is None else [self.bos])]
+        around = [
+            i for frame in self.frames.values() for i in (*frame.before_ids, *frame.after_ids)
         ]
-        values["frames"] = {style: Frame(**frame) for style, frame in values["frames"].items()}
-        return cls(**values)
+        _check_ids([*ends, *around], self.size)
+
+
+def _check_ids(ids: Iterable[int], count: int) -> None:
+    if wrong := [index for index in ids if type(index) is not int or not 0 <= index < count]:
+        raise ValueError(f"{wrong[0]!r} is the number of no token")
+
+
+def write_tokenizer(fast: Any, folder: Path) -> None:
+    """Write a tokenizer of transformers. Raises `OSError` where the disk refuses."""
+    try:
+        fast.save_pretrained(folder)
+    except Exception as error:
+        # All that the Rust code of tokenizers ever raises.
+        if type(error) is Exception:
+            raise OSError(str(error)) from error
+        raise
 
 
 def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
@@ -134,13 +168,23 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
         elif index in plain:
             tokens.append(plain[index].encode())
         else:
-            tokens.append(read(piece) or None)
+            tokens.append(_read(read, piece, index) or None)
     return tokens
+
+
+def _read(read: Callable[[str], bytes], piece: str, index: int) -> bytes:
+    try:
+        return read(piece)
+    except (ValueError, KeyError):
+        raise UserError(
+            f"token {index} of the model's tokenizer, {piece!r}, stands for no bytes: its file is "
+            "damaged; copy or download it again, or choose another model"
+        ) from None
 
 
 def _sentencepiece_bytes(piece: str) -> bytes:
     if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
-        return bytes([int(piece[3:5], 16)])
+        return bytes.fromhex(piece[3:5])
     return piece.replace("▁", " ").encode()
 
 

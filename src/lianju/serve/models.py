@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from lianju import __version__
 from lianju.config import ModelSettings
 from lianju.decode import Masks
@@ -15,7 +12,9 @@ from lianju.errors import UserError
 from lianju.files import weights_digest
 from lianju.model import (
     LanguageModel,
+    adapter_name,
     choose_device,
+    find_adapter,
     load_adapter,
     load_base,
     pack,
@@ -23,13 +22,9 @@ from lianju.model import (
     weights_dtype,
 )
 from lianju.progress import Reporter
-from lianju.prompt import LAYOUTS, render
+from lianju.prompt import LAYOUTS
 
 BASE = "base"
-# A famous couplet; any text would do.
-_PROBE = "床前明月光，疑是地上霜。"
-# What rounding alone can change of a log-probability.
-_NOISE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ def load_served(
     `UserError` where adapters have different bases, where one is damaged, and where one changes
     nothing.
     """
+    adapters = {name: find_adapter(folder) for name, folder in adapters.items()}
     cards = {name: read_card(folder) for name, folder in adapters.items()}
     first = next(iter(cards.values()), {"base": default.name, "style": style})
     for name, card in cards.items():
@@ -86,44 +82,27 @@ def load_served(
             own = replace(untouched, network=copy.deepcopy(untouched.network))
         served.append(_tuned(own, name, folder, cards[name]["style"], settings.name, reporter))
     if also_base:
-        served.append(_served(untouched, BASE, first["style"], settings.name, None, 0.0))
+        served.append(_served(untouched, BASE, first["style"], settings.name, None))
     return served
 
 
 def _tuned(
     model: LanguageModel, name: str, folder: Path, style: str, base: str, reporter: Reporter
 ) -> Served:
-    """`model` with an adapter in it, after a look at what that changes."""
-    before = _logprobs(model, style)
+    """`model` with an adapter in it."""
     tuned = load_adapter(model, folder)
-    changed = float((_logprobs(tuned, style) - before).abs().max())
-    if not changed > _NOISE:
-        raise UserError(
-            f"the adapter in {folder} changes nothing: the model answers as if it were not there. "
-            "Train it again, or serve the untouched model with --base"
-        )
-    reporter.say(f"{name}: changes log-probabilities by up to {changed:.2f} nats")
-    return _served(tuned, name, style, base, folder, changed)
+    reporter.say(f"{name}: changes log-probabilities by up to {tuned.changed:.2f} nats")
+    return _served(tuned, name, style, base, folder)
 
 
-def _served(
-    model: LanguageModel, name: str, style: str, base: str, folder: Path | None, changed: float
-) -> Served:
+def _served(model: LanguageModel, name: str, style: str, base: str, folder: Path | None) -> Served:
     pack(model.network)
     weights = weights_digest(folder) if folder else ""
     fingerprint = "-".join(
         part for part in (f"lianju-{__version__}", model.sha256[:12], weights) if part
     )
     masks = Masks(model.vocabulary)
-    return Served(name, model, style, base, folder, changed, masks, fingerprint)
-
-
-@torch.inference_mode()
-def _logprobs(model: LanguageModel, style: str) -> Tensor:
-    """The log-probabilities of every next token of the probe's prompt."""
-    ids = torch.tensor([render(style, model.vocabulary, _PROBE)], device=model.device)
-    logprobs: Tensor = model.network(input_ids=ids).logits.float().log_softmax(dim=-1)
-    return logprobs
+    return Served(name, model, style, base, folder, model.changed, masks, fingerprint)
 
 
 def named(folders: Sequence[str]) -> dict[str, Path]:
@@ -136,8 +115,7 @@ def named(folders: Sequence[str]) -> dict[str, Path]:
         name, sign, folder = given.partition("=")
         path = Path(folder if sign else given)
         if not sign:
-            whole = path.resolve()
-            name = whole.parent.name if whole.name == "adapter" else whole.name
+            name = adapter_name(path)
         if name in adapters or name == BASE or not name:
             raise UserError(
                 f"{name or given} cannot be the name of two models: give --adapter NAME=FOLDER"
