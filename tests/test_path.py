@@ -78,11 +78,12 @@ def test_the_whole_path(make: Callable[[Path], Path], bits: int, tmp_path: Path)
     )
 
     # Interrupted and resumed, it ends with the weights of a run that was not.
-    whole = new_run(tmp_path / "whole", settings)
-    train_only(whole)
-    with pytest.raises(Interrupted):
-        train_only(new_run(tmp_path / "run", settings, CtrlC()))
-    train_only(open_run(tmp_path / "run"))
+    with new_run(tmp_path / "whole", settings) as whole:
+        train_only(whole)
+    with pytest.raises(Interrupted), new_run(tmp_path / "run", settings, CtrlC()) as run:
+        train_only(run)
+    with open_run(tmp_path / "run") as run:
+        train_only(run)
     weights, others = (
         load_file(tmp_path / run / "adapter/adapter_model.safetensors") for run in ("run", "whole")
     )
