@@ -40,14 +40,14 @@ def holding(folder: Path, kind: Kind) -> Iterator[bool]:
     with naming(folder):
         made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
         if not _left(lock):
-            _begun(folder, kind)
+            begun(folder, kind)
     try:
         with locked(folder / kind.lock, wait=False):
             try:
                 sweep(folder, kind.first)
-                begun = _begun(folder, kind)
-                with nullcontext() if begun else _taken_back(folder, kind):
-                    yield begun
+                there = begun(folder, kind)
+                with nullcontext() if there else _taken_back(folder, kind):
+                    yield there
             finally:
                 lock.unlink(missing_ok=True)
     finally:
@@ -65,7 +65,7 @@ def _left(lock: Path) -> bool:
     return True
 
 
-def _begun(folder: Path, kind: Kind) -> bool:
+def begun(folder: Path, kind: Kind) -> bool:
     """Whether `folder` is one of the kind; `UserError` if it is anything else but empty."""
     if (folder / kind.first).is_file():
         return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from lianju.cli.console import TerminalReporter, err, print_line, print_notes
-from lianju.cli.flags import DecodeFlags, decode_overrides, help_of
+from lianju.cli.flags import DecodeFlags, decode_overrides, help_of, whole
 from lianju.config import RunSettings, TrainSettings, load_settings, parse_assignments, recipe_names
 from lianju.errors import UserError
 
@@ -39,12 +39,18 @@ _Resume = Annotated[
 ]
 _Poems = Annotated[
     int | None,
-    Parameter(help="How many poems to train on; default: as the recipe says.", show_default=False),
+    Parameter(
+        help="How many poems to train on; default: as the recipe says.",
+        show_default=False,
+        converter=whole,
+    ),
 ]
 _Epochs = Annotated[
     int | None,
     Parameter(
-        help=f"{help_of('epochs', TrainSettings)} Default: as the recipe says.", show_default=False
+        help=f"{help_of('epochs', TrainSettings)} Default: as the recipe says.",
+        show_default=False,
+        converter=whole,
     ),
 ]
 _LearningRate = Annotated[
