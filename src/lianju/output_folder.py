@@ -43,9 +43,9 @@ def holding(folder: Path, kind: Kind) -> Iterator[bool]:
             begun(folder, kind)
     try:
         with locked(folder / kind.lock, wait=False):
+            sweep(folder, kind.first)
+            there = begun(folder, kind)
             try:
-                sweep(folder, kind.first)
-                there = begun(folder, kind)
                 with nullcontext() if there else _taken_back(folder, kind):
                     yield there
             finally:
