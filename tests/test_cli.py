@@ -54,14 +54,8 @@ def test_help_is_quick(tmp_path: Path) -> None:
         (
             "run",
             [
-                *(
-                    "--max-length",
-                    "--model",
-                    "--out",
-                    "--poems",
-                    "--recipe",
-                    "--repetition-penalty",
-                ),
+                *("--epochs", "--learning-rate", "--max-length", "--model", "--out", "--poems"),
+                *("--recipe", "--repetition-penalty"),
                 *("--min-p", "--resume", "--seed", "--set", "--source"),
                 *("--temperature", "--top-k", "--top-p", "--typical-p"),
             ],
@@ -69,7 +63,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
         (
             "finetune",
             [
-                *("--model", "--out", "--poems", "--recipe"),
+                *("--epochs", "--learning-rate", "--model", "--out", "--poems", "--recipe"),
                 *("--resume", "--seed", "--set", "--source"),
             ],
         ),
@@ -170,6 +164,11 @@ def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
         ("run --poms 3", "--poems"),
         ("run --poems many", "many"),
         ("run --poems 0", "data.poems"),
+        ("run --epochs 1.5", "'1.5' is not a whole number"),
+        ("run --lr 0.1", "--set train.learning_rate=VALUE"),
+        ("run --device cpu", "--set model.device=VALUE"),
+        ("finetune --lora-rank 4", "--set lora.rank=VALUE"),
+        ("run --frobnicate 4", "Unknown option: --frobnicate. See"),
         ("run --temperature -1", "--temperature: "),
         ("run --set train.learnig_rate=1", "train.learning_rate"),
         ("run --recipe nothing", "default, gemma-3-1b, hw5"),
@@ -206,6 +205,19 @@ def test_what_a_user_can_mend_is_one_line_and_exit_code_2(
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("lianju: ") and message in last
     assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir()), "a failed start leaves nothing"
+
+
+@pytest.mark.parametrize("verb", ["run", "finetune", "evaluate --base", "explore sweep --base"])
+def test_a_folder_with_files_of_the_user_is_left_as_it_is(verb: str, tmp_path: Path) -> None:
+    (tmp_path / "mine/stages").mkdir(parents=True)
+    for name in ("stages/thesis.txt", "adapter", "results.txt", "report.json", "steps.jsonl"):
+        (tmp_path / "mine" / name).write_text("mine")
+    there = sorted(tmp_path.rglob("*"))
+    done = lianju(*verb.split(), "--out", "mine", cwd=tmp_path)
+    assert done.returncode == 2 and "mine exists already" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == there
+    assert {path.read_text() for path in there if path.is_file()} == {"mine"}
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
@@ -244,7 +256,10 @@ def test_data_show_and_check(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The main job on 32 poems, interrupted with Ctrl-C in the middle and resumed."""
+    """The main job on 32 poems, interrupted with Ctrl-C in the middle and resumed.
+
+    While it is at work others want its folder.
+    """
     folder = tmp_path_factory.mktemp("work")
     command = [sys.executable, "-m", "lianju", "run", "--poems=32", "--out=runs/small", *SMALL]
     process = subprocess.Popen(
@@ -255,6 +270,13 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     while not (log.is_file() and log.read_text().count("\n") >= 1):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
+    process.send_signal(signal.SIGSTOP)
+    there = sorted((folder / "runs/small").rglob("*"))
+    for other in (["--out", "runs/small", "--poems", "7"], ["--resume", "runs/small"]):
+        done = lianju("run", *other, cwd=folder)
+        assert done.returncode == 2 and "another process is at work" in done.stderr
+    assert sorted((folder / "runs/small").rglob("*")) == there
+    process.send_signal(signal.SIGCONT)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
@@ -287,6 +309,10 @@ def test_a_run_folder_holds_all_that_is_promised(small_run: Path) -> None:
     assert summary["data"]["used"] == 32 and summary["memory_gb"] < 6
     old, new = summary["before"]["validation"], summary["after"]["validation"]
     assert new["loss_per_character"] < old["loss_per_character"]
+    [remark] = summary["training"]["remarks"]
+    assert remark.startswith("Only 6 optimizer steps taken")
+    assert summary["training"]["best_step"] == summary["training"]["steps"] == 6
+    assert not [path for path in run.rglob("*") if path.suffix in (".part", ".old", ".lock")]
     report = (run / "report.html").read_text()
     assert after[0]["couplet"][:5] in report and "http://" not in report
 
@@ -296,10 +322,12 @@ def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:
     assert done.returncode == 2 and "exists already" in done.stderr
 
 
-def test_a_run_that_failed_early_does_not_block_its_folder(tmp_path: Path) -> None:
-    for _ in range(2):
-        done = lianju("run", "--poems=6000", "--out=x", cwd=tmp_path)
-        assert done.returncode == 2 and "poems to train on" in done.stderr
+def test_a_run_that_failed_early_leaves_only_the_folder_that_was_there(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for out in ("a/b", "mine"):
+        nowhere = lianju("run", "--model=./nowhere", "--poems=8", "--out", out, cwd=tmp_path)
+        assert nowhere.returncode == 2 and "no model" in nowhere.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
 
 
 def test_complete_finds_the_newest_adapter_and_is_quick(small_run: Path) -> None:
@@ -317,7 +345,7 @@ def test_finetune_writes_an_adapter_that_complete_takes(tmp_path: Path) -> None:
     """With the homework's recipe: its prompt, its dropout, its accumulation."""
     done = lianju("finetune", "--recipe=hw5", "--poems=16", "--out=x", *SMALL[:-1], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 steps" in done.stdout
+    assert "1 steps" in done.stdout and "Only 1 optimizer step taken" in done.stderr
     free = ("--form=free", "--max-length=4")
     written = lianju("complete", COUPLET, "--adapter=x/adapter", *free, cwd=tmp_path)
     assert written.returncode == 0 and COUPLET in written.stdout

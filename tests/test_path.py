@@ -78,16 +78,29 @@ def test_the_whole_path(make: Callable[[Path], Path], bits: int, tmp_path: Path)
     )
 
     # Interrupted and resumed, it ends with the weights of a run that was not.
-    whole = new_run(tmp_path / "whole", settings)
-    train_only(whole)
-    with pytest.raises(Interrupted):
-        train_only(new_run(tmp_path / "run", settings, CtrlC()))
-    train_only(open_run(tmp_path / "run"))
+    with new_run(tmp_path / "whole", settings) as whole:
+        train_only(whole)
+    with pytest.raises(Interrupted), new_run(tmp_path / "run", settings, CtrlC()) as run:
+        train_only(run)
+    with open_run(tmp_path / "run") as run:
+        train_only(run)
     weights, others = (
         load_file(tmp_path / run / "adapter/adapter_model.safetensors") for run in ("run", "whole")
     )
     assert weights.keys() == others.keys()
     assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+    # What is lost of a finished run comes back from its last checkpoint.
+    trained = tmp_path / "run/adapter/adapter_model.safetensors"
+    log = (tmp_path / "run/steps.jsonl").read_text()
+    for lost in (trained, tmp_path / "run/steps.jsonl"):
+        lost.unlink()  # the weights that were read are mapped to it
+        lost.write_bytes(b"")
+    with open_run(tmp_path / "run") as run:
+        train_only(run)
+    again = load_file(trained)
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    assert (tmp_path / "run/steps.jsonl").read_text() == log
     steps = [json.loads(row) for row in (tmp_path / "run/steps.jsonl").read_text().splitlines()]
     losses = [row["loss"] for row in steps if row["kind"] == "train"]
     assert losses[-1] < losses[0]

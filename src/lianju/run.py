@@ -7,16 +7,19 @@ run skips the stages whose result stands.
 import math
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from lianju import machine
-from lianju.config import TrainSettings
+from lianju.config import ModelSettings, TrainSettings
 from lianju.corpus import Corpus, Example, RunPoems, run_poems
 from lianju.decode import FREE_LENGTH, Completion, complete
 from lianju.errors import UserError
 from lianju.evaluate import as_row, tally, write_report
-from lianju.files import locked, write_json, write_jsonl, write_text
-from lianju.finetune import Outcome, encode, validation_loss
+from lianju.files import read_jsonl, write_json, write_jsonl, write_text
+from lianju.finetune import STEPS, Outcome, encode, remarks, validation_loss
 from lianju.job import Job, base, fine_tune, trainable
 from lianju.model import (
     Compute,
@@ -28,6 +31,7 @@ from lianju.model import (
     load_adapter,
     pack,
     plan_memory,
+    read_card,
     save_adapter,
     text_lengths,
 )
@@ -37,27 +41,27 @@ from lianju.run_folder import Run
 
 def execute(run: Run) -> dict[str, Any]:
     """Do the main job in `run`, going on from whatever it holds; returns the summary."""
-    with locked(run.folder / "run", wait=False):
-        poems = gather(run)
-        compute = fix_compute(run)
-        plan = plan_training(run, poems, compute, judged=True)
-        fetch_model(run)
-        before = _judge_base(run, poems, compute)
-        outcome = train(run, poems, compute, plan)
-        after = _judge_tuned(run, poems, compute)
-        summary = _summary(run, poems, compute, outcome, before, after)
-        write_json(run.folder / "summary.json", summary)
-        write_report(run.folder)
+    poems = gather(run)
+    compute = fix_compute(run)
+    plan = plan_training(run, poems, compute, judged=True)
+    fetch_model(run)
+    before = _judge_base(run, poems, compute)
+    outcome = train(run, poems, compute, plan)
+    after = _judge_tuned(run, poems, compute)
+    summary = _summary(run, poems, compute, outcome, before, after)
+    losses = [side["validation"]["loss_per_character"] for side in (before, after)]
+    summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
+    write_json(run.folder / "summary.json", summary)
+    write_report(run.folder)
     return summary
 
 
 def train_only(run: Run) -> Outcome:
     """Do only the fine-tuning of the main job."""
-    with locked(run.folder / "run", wait=False):
-        poems, compute = gather(run), fix_compute(run)
-        plan = plan_training(run, poems, compute, judged=False)
-        fetch_model(run)
-        return train(run, poems, compute, plan)
+    poems, compute = gather(run), fix_compute(run)
+    plan = plan_training(run, poems, compute, judged=False)
+    fetch_model(run)
+    return train(run, poems, compute, plan)
 
 
 def gather(run: Run) -> RunPoems:
@@ -76,8 +80,8 @@ def gather(run: Run) -> RunPoems:
 
 def _check_same(run: Run, sha256: str) -> None:
     """Refuse to go on with a run on other poems than it began with."""
-    digest = {"sha256": sha256}
-    if run.once("poems", lambda: digest) != digest:
+    stored = run.once("poems", lambda: {"sha256": sha256}, lambda result: result["sha256"])
+    if stored["sha256"] != sha256:
         raise UserError(
             f"the poems are not those that {run.folder} began with: bring back its source "
             "(settings.json names it), or begin a new run"
@@ -91,7 +95,10 @@ def fix_compute(run: Run) -> Compute:
         compute = choose_compute(run.settings.model)
         return {**asdict(compute), "device": compute.device.type}
 
-    stored = run.once("compute", choose)
+    def check(stored: dict[str, Any]) -> None:
+        ModelSettings(device=stored["device"], precision=Compute(**stored).precision)
+
+    stored = run.once("compute", choose, check)
     device = choose_device(run.settings.model.model_copy(update={"device": stored["device"]}))
     compute = Compute(**{**stored, "device": device})
     run.reporter.say(f"Computing on {compute.device} in {compute.precision}: {compute.reason}")
@@ -120,18 +127,40 @@ def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> 
         chosen = {"gradient_checkpointing": plan.checkpointing, "sharding": plan.sharding}
         return {name: "on" if value else "off" for name, value in chosen.items()}
 
-    return settings.train.model_copy(update=run.once("plan", decide))
+    def settled(plan: dict[str, Any]) -> TrainSettings:
+        return TrainSettings.model_validate({**settings.train.model_dump(), **plan})
+
+    return settled(run.once("plan", decide, settled))
 
 
 def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     """Fine-tune, or go on with it, and write the best weights to `adapter/`.
 
-    The other processes are done then.
+    The other processes are done then. Where the adapter or the log of a finished fine-tuning is
+    gone or damaged, both are made again from the last checkpoint.
     """
-    outcome = run.once("finetune", lambda: asdict(_train(run, poems, compute, plan)))
+
+    def check(result: dict[str, Any]) -> None:
+        steps = [row for row in read_jsonl(run.folder / STEPS) if row["kind"] == "train"]
+        if len(steps) != Outcome(**result).steps:
+            raise UserError(f"{run.folder / STEPS} has lost steps")
+        _check_adapter(run.folder / "adapter")
+
+    outcome = run.once("finetune", lambda: asdict(_train(run, poems, compute, plan)), check)
     run.processes.share(None)
     run.processes.part()
     return Outcome(**outcome)
+
+
+def _check_adapter(folder: Path) -> None:
+    """Raise `UserError` where files of an adapter are missing or cut off."""
+    read_card(folder)
+    for file in folder.glob("*.safetensors"):
+        try:
+            with safe_open(file, "pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{file} is damaged: {error}") from error
 
 
 def _train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
@@ -154,6 +183,14 @@ def _train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> 
     }
     save_adapter(model, run.folder / "adapter", card)
     return outcome
+
+
+def remarks_on(
+    run: Run, outcome: Outcome, before: float | None = None, after: float | None = None
+) -> list[str]:
+    """What is to be said of how the fine-tuning of `run` went; see `remarks`."""
+    rows = read_jsonl(run.folder / STEPS)
+    return remarks(outcome, rows, run.settings.train, before, after)
 
 
 def fetch_model(run: Run) -> None:

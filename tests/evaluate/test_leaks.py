@@ -38,7 +38,8 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             "data.validation": 4,
         },
     )
-    gather(new_run(tmp_path / "run", settings))
+    with new_run(tmp_path / "run", settings) as run:
+        gather(run)
     return tmp_path / "run" / "adapter"
 
 
@@ -102,7 +103,7 @@ def _damaged_digest(run: Path) -> None:
         (_changed_source, "are not those that its run began with."),
         (_no_source, "poems.json does not exist."),
         (_no_settings, "it does not lie in the folder of its run."),
-        (_damaged_settings, "settings.json is damaged: it is not JSON."),
+        (_damaged_settings, "restore it, or begin a new run."),
         (_no_digest, "its run does not say which poems it began with."),
         (_damaged_digest, "its run does not say which poems it began with."),
     ],

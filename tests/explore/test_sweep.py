@@ -101,7 +101,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").touch()
-    with pytest.raises(UserError, match="exists already and is no sweep"):
+    with pytest.raises(UserError, match="exists already and is not a sweep"):
         open_sweep(other, plan())
     (tmp_path / "sweep.json").write_text('{"version": 2}')
     with pytest.raises(UserError, match=r"sweep\.json is damaged"):

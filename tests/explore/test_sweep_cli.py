@@ -75,12 +75,39 @@ def test_a_sweep_from_end_to_end(
     with pytest.raises(UserError, match="a sweep with another seeds:"):
         sweep(*BASE, "--max-length", "12", "--couplets", "2", "--out", tmp_path / "s")
 
-    (tmp_path / "s" / "choices.json").unlink()
-    with pytest.raises(UserError, match=r"choices\.json is missing or damaged: remove it and"):
-        sweep(*SMALL, "--couplets", "2", "--out", tmp_path / "s")
-    (tmp_path / "s" / "cells" / "000.json").unlink()
-    sweep(*SMALL, "--couplets", "2", "--out", tmp_path / "s")
-    assert len(loads) == 2
+
+@pytest.mark.parametrize("name", ["choices.json", "cells/000.json", "cells/002.json"])
+@pytest.mark.parametrize("content", ["", '{"couplets": [], "seconds": 1}', "[" * 100_000])
+def test_a_damaged_file_is_written_again(
+    tmp_path: Path,
+    loads: list[tuple[object, ...]],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: str,
+) -> None:
+    command = [*SMALL, "--couplets", "2", "--out", str(tmp_path / "s")]
+    sweep(*command)
+    path = tmp_path / "s" / name
+    whole = json.loads(path.read_text("utf-8"))
+    path.write_text(content)
+    capsys.readouterr()
+    sweep(*command)
+    assert ("is damaged: its poems are written again" in capsys.readouterr().err) == (
+        name.startswith("cells")
+    )
+    again = json.loads(path.read_text("utf-8"))
+    assert {**again, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(
+    tmp_path: Path, loads: list[tuple[object, ...]]
+) -> None:
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "000.json").write_text("mine")
+    with pytest.raises(UserError, match="exists already and is not a sweep"):
+        sweep(*SMALL, "--couplets", "2", "--out", tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["cells", "000.json"]
+    assert (tmp_path / "cells" / "000.json").read_text() == "mine"
 
 
 def test_couplets_of_ones_own_are_recommended_for(

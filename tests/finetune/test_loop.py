@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from lianju.config import LoraSettings, TrainSettings, load_settings
 from lianju.errors import UserError
 from lianju.finetune import Interrupted, Outcome, encode, finetune, validation_loss
 from lianju.finetune.batches import Encoded, collate
-from lianju.finetune.loop import learning_rate
+from lianju.finetune.schedule import learning_rate
 from lianju.finetune.validation import summed_loss
 from lianju.model import Compute, LanguageModel, attach
+from lianju.progress import Reporter
 from tests import tiny
 
 FP32 = Compute(torch.device("cpu"), "fp32", "test")
@@ -192,23 +194,95 @@ def test_the_best_weights_are_kept_and_given_back(tmp_path: Path) -> None:
     assert kept == [f"step-{step:06d}" for step in (outcome.best_step, outcome.steps)]
 
 
-@pytest.mark.parametrize("name", ["state.safetensors", "checkpoint.json"])
-def test_a_damaged_checkpoint_is_named_and_nothing_is_lost(tmp_path: Path, name: str) -> None:
+class Hearing(Reporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+@pytest.mark.parametrize("name", ["state.safetensors", "checkpoint.json", "steps.jsonl"])
+@pytest.mark.parametrize("left", [0, -20, None])
+def test_from_a_damaged_checkpoint_the_run_goes_back_to_the_one_before(
+    tmp_path: Path, name: str, left: int | None
+) -> None:
+    straight, resumed, hearing = _fresh(), _fresh(), Hearing()
+    _train(tmp_path / "a", straight)
+    with pytest.raises(Interrupted):
+        _train(tmp_path / "b", stop=lambda step: step == 10)
+    file = tmp_path / "b/checkpoints/step-000010" / name
+    file.unlink() if left is None else file.write_bytes(file.read_bytes()[:left])
+    _train(tmp_path / "b", resumed, resume=True, reporter=hearing)
+    assert len(hearing.said) == 1 and "step-000010 is damaged" in hearing.said[0]
+    assert _same(_weights(straight), _weights(resumed))
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+def test_without_a_whole_checkpoint_the_run_begins_again(tmp_path: Path) -> None:
+    straight, resumed, hearing = _fresh(), _fresh(), Hearing()
+    _train(tmp_path / "a", straight)
+    with pytest.raises(Interrupted):
+        _train(tmp_path / "b", stop=lambda step: step == 10)
+    for manifest in (tmp_path / "b/checkpoints").glob("*/checkpoint.json"):
+        manifest.write_text("[" * 10_000)
+    _train(tmp_path / "b", resumed, resume=True, reporter=hearing)
+    assert all("is damaged" in line for line in hearing.said)
+    assert _same(_weights(straight), _weights(resumed))
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+@pytest.mark.parametrize("end", [b"", b'{"kind": "tr', b"\xff"])
+def test_a_lost_log_comes_back_with_the_checkpoint(tmp_path: Path, end: bytes) -> None:
+    _train(tmp_path / "a")
+    with pytest.raises(Interrupted):
+        _train(tmp_path / "b", stop=lambda step: step == 10)
+    (tmp_path / "b/steps.jsonl").write_bytes(end)
+    _train(tmp_path / "b", resume=True)
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+def _as_before_part_6(run: Path) -> None:
+    """Checkpoints had no log of their own."""
+    for checkpoint in (run / "checkpoints").iterdir():
+        (checkpoint / "steps.jsonl").unlink()
+        manifest = json.loads((checkpoint / "checkpoint.json").read_text())
+        del manifest["log_sha256"]
+        (checkpoint / "checkpoint.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("cut", [0, 1000])
+def test_a_checkpoint_of_an_older_version_goes_on(tmp_path: Path, cut: int) -> None:
+    straight, resumed = _fresh(), _fresh()
+    _train(tmp_path / "a", straight)
+    with pytest.raises(Interrupted):
+        _train(tmp_path / "b", stop=lambda step: step == 10)
+    _as_before_part_6(tmp_path / "b")
+    log = tmp_path / "b/steps.jsonl"
+    log.write_bytes(log.read_bytes()[:-cut] + b'{"kind": "train", "st')
+    _train(tmp_path / "b", resumed, resume=True)
+    assert _same(_weights(straight), _weights(resumed))
+    assert _log(tmp_path / "a") == _log(tmp_path / "b")
+
+
+def test_only_our_own_checkpoints_are_removed(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         _train(tmp_path, stop=lambda step: step == 10)
-    file = tmp_path / "checkpoints/step-000010" / name
-    file.write_bytes(file.read_bytes()[:-20])
-    log = (tmp_path / "steps.jsonl").read_text()
-    with pytest.raises(UserError, match=r"step-000010 is damaged.*go on from step-0000"):
-        _train(tmp_path, resume=True)
-    assert (tmp_path / "steps.jsonl").read_text() == log
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(folder / "step-000010", folder / "step-000010-mine")
+    (folder / "step-000010" / "notes.txt").write_text("mine")
+    _train(tmp_path, resume=True)
+    assert (folder / "step-000010-mine" / "state.safetensors").is_file()
+    assert [path.name for path in (folder / "step-000010").iterdir()] == ["notes.txt"]
 
 
 def test_checkpoints_hold_no_pickle(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         _train(tmp_path, stop=lambda step: step == 3)
     files = sorted(path.name for path in (tmp_path / "checkpoints/step-000003").iterdir())
-    assert files == ["checkpoint.json", "state.safetensors"]
+    assert files == ["checkpoint.json", "state.safetensors", "steps.jsonl"]
     assert "random" in load_file(tmp_path / "checkpoints/step-000003/state.safetensors")
 
 

@@ -16,7 +16,7 @@ from lianju.corpus import Example
 from lianju.files import read_jsonl
 from lianju.finetune import Encoded, encode, finetune
 from lianju.finetune.batches import plan
-from lianju.finetune.loop import learning_rate
+from lianju.finetune.schedule import learning_rate
 from lianju.model import Compute, LanguageModel, attach, load_base
 from lianju.prompt import LAYOUTS
 from tests import checkpoints, tiny

@@ -1,5 +1,6 @@
 """The verbs, their flags, and what becomes of errors."""
 
+import difflib
 import os
 import sys
 import traceback
@@ -65,7 +66,7 @@ def _guarded(arguments: list[str], debug: bool) -> int:
     except cyclopts.CycloptsError as error:
         if os.environ.get("RANK", "0") != "0":
             return 2  # several processes were given the same arguments: one speaks for all
-        return _fail(f"{error} See lianju --help.", debug)
+        return _fail(f"{_hinted(error)} See lianju --help.", debug)
     except UserError as error:
         return _fail(str(error), debug)
     except KeyboardInterrupt:
@@ -90,6 +91,23 @@ def _guarded(arguments: list[str], debug: bool) -> int:
             code=1,
         )
     return 0
+
+
+def _hinted(error: cyclopts.CycloptsError) -> str:
+    """The error; of an unknown flag of a verb that takes --set, the setting that is meant."""
+    told, maybe, _ = str(error).partition(" Did you mean")
+    settable = {"run", "finetune"} & set(error.command_chain or ())
+    if not settable or not isinstance(error, cyclopts.UnknownOptionError):
+        return str(error)
+    from lianju.config import setting_names
+
+    asked = (error.token.keyword or error.token.value).lstrip("-").replace("-", "_")
+    called = {name.rpartition(".")[2]: name for name in setting_names()}
+    called |= {"".join(word[0] for word in name.split("_")): called[name] for name in called}
+    called |= {name.replace(".", "_"): name for name in setting_names()}
+    # Between a flag and a setting that are only like it, the flag is likelier.
+    nearest = difflib.get_close_matches(asked, called, n=1, cutoff=1 if maybe else 0.75)
+    return f"{told} Did you mean --set {called[nearest[0]]}=VALUE?" if nearest else str(error)
 
 
 def _fail(message: str, debug: bool, code: int = 2) -> int:

@@ -13,7 +13,8 @@ from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.corpus import hear_couplet
 from lianju.errors import UserError
-from lianju.files import locked, weights_digest
+from lianju.files import weights_digest
+from lianju.output_folder import holding
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -99,7 +100,7 @@ def sweep(
     Without --form or another rule, no rules of verse are kept, so that right shapes are the
     model's own. Example: lianju explore sweep --suite legal --couplets 30 --out sweeps/first
     """
-    from lianju.explore import LOCK, open_sweep, read_grid
+    from lianju.explore import SWEEP, open_sweep, read_grid
 
     if couplets and suite:
         raise UserError("couplets of your own and --suite exclude each other: leave out one")
@@ -113,7 +114,7 @@ def sweep(
     plan = _plan(folder, model, chosen, openings, cells, decode, verse)
     kept = read_rules(plan.couplets, plan.verse)
     _announce(plan)
-    with locked(out / LOCK, wait=False):
+    with holding(out, SWEEP):
         _sweep(open_sweep(out, plan), folder, model, kept)
 
 
@@ -177,9 +178,10 @@ def _sweep(
     from lianju.explore import score, write_all
 
     reporter = TerminalReporter()
-    if missing := job.missing():
-        if done := len(job.plan.grid.cells()) - len(missing):
-            err.print(f"Cells that are finished already: {done}; left: {len(missing)}.")
+    if not job.finished():
+        missing = len(job.missing())
+        if done := len(job.plan.grid.cells()) - missing:
+            err.print(f"Cells that are finished already: {done}; left: {missing}.")
         _interruptible(lambda: _write(job, folder, model, kept), job)
     from lianju.evaluate import measure, tools
 

@@ -1,10 +1,11 @@
 """Flags that several verbs share, with the help texts of the settings they set."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from lianju.config import DecodeSettings, Settings, VerseSettings, from_flags
 
@@ -15,6 +16,14 @@ _DECODING = Group("Decoding 解碼: how the next character is drawn", sort_key=2
 def help_of(name: str, of: type[Settings] = DecodeSettings) -> str:
     """What a setting means, in one line."""
     return " ".join((of.model_fields[name].description or "").split())
+
+
+def whole(_type: Any, tokens: Sequence[Token]) -> int:
+    """A whole number as it was written; the command line's own converter rounds 1.5."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is not a whole number") from None
 
 
 def _flag(name: str, group: Group = _DECODING) -> Parameter:

@@ -2,15 +2,16 @@
 
 import shlex
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.console import TerminalReporter, err, print_line
-from lianju.cli.flags import DecodeFlags, decode_overrides
-from lianju.config import RunSettings, load_settings, parse_assignments, recipe_names
+from lianju.cli.console import TerminalReporter, err, print_line, print_notes
+from lianju.cli.flags import DecodeFlags, decode_overrides, help_of, whole
+from lianju.config import RunSettings, TrainSettings, load_settings, parse_assignments, recipe_names
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +39,26 @@ _Resume = Annotated[
 ]
 _Poems = Annotated[
     int | None,
-    Parameter(help="How many poems to train on; default: as the recipe says.", show_default=False),
+    Parameter(
+        help="How many poems to train on; default: as the recipe says.",
+        show_default=False,
+        converter=whole,
+    ),
+]
+_Epochs = Annotated[
+    int | None,
+    Parameter(
+        help=f"{help_of('epochs', TrainSettings)} Default: as the recipe says.",
+        show_default=False,
+        converter=whole,
+    ),
+]
+_LearningRate = Annotated[
+    float | None,
+    Parameter(
+        help=f"{help_of('learning_rate', TrainSettings)} Default: as the recipe says.",
+        show_default=False,
+    ),
 ]
 _Seed = Annotated[int | None, Parameter(help="Seed of training and decoding.", show_default=False)]
 _Model = Annotated[
@@ -58,6 +78,8 @@ def run(
     *,
     recipe: _Recipe = "default",
     poems: _Poems = None,
+    epochs: _Epochs = None,
+    learning_rate: _LearningRate = None,
     decoding: DecodeFlags | None = None,
     seed: _Seed = None,
     model: _Model = None,
@@ -74,8 +96,8 @@ def run(
     """
     from lianju.run import execute
 
-    def begin(processes: "Processes") -> "Run":
-        overrides = _overrides(poems, seed, model, source, set_)
+    def begin(processes: "Processes") -> AbstractContextManager["Run"]:
+        overrides = _overrides(poems, epochs, learning_rate, seed, model, source, set_)
         overrides |= decode_overrides(decoding)
         return _open(recipe, overrides, out, resume, processes)
 
@@ -87,6 +109,8 @@ def finetune(
     *,
     recipe: _Recipe = "default",
     poems: _Poems = None,
+    epochs: _Epochs = None,
+    learning_rate: _LearningRate = None,
     seed: _Seed = None,
     model: _Model = None,
     source: _Source = None,
@@ -95,10 +119,10 @@ def finetune(
     set_: _Set | None = None,
 ) -> None:
     """Fine-tune only: writes the adapter and the log of steps into a run folder."""
-    from lianju.run import train_only
+    from lianju.run import remarks_on, train_only
 
-    def begin(processes: "Processes") -> "Run":
-        overrides = _overrides(poems, seed, model, source, set_)
+    def begin(processes: "Processes") -> AbstractContextManager["Run"]:
+        overrides = _overrides(poems, epochs, learning_rate, seed, model, source, set_)
         return _open(recipe, overrides, out, resume, processes)
 
     done = _together("finetune", begin, train_only)
@@ -110,10 +134,13 @@ def finetune(
         f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
         f"validation {outcome.best_loss:.3f} nats a character at step {outcome.best_step}"
     )
+    print_notes(remarks_on(job, outcome))
 
 
 def _overrides(
     poems: int | None,
+    epochs: int | None,
+    learning_rate: float | None,
     seed: int | None,
     model: str | None,
     source: str | None,
@@ -121,6 +148,8 @@ def _overrides(
 ) -> dict[str, Any]:
     given = {
         "data.poems": poems,
+        "train.epochs": epochs,
+        "train.learning_rate": learning_rate,
         "seed": seed,
         "decode.seed": seed,
         "model.name": model,
@@ -131,7 +160,9 @@ def _overrides(
 
 
 def _together(
-    verb: str, begin: Callable[["Processes"], "Run"], work: Callable[["Run"], Any]
+    verb: str,
+    begin: Callable[["Processes"], AbstractContextManager["Run"]],
+    work: Callable[["Run"], Any],
 ) -> tuple["Run", Any] | None:
     """The run that the main process begins, and what `work` made of it.
 
@@ -142,8 +173,8 @@ def _together(
 
     with together() as processes:
         if processes.main:
-            job = begin(processes)
-            return job, _interruptible(job, verb, work)
+            with begin(processes) as job:
+                return job, _interruptible(job, verb, work)
         assist(processes)
         return None
 
@@ -154,7 +185,7 @@ def _open(
     folder: Path | None,
     resume: Path | None,
     processes: "Processes",
-) -> "Run":
+) -> AbstractContextManager["Run"]:
     from lianju.run_folder import new_run, open_run
 
     reporter = TerminalReporter()
@@ -208,6 +239,7 @@ def _tell(job: "Run", summary: dict[str, Any]) -> None:
         f"{seconds['total']:.0f} s in all, {seconds['finetune']:.0f} s of it "
         f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory{gpu}"
     )
+    print_notes(summary["training"]["remarks"])
     print_line(f"Report: {job.folder / 'report.html'}")
     print_line(f"Hand in: {job.folder / 'results.txt'}")
     adapter = shlex.quote(str(job.folder / "adapter"))

@@ -7,6 +7,7 @@ that the same command, given again, goes on where it stopped.
 import copy
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,12 +36,14 @@ from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
-from lianju.files import cache_dir, locked, weights_digest, write_json, write_text
+from lianju.files import cache_dir, sweep, weights_digest, write_json, write_text
 from lianju.model import Compute, LanguageModel, has_bf16_units
+from lianju.output_folder import Kind, holding
 from lianju.progress import SILENT, Reporter
 
 # What would only say that poems of the corpus stand in the corpus.
 _OF_POETS = ("known_lines", "longest_run", "copied")
+_EVALUATION = Kind("an evaluation", "evaluation", "settings.json")
 _Part = TypeVar("_Part", bound=BaseModel)
 # Loads a model and says in which style it is to be asked.
 Load = Callable[[], tuple[LanguageModel, str]]
@@ -106,13 +109,15 @@ def evaluate(
     `base` loads the untouched model, which is tested for poems that it knows by heart. Raises
     `UserError` where the folder holds an evaluation of something else.
     """
-    with locked(folder / "evaluation", wait=False):
+    with holding(folder, _EVALUATION):
         started = time.perf_counter()
         reporter.say(f"Writing to {folder}; if stopped, the same with --out {folder} goes on")
         examples = {name: suite(name, None, reporter)[: plan.couplets] for name in plan.suites}
         for author in authors:
             _check_rules(author, examples)
         _same(folder, plan, authors, examples)
+        for place in (folder, *(folder / "parts").glob("*")):
+            sweep(place)
         kit = tools(reporter)
         systems = [
             _system(folder / "parts" / str(number), author, plan, examples, kit, reporter)
@@ -168,9 +173,8 @@ def _same(
         "lianju": __version__,
     }
     asked = json.loads(json.dumps(asked))
-    path = folder / "settings.json"
+    path = folder / _EVALUATION.first
     if not path.is_file():
-        refuse_report(folder)
         write_json(path, asked)
         return
     stored = json.loads(path.read_text(encoding="utf-8"))
@@ -184,7 +188,7 @@ def _same(
 def refuse_report(folder: Path) -> None:
     """Refuse a folder that holds a report already, which would be lost."""
     for name in ("report.json", "report.html"):
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):
             raise UserError(f"{folder} holds a {name} already: name another --out")
 
 

@@ -4,7 +4,6 @@ The poems are gathered anew from the settings of the adapter's run, as the run g
 believed only if their digest is the one that the run wrote down.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from lianju.errors import UserError
 from lianju.evaluate.schema import Leaks
 from lianju.model import run_of
 from lianju.progress import SILENT, Reporter
-from lianju.run_folder import open_run
+from lianju.run_folder import read_settings, stage_result
 from lianju.verse import lines_of
 
 
@@ -56,7 +55,7 @@ def _seen(run: Path, reporter: Reporter) -> RunPoems:
     """The poems of a run, gathered anew; `UserError` where they are not those it began with."""
     if not (run / "settings.json").is_file():
         raise UserError("it does not lie in the folder of its run")
-    settings = open_run(run).settings
+    settings = read_settings(run)
     poems = run_poems(**settings.data.model_dump(), seed=settings.seed, reporter=reporter)
     if poems.sha256 != _digest(run):
         raise UserError("those that its settings name now are not those that its run began with")
@@ -66,9 +65,8 @@ def _seen(run: Path, reporter: Reporter) -> RunPoems:
 def _digest(run: Path) -> str:
     """Of the poems that a run began with."""
     try:
-        stored = json.loads((run / "stages" / "poems.json").read_text(encoding="utf-8"))
-        return str(stored["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(stage_result(run, "poems")["sha256"])
+    except (UserError, KeyError):
         raise UserError("its run does not say which poems it began with") from None
 
 

@@ -10,12 +10,21 @@ from lianju.explore.next_chart import chart_file
 from lianju.explore.next_page import Shown, step_page, walk_page
 from lianju.explore.output import write_all
 from lianju.explore.reported import REPORTED
-from lianju.explore.sweep import LOCK, Opening, Plan, Scored, Sweep, open_sweep, score, write_poems
+from lianju.explore.sweep import (
+    SWEEP,
+    Opening,
+    Plan,
+    Scored,
+    Sweep,
+    open_sweep,
+    score,
+    write_poems,
+)
 from lianju.explore.sweep_page import Findings
 
 __all__ = [
-    "LOCK",
     "REPORTED",
+    "SWEEP",
     "Cell",
     "Findings",
     "Grid",

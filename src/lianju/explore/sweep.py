@@ -5,7 +5,6 @@ finished cell. A sweep that was stopped goes on where it was; what is measured o
 computed from these files without the model.
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lianju.config import DecodeSettings, Settings, VerseSettings
 from lianju.corpus import Example
@@ -23,16 +22,20 @@ from lianju.errors import UserError
 from lianju.evaluate import Figure, Mark
 from lianju.explore.choices import Choices, choices
 from lianju.explore.grid import Cell, Grid
-from lianju.files import write_json
+from lianju.files import read_json, write_json
+from lianju.files import sweep as sweep_up
+from lianju.output_folder import Kind, begun
 from lianju.progress import Reporter, Task
 
 if TYPE_CHECKING:
     from lianju.evaluate import Measured
     from lianju.model import LanguageModel
 
-LOCK = "sweep"
-"""The name that `files.locked` takes for the lock of a sweep's folder."""
 _PLAN, _CHOICES = "sweep.json", "choices.json"
+SWEEP = Kind("a sweep", "sweep", _PLAN, frozenset({_CHOICES}))
+"""How the folder of a sweep is known."""
+_COMPLETION = TypeAdapter(Completion)
+_AGAIN = "the same command writes it again"
 # What `measure` is once its tools are in place.
 Measure = Callable[[Sequence[Sequence[Completion]], Sequence[str | None]], "Measured"]
 
@@ -131,38 +134,62 @@ class Sweep:
         write_json(self.folder / _PLAN, self.plan.model_dump(mode="json"))
 
     def missing(self) -> list[int]:
-        """The numbers of the cells that are not finished."""
-        cells = range(len(self.plan.grid.cells()))
-        return [number for number in cells if not self._file(number).is_file()]
+        """The numbers of the cells that are not finished, or whose files are damaged."""
+        return [number for number in range(len(self.plan.grid.cells())) if not self._has(number)]
+
+    def finished(self) -> bool:
+        """Whether nothing is left to write that needs the model."""
+        return self._has_choices() and not self.missing()
 
     def written(self) -> list[Written]:
         """Every cell; all must be finished."""
-        return [self._read(number, cell) for number, cell in enumerate(self.plan.grid.cells())]
+        return [self._read(number) for number in range(len(self.plan.grid.cells()))]
 
     def choices(self) -> Choices:
         """The distribution that the page explains the parameters with.
 
-        Raises `UserError` where its file was removed since the sweep began, or is damaged.
+        Raises `UserError` where its file is missing or damaged.
         """
         path = self.folder / _CHOICES
         try:
-            return Choices.model_validate_json(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValidationError, UnicodeDecodeError):
-            raise UserError(
-                f"{path} is missing or damaged: remove it and {self._file(0)}, and the same "
-                "command writes both again"
-            ) from None
+            return Choices.model_validate(read_json(path, _AGAIN))
+        except ValidationError:
+            raise UserError(f"{path} is damaged: {_AGAIN}") from None
 
     def _file(self, number: int) -> Path:
         return self.folder / "cells" / f"{number:03}.json"
 
-    def _read(self, number: int, cell: Cell) -> Written:
-        values = json.loads(self._file(number).read_text(encoding="utf-8"))
-        poems = [
-            [Completion(couplet=group["couplet"], **poem) for poem in group["poems"]]
-            for group in values["couplets"]
-        ]
-        return Written(number, cell, values["seconds"], poems)
+    def _has(self, number: int) -> bool:
+        try:
+            self._read(number)
+        except UserError:
+            return False
+        return True
+
+    def _has_choices(self) -> bool:
+        try:
+            self.choices()
+        except UserError:
+            return False
+        return True
+
+    def _read(self, number: int) -> Written:
+        path, plan = self._file(number), self.plan
+        values = read_json(path, _AGAIN)
+        try:
+            poems = [
+                [
+                    _COMPLETION.validate_python({**poem, "couplet": couplet})
+                    for poem in group["poems"]
+                ]
+                for couplet, group in zip(plan.couplets, values["couplets"], strict=True)
+            ]
+            seconds = float(values["seconds"])
+        except (LookupError, TypeError, ValueError):
+            poems = []
+        if [len(group) for group in poems] != [plan.seeds] * len(plan.couplets):
+            raise UserError(f"{path} is damaged: {_AGAIN}")
+        return Written(number, plan.grid.cells()[number], seconds, poems)
 
     def write(self, cell: Written) -> None:
         """Keep what a cell wrote; from then on it is finished."""
@@ -179,15 +206,13 @@ class Sweep:
 def open_sweep(folder: Path, plan: Plan) -> Sweep:
     """A new sweep in `folder`, or the one that is there if its plan is the same.
 
-    Writes nothing yet: `write_poems` does, when it is known that the rules can be kept.
-    Raises `UserError` where another plan, or something that is no sweep, is there.
+    Writes nothing yet: `write_poems` does, when it is known that the rules can be kept. The
+    folder must be held. Raises `UserError` where another plan, or something else, is there.
     """
-    path = folder / _PLAN
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if path.is_file():
-        _check_same(path, plan)
-    elif folder.is_file() or there - {f"{LOCK}.lock"}:
-        raise UserError(f"{folder} exists already and is no sweep: choose another --out")
+    if begun(folder, SWEEP):
+        _check_same(folder / _PLAN, plan)
+        for place in (folder, folder / "cells", folder / "plots"):
+            sweep_up(place)
     return Sweep(folder, plan)
 
 
@@ -213,7 +238,7 @@ def write_poems(
     """Have the model write the poems of every cell that is missing."""
     sweep.begin(constraints)
     plan, cells, missing = sweep.plan, sweep.plan.grid.cells(), sweep.missing()
-    if not (sweep.folder / _CHOICES).is_file():
+    if not sweep._has_choices():
         found = choices(model, plan.style, plan.couplets)
         write_json(sweep.folder / _CHOICES, found.model_dump(mode="json"))
     # Hot cells write longer than cold ones. In a random order the time of those that are done
@@ -226,6 +251,8 @@ def write_poems(
             note = f"cell {done + 1} of {len(missing)}"
             if done:
                 note += f", {_left(start - begun, done, len(missing))}"
+            if sweep._file(number).is_file():
+                reporter.say(f"{sweep._file(number)} is damaged: its poems are written again")
             poems = complete(
                 model,
                 plan.style,

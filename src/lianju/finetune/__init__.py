@@ -6,11 +6,14 @@ the completion only and is divided by the tokens it covers, on one process or on
 """
 
 from lianju.finetune.batches import Batch, Encoded, collate, encode
+from lianju.finetune.checkpoint import STEPS
 from lianju.finetune.loop import Interrupted, finetune
 from lianju.finetune.outcome import Outcome
+from lianju.finetune.remarks import remarks
 from lianju.finetune.validation import Loss, last_logits, validation_loss
 
 __all__ = [
+    "STEPS",
     "Batch",
     "Encoded",
     "Interrupted",
@@ -20,5 +23,6 @@ __all__ = [
     "encode",
     "finetune",
     "last_logits",
+    "remarks",
     "validation_loss",
 ]

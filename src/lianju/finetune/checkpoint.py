@@ -1,26 +1,41 @@
 """Checkpoints: everything a resumed run needs to go on to the same bits.
 
 A checkpoint is a folder `step-000125` with the trained weights, the optimizer's and the
-random generators' state as safetensors, and a manifest with the file's SHA-256. It appears
-whole or not at all.
+random generators' state as safetensors, the log of the steps that led to it, and a manifest with
+the SHA-256 of both files. It appears whole or not at all.
 """
 
-import json
 import random
+import re
+import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 
 from lianju.errors import UserError
-from lianju.files import sha256, write_json, writing_folder
+from lianju.files import (
+    read_json,
+    read_jsonl,
+    sha256,
+    write_json,
+    write_jsonl,
+    writing,
+    writing_folder,
+)
 from lianju.finetune.parallel import fill, settle, whole
 from lianju.processes import ALONE, Processes
+from lianju.progress import SILENT, Reporter
 
+STEPS = "steps.jsonl"
+"""The log of the steps, a row each, in a run's folder and in its checkpoints."""
 MANIFEST = "checkpoint.json"
 _STATE = "state.safetensors"
+_NAME = re.compile(r"step-(\d{6,})")
 _SCALER = ("scale", "_growth_tracker")
 
 
@@ -31,6 +46,9 @@ class Position:
     step: int
     best_step: int | None
     best_loss: float | None
+
+
+_POSITION = TypeAdapter(Position)
 
 
 @dataclass(frozen=True)
@@ -54,8 +72,8 @@ def trained_weights(network: Any) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
 
 
-def save(folder: Path, training: State, position: Position) -> None:
-    """Write the checkpoint of `position`; then remove all but it and the best.
+def save(folder: Path, training: State, position: Position, log: Path) -> None:
+    """Write the checkpoint of `position`, to which `log` leads; remove all but it and the best.
 
     All processes take part, and the main one writes: weights and optimizer whole, so that any
     number of processes can go on, and the random state of each.
@@ -72,30 +90,42 @@ def save(folder: Path, training: State, position: Position) -> None:
             if main:
                 state[f"{key}/{name}"] = full.cpu()
     if main:
-        _write(folder, state, position)
+        _write(folder, state, position, log)
 
 
-def _write(folder: Path, state: dict[str, torch.Tensor], position: Position) -> None:
-    target = folder / _name(position.step)
-    with writing_folder(target) as temporary:
+def _write(folder: Path, state: dict[str, torch.Tensor], position: Position, log: Path) -> None:
+    with writing_folder(_place(folder, position.step)) as temporary:
         save_file(state, temporary / _STATE)
-        digest = sha256(temporary / _STATE)
-        write_json(temporary / MANIFEST, {**asdict(position), "sha256": digest})
-    for other in folder.glob("step-*"):
-        if other.name not in (target.name, _name(position.best_step or 0)):
-            _remove(other)
+        shutil.copyfile(log, temporary / STEPS)
+        digests = {"sha256": sha256(temporary / _STATE), "log_sha256": sha256(temporary / STEPS)}
+        write_json(temporary / MANIFEST, {**asdict(position), **digests})
+    _tidy(folder, position)
 
 
-def restore(folder: Path, training: State, seed: int) -> Position:
-    """Put the newest checkpoint of `folder` back, if there is one; returns how far the run was.
+def _tidy(folder: Path, position: Position) -> None:
+    """Remove the checkpoints before `position` but the best."""
+    for step, checkpoint in _all(folder).items():
+        if step < position.step and step != position.best_step:
+            # The manifest goes first: a folder without one is no checkpoint.
+            for name in (MANIFEST, _STATE, STEPS):
+                (checkpoint / name).unlink(missing_ok=True)
+            with suppress(OSError):  # something that is not ours lies in it
+                checkpoint.rmdir()
 
+
+def restore(
+    folder: Path, training: State, seed: int, log: Path, reporter: Reporter = SILENT
+) -> Position:
+    """Put the newest whole checkpoint of `folder` back; returns how far the run was.
+
+    `log` then holds the steps that led to it. Without any, the run is at its beginning.
     Only the main process need see `folder`. As many processes as wrote it go on to the same
-    bits; another number goes on with the same weights, but with other random draws. Raises
-    `UserError` where the checkpoint is damaged. A best checkpoint that is gone or damaged is
-    forgotten: the next validation is the best again.
+    bits; another number goes on with the same weights, but with other random draws. What is
+    damaged is left out, which is said: a last checkpoint, so that the run goes on from the one
+    before, and a best one, so that the next validation is the best again.
     """
     processes = training.processes
-    found = _read(folder) if processes.main else None
+    found = _read(folder, log, reporter) if processes.main else None
     outline = processes.share(_outline(*found) if found else None)
     if outline is None:
         return Position(0, None, None)
@@ -125,15 +155,64 @@ def restore(folder: Path, training: State, seed: int) -> Position:
     return position
 
 
-def _read(folder: Path) -> tuple[Position, dict[str, torch.Tensor]] | None:
-    """The newest checkpoint, once its files are found to be whole."""
-    checkpoint = newest(folder)
-    if checkpoint is None:
-        return None
-    position = read_position(checkpoint)
-    if position.best_step and not _verified(checkpoint.with_name(_name(position.best_step))):
-        position = replace(position, best_step=None, best_loss=None)
-    return position, load_file(checkpoint / _STATE)
+def _read(
+    folder: Path, log: Path, reporter: Reporter
+) -> tuple[Position, dict[str, torch.Tensor]] | None:
+    """The newest checkpoint whose files are whole, its own log in the place of `log`."""
+    for step, checkpoint in reversed(_all(folder).items()):
+        try:
+            position, rows = _verified(checkpoint), _rows(checkpoint, step, log)
+        except UserError as error:
+            reporter.say(f"Going back to the checkpoint before: {error}.")
+            continue
+        try:
+            _verified(_place(folder, position.best_step or step))
+        except UserError as error:
+            reporter.say(f"The best checkpoint so far is lost: {error}.")
+            position = replace(position, best_step=None, best_loss=None)
+        write_jsonl(log, rows)
+        _tidy(folder, position)
+        return position, load_file(checkpoint / _STATE)
+    log.unlink(missing_ok=True)
+    return None
+
+
+def _verified(checkpoint: Path) -> Position:
+    """The position of `checkpoint`; `UserError` if anything of it is missing or damaged."""
+    try:
+        manifest = dict(read_json(checkpoint / MANIFEST))
+        digests = {_STATE: manifest["sha256"]}
+        if "log_sha256" in manifest:  # those of before part 6 have no log
+            digests[STEPS] = manifest["log_sha256"]
+        if all(sha256(checkpoint / name) == digest for name, digest in digests.items()):
+            return _POSITION.validate_python(manifest)
+    except (UserError, OSError, LookupError, TypeError, ValueError):
+        pass
+    raise UserError(f"{checkpoint} is damaged")
+
+
+def _rows(checkpoint: Path, step: int, log: Path) -> list[dict[str, Any]]:
+    """The rows of the steps that led to `checkpoint`; `UserError` if some are lost."""
+    own = checkpoint / STEPS
+    if not own.is_file():  # one of before part 6
+        _end(log)
+        own = log
+    try:
+        rows = [row for row in read_jsonl(own) if row["step"] <= step]
+        steps = [row["step"] for row in rows if row["kind"] == "train"]
+    except (LookupError, TypeError):
+        steps = []
+    if steps != [*range(1, step + 1)]:
+        raise UserError(f"{own} has lost steps that led to {checkpoint}")
+    return rows
+
+
+def _end(log: Path) -> None:
+    """Take off a last line that a crash cut off."""
+    if log.is_file():
+        whole, end, _ = log.read_bytes().rpartition(b"\n")
+        with writing(log) as temporary:
+            temporary.write_bytes(whole + end)
 
 
 def _outline(position: Position, state: dict[str, torch.Tensor]) -> dict[str, Any]:
@@ -172,47 +251,20 @@ def load_best(folder: Path, step: int, network: Any) -> None:
 
     For the main process alone; see `settle`.
     """
-    checkpoint = folder / _name(step)
-    read_position(checkpoint)
+    checkpoint = _place(folder, step)
+    try:
+        _verified(checkpoint)
+    except UserError as error:
+        raise UserError(f"{error}: go on with --resume, which does without it") from None
     state = load_file(checkpoint / _STATE)
     settle(network, {name: state[f"weight/{name}"] for name in trained_weights(network)})
 
 
-def read_position(checkpoint: Path) -> Position:
-    """The position of `checkpoint`, once its files are found to be whole."""
-    position = _verified(checkpoint)
-    if position is None:
-        all_of_them = sorted(checkpoint.parent.glob("step-*"))
-        whole = [path.name for path in all_of_them if _verified(path)]
-        older = f"remove it to go on from {whole[-1]}" if whole else "start the run again"
-        raise UserError(f"the checkpoint {checkpoint} is damaged: {older}")
-    return position
+def _all(folder: Path) -> dict[int, Path]:
+    """The checkpoints in `folder` by their steps, in order."""
+    found = ((_NAME.fullmatch(path.name), path) for path in folder.glob("step-*"))
+    return dict(sorted((int(name[1]), path) for name, path in found if name))
 
 
-def _verified(checkpoint: Path) -> Position | None:
-    """The position of `checkpoint`; None if anything of it is missing or damaged."""
-    try:
-        manifest = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
-        if sha256(checkpoint / _STATE) != manifest.pop("sha256"):
-            return None
-        return Position(**manifest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def newest(folder: Path) -> Path | None:
-    """The checkpoint of the highest step, or None."""
-    found = sorted(folder.glob("step-*"))
-    return found[-1] if found else None
-
-
-def _name(step: int) -> str:
-    return f"step-{step:06d}"
-
-
-def _remove(checkpoint: Path) -> None:
-    # The manifest goes first: a folder without one is no checkpoint.
-    (checkpoint / MANIFEST).unlink(missing_ok=True)
-    for file in checkpoint.iterdir():
-        file.unlink()
-    checkpoint.rmdir()
+def _place(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:06d}"

@@ -19,18 +19,18 @@ import torch
 
 from lianju.config import TrainSettings
 from lianju.errors import UserError
-from lianju.files import naming, read_jsonl, write_jsonl, write_text
+from lianju.files import naming, read_jsonl
 from lianju.finetune import checkpoint
 from lianju.finetune.batches import Encoded, batch_of, plan, share_of
-from lianju.finetune.checkpoint import Position, State
+from lianju.finetune.checkpoint import STEPS, Position, State
 from lianju.finetune.outcome import Outcome, outcome_of, training_flops, utilisation
 from lianju.finetune.parallel import apart, spread, whole
+from lianju.finetune.schedule import learning_rate
 from lianju.finetune.validation import summed_loss, validation_loss
 from lianju.model import Compute, LanguageModel
 from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter, Task
 
-STEPS = "steps.jsonl"
 _SAME_SIGNAL = 2.0
 
 
@@ -40,15 +40,6 @@ class Interrupted(Exception):  # noqa: N818 - stopping on request is no error
     def __init__(self, step: int):
         super().__init__(f"stopped after step {step}")
         self.step = step
-
-
-def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
-    """The rate at `step` (from 0): linear warm-up, then a cosine down to zero."""
-    rising = max(1, round(settings.warmup * steps)) if settings.warmup else 0
-    if step < rising:
-        return settings.learning_rate * ((step + 1) / rising)
-    done = (step - rising) / max(1, steps - rising)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
 class Finetuning:
@@ -66,7 +57,8 @@ class Finetuning:
         processes: Processes,
     ):
         self.settings, self.train, self.validation = settings, train, validation
-        self.run, self.compute, self.pad = run, compute, model.vocabulary.pad
+        self.run, self.log = run, run / STEPS
+        self.compute, self.pad = compute, model.vocabulary.pad
         self.processes, self.seed = processes, seed
         self.plan = plan(
             [item.length for item in train],
@@ -98,11 +90,11 @@ class Finetuning:
         self.every = max(1, math.ceil(len(self.plan) / settings.validations))
         self.position = Position(0, None, None)
 
-    def resume(self) -> None:
+    def resume(self, reporter: Reporter) -> None:
         """Go back to the newest checkpoint, and the log to what it held then."""
-        self.position = checkpoint.restore(self.run / "checkpoints", self.state, self.seed)
-        if self.processes.main:
-            _cut(self.run / STEPS, self.position.step)
+        self.position = checkpoint.restore(
+            self.run / "checkpoints", self.state, self.seed, self.log, reporter
+        )
 
     def step(self, index: int) -> dict[str, Any]:
         """One optimizer step over the micro-batches of `index`; returns its log row."""
@@ -180,7 +172,7 @@ class Finetuning:
     def write(self, position: Position) -> None:
         """Write a checkpoint."""
         self.position = position
-        checkpoint.save(self.run / "checkpoints", self.state, position)
+        checkpoint.save(self.run / "checkpoints", self.state, position, self.log)
 
     def _speed(self, tokens: int, computed: int, scored: int, seconds: float) -> dict[str, Any]:
         flops = training_flops(self.plain, computed, scored)
@@ -214,16 +206,6 @@ def _recompute(network: Any) -> None:
         network.gradient_checkpointing_enable({"use_reentrant": False})
 
 
-def _cut(log: Path, step: int) -> None:
-    """Take from the log what is after `step`."""
-    if log.is_file():
-        # A crash can cut the last line off; its step is done again.
-        written = log.read_text(encoding="utf-8").rpartition("\n")[0]
-        write_text(log, written + "\n" if written else "")
-    rows = read_jsonl(log) if log.is_file() else []
-    write_jsonl(log, [row for row in rows if row["step"] <= step])
-
-
 def finetune(
     model: LanguageModel,
     settings: TrainSettings,
@@ -250,24 +232,25 @@ def finetune(
     """
     torch.manual_seed(seed + processes.rank)  # dropout differs between processes
     work = Finetuning(model, settings, train, validation, run, compute, seed, processes)
-    log = run / STEPS
     if resume:
-        work.resume()
+        work.resume(reporter)
     elif processes.main:
-        write_jsonl(log, [])
+        with naming(work.log):
+            run.mkdir(parents=True, exist_ok=True)
+            work.log.unlink(missing_ok=True)
     work.network.train()
     with _interrupts() as interrupted, reporter.task("Fine-tuning", len(work.plan)) as task:
         task.advance(work.position.step)
-        _loop(work, task, log, lambda step: processes.any(interrupted() or stop(step)))
+        _loop(work, task, lambda step: processes.any(interrupted() or stop(step)))
     best_step = work.position.best_step or work.position.step
     outcome = None
     if processes.main:
-        outcome = outcome_of(read_jsonl(log), best_step, work.plain, work.peak_gflops)
+        outcome = outcome_of(read_jsonl(work.log), best_step, work.plain, work.peak_gflops)
         checkpoint.load_best(run / "checkpoints", best_step, work.plain)
     return Outcome(**processes.share(outcome and asdict(outcome)))
 
 
-def _loop(work: Finetuning, task: Task, log: Path, stop: Callable[[int], bool]) -> None:
+def _loop(work: Finetuning, task: Task, stop: Callable[[int], bool]) -> None:
     """Steps from where `work` is to the end of its plan."""
     best_step, best_loss = work.position.best_step, work.position.best_loss
     for index in range(work.position.step, len(work.plan)):
@@ -280,7 +263,7 @@ def _loop(work: Finetuning, task: Task, log: Path, stop: Callable[[int], bool]) 
             if best_loss is None or loss < best_loss:
                 best_step, best_loss = step, loss
         if work.processes.main:
-            _append(log, rows)
+            _append(work.log, rows)
         stopping = stop(step)
         if due or stopping:
             work.write(Position(step, best_step, best_loss))
