@@ -4,12 +4,11 @@ It is a folder. The result of each system on each suite is written there as it i
 that the same command, given again, goes on where it stopped.
 """
 
-import copy
 import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -36,7 +35,7 @@ from lianju.evaluate.statistics import NOTHING, Figure, mean
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
 from lianju.files import cache_dir, locked, weights_digest, write_json, write_text
-from lianju.model import Compute, LanguageModel, has_bf16_units
+from lianju.model import LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
 
 # What would only say that poems of the corpus stand in the corpus.
@@ -295,13 +294,11 @@ class _Work:
 
     def _ranks(self, examples: Sequence[Example]) -> list[int | None]:
         """Ranks of the first examples, None for the others; quicker in low precision on a CPU."""
-        few, model, precision = examples[: self.plan.ranks], self.model, "fp32"
-        if few and model.device.type == "cpu" and model.bits == 16:
-            # What the machine has, not how fast it is just now: the same ranks every time.
-            precision = "bf16" if has_bf16_units() else "fp32"
-            model = replace(model, network=copy.deepcopy(model.network))
-            Compute(model.device, precision, "").lighten(model.network)
-        ranked = ranks(model, self.style, few, self.pool, precision, self.reporter)
+        few, cpu = examples[: self.plan.ranks], self.model.device.type == "cpu"
+        # What the machine has, not how fast it is just now: the same ranks every time.
+        low = cpu and self.model.bits == 16 and has_bf16_units()
+        precision = "bf16" if low else "fp32"
+        ranked = ranks(self.model, self.style, few, self.pool, precision, self.reporter)
         return [*ranked, *(None for _ in examples[self.plan.ranks :])]
 
     def _rows(
