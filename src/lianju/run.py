@@ -4,29 +4,26 @@ A run is a folder. Each stage writes its result there, whole or not at all, and 
 run skips the stages whose result stands.
 """
 
-import math
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 from lianju import machine
 from lianju.config import TrainSettings
-from lianju.corpus import Corpus, Example, RunPoems, run_poems
-from lianju.decode import FREE_LENGTH, Completion, complete
+from lianju.corpus import Corpus, RunPoems, run_poems
+from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
-from lianju.evaluate import as_row, tally, write_report
-from lianju.files import locked, write_json, write_jsonl, write_text
-from lianju.finetune import Outcome, encode, validation_loss
-from lianju.job import Job, base, fine_tune, trainable
+from lianju.evaluate import write_report
+from lianju.files import locked, write_json
+from lianju.finetune import Outcome, encode
+from lianju.job import Job, fine_tune, trainable
+from lianju.judging import fewer_to_validate, judge_base, judge_tuned
 from lianju.model import (
     Compute,
-    LanguageModel,
     base_config,
     base_folder,
     choose_compute,
     choose_device,
-    load_adapter,
-    pack,
     plan_memory,
     save_adapter,
     text_lengths,
@@ -42,9 +39,9 @@ def execute(run: Run) -> dict[str, Any]:
         compute = fix_compute(run)
         plan = plan_training(run, poems, compute, judged=True)
         fetch_model(run)
-        before = _judge_base(run, poems, compute)
+        before = run.once("before", lambda: judge_base(run, poems, compute))
         outcome = train(run, poems, compute, plan)
-        after = _judge_tuned(run, poems, compute)
+        after = run.once("after", lambda: judge_tuned(run, poems, compute))
         summary = _summary(run, poems, compute, outcome, before, after)
         write_json(run.folder / "summary.json", summary)
         write_report(run.folder)
@@ -66,6 +63,7 @@ def gather(run: Run) -> RunPoems:
     with run.stage("poems"):
         poems = run_poems(**data.model_dump(), seed=run.settings.seed, reporter=run.reporter)
         _check_same(run, poems.sha256)
+        poems = fewer_to_validate(poems, data.validation)
     corpus = poems.corpus
     run.reporter.say(
         f"{corpus.total} poems from {corpus.origin}; {len(corpus.dropped)} dropped: "
@@ -160,97 +158,6 @@ def fetch_model(run: Run) -> None:
     """Get the base model onto this machine: downloaded, or assembled and converted, once."""
     with run.stage("model"):
         base_folder(run.settings.model.name, run.reporter)
-
-
-def _judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
-    def judge() -> dict[str, Any]:
-        model = base(run.settings, compute, run.reporter)
-        run.reporter.say(
-            f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
-            f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
-        )
-        # A poem that cannot be trained on is better found now than after the judging.
-        encode(poems.train, run.settings.prompt.style, model.vocabulary, run.settings.train.cutoff)
-        return _judge(run, poems, compute, model, "before")
-
-    return run.once("before", judge)
-
-
-def _judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
-    def judge() -> dict[str, Any]:
-        plain = base(run.settings, compute, run.reporter)
-        tuned = load_adapter(plain, run.folder / "adapter")
-        return _judge(run, poems, compute, tuned, "results")
-
-    return run.once("after", judge)
-
-
-def _judge(
-    run: Run, poems: RunPoems, compute: Compute, model: LanguageModel, file: str
-) -> dict[str, Any]:
-    """Complete the test couplets into `file`.jsonl, and take the numbers of one model.
-
-    The same prompt and decoding for every model. Only a tuned model's shapes are counted on
-    validation couplets too: the base model's runs to the full length make that slow.
-    """
-    sizes = _sizes(model)
-    pack(model.network)
-    settings, style = run.settings, run.settings.prompt.style
-    when = "after" if model.tuned else "before"
-    decode = settings.decode.model_copy(update={"candidates": 1})
-    validation = encode(poems.split.validation, style, model.vocabulary, settings.train.cutoff)
-
-    def completions(examples: list[Example], name: str) -> list[Completion]:
-        couplets = [example.couplet for example in examples]
-        return [
-            each[0]
-            for each in complete(model, style, couplets, decode, run.reporter, f"{name}, {when}")
-        ]
-
-    written = completions(poems.test, "Test couplets")
-    rows = [
-        as_row(index, item, example.completion or None)
-        for index, (item, example) in enumerate(zip(written, poems.test, strict=True), 1)
-    ]
-    write_jsonl(run.folder / f"{file}.jsonl", rows)
-    loss = validation_loss(
-        model.network,
-        validation,
-        model.vocabulary.pad,
-        compute.precision,
-        run.reporter,
-        f"Validation loss, {when}",
-    )
-    result: dict[str, Any] = {
-        "test": tally(written).as_json(),
-        "validation": {
-            "n": loss.poems,
-            "loss_per_character": loss.per_character,
-            "perplexity": math.exp(loss.per_character),
-        },
-        "model": sizes,
-    }
-    if model.tuned:
-        write_text(run.folder / "results.txt", _results_text(rows))
-        if few := poems.split.validation[: settings.shape_couplets]:
-            counted = tally(completions(few, "Validation couplets")).as_json()
-            result["validation"] |= {f"shape_{name}": value for name, value in counted.items()}
-    return result
-
-
-def _results_text(rows: list[dict[str, Any]]) -> str:
-    """As the homework is handed in: one line a poem, number, couplet and completion."""
-    return "".join(
-        f"{row['index']}. {row['couplet']}{' '.join(row['completion'].split())}\n" for row in rows
-    )
-
-
-def _sizes(model: LanguageModel) -> dict[str, int]:
-    return {
-        "parameters": model.parameters,
-        "vocabulary": model.vocabulary.size,
-        "full_vocabulary": model.vocabulary.full_size,
-    }
 
 
 def _words(corpus: Corpus) -> str:

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from lianju import __version__, machine
 from lianju.config import DecodeSettings, VerseSettings
@@ -23,6 +23,7 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
+from lianju.evaluate.cache import kept, speaker
 from lianju.evaluate.compare import compare, named_apart
 from lianju.evaluate.contamination import contamination
 from lianju.evaluate.leaks import leaks
@@ -34,7 +35,14 @@ from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
-from lianju.files import cache_dir, locked, weights_digest, write_json, write_text
+from lianju.files import (
+    cache_dir,
+    locked,
+    read_json,
+    weights_digest,
+    write_json,
+    write_text,
+)
 from lianju.model import LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
 
@@ -131,6 +139,7 @@ def evaluate(
                 _known_by_heart(systems[0].sha256),
                 schema.Contamination,
                 lambda: _contamination(base, kit, reporter),
+                reporter,
             ),
         )
         report = report.model_copy(update={"verdict": verdict(report)})
@@ -172,7 +181,9 @@ def _same(
         refuse_report(folder)
         write_json(path, asked)
         return
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = read_json(path, advice="name another --out")
+    if not isinstance(stored, dict):
+        stored = {}
     if other := [name for name in asked if stored.get(name) != asked[name]]:
         raise UserError(
             f"{folder} holds an evaluation of something else, with other {', '.join(other)}: name "
@@ -187,10 +198,13 @@ def refuse_report(folder: Path) -> None:
             raise UserError(f"{folder} holds a {name} already: name another --out")
 
 
-def _once(path: Path, kind: type[_Part], work: Callable[[], _Part]) -> _Part:
+def _once(path: Path, kind: type[_Part], work: Callable[[], _Part], reporter: Reporter) -> _Part:
     """What stands in the file, else what `work` makes, written there."""
     if path.is_file():
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        try:
+            return kind.model_validate(read_json(path))
+        except (UserError, ValidationError):
+            reporter.say(f"{path} is damaged: it is worked out again")
     result = work()
     write_text(path, result.model_dump_json() + "\n")
     return result
@@ -213,7 +227,10 @@ def _system(
         work = _Work(author, plan, model, style, kit, pool, reporter)
         parts = {
             name: _once(
-                folder / f"{name}.json", schema.Suite, partial(work.suite, name, examples[name])
+                folder / f"{name}.json",
+                schema.Suite,
+                partial(work.suite, name, examples[name]),
+                reporter,
             )
             for name in plan.suites
         }
@@ -229,7 +246,7 @@ def _system(
             seconds=time.perf_counter() - started,
         )
 
-    return _once(folder / "system.json", schema.System, whole)
+    return _once(folder / "system.json", schema.System, whole, reporter)
 
 
 @dataclass(frozen=True)
@@ -245,7 +262,25 @@ class _Work:
     reporter: Reporter
 
     def suite(self, name: Name, examples: Sequence[Example]) -> schema.Suite:
-        """Write, score and measure on one suite."""
+        """Write, score and measure on one suite; what the base model did before is in the cache."""
+        if self.author.adapter or self.author.decode is None:
+            return self._suite(name, examples)
+        asked = {
+            **speaker(self.model, self.style),
+            "decoding": self.author.settings()["decoding"],
+            "rules": self.author.settings()["rules"],
+            "plan": [self.plan.poems, self.plan.ranks],
+            "poems": [digest(examples), digest(self.pool)],
+        }
+        found = kept(
+            f"{self.author.label}, {name}",
+            asked,
+            lambda _: self._suite(name, examples).model_dump(mode="json"),
+            self.reporter,
+        )
+        return schema.Suite.model_validate(found)
+
+    def _suite(self, name: Name, examples: Sequence[Example]) -> schema.Suite:
         poets = self.author.decode is None
         groups = [] if poets else self._poems(name, examples)
         losses = true_losses(self.model, self.style, examples, "fp32", self.reporter)

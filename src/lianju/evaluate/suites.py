@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Literal, get_args
 
-from lianju.config import DataSettings
 from lianju.corpus import (
     Example,
     Poem,
@@ -54,7 +53,7 @@ def digest(examples: Sequence[Example]) -> str:
 def _unseen(name: str, reporter: Reporter) -> list[Example]:
     large = large_corpus(reporter)
     training, test = training_corpus(reporter=reporter), test_set()
-    parts = split(training, test, large, DataSettings().validation)
+    parts = split(training, test, large)
     if name == "heldout":
         return parts.validation
     seen = [*training.examples, *parts.validation, *test]
