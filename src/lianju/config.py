@@ -33,8 +33,8 @@ class DataSettings(Settings):
     """How many poems to train on."""
     selection: Literal["balanced", "first"] = "balanced"
     """Take as many poems of each form, drawn by the seed, or the first ones in order."""
-    validation: int | None = Field(None, ge=1)
-    """How many unseen poems to validate on; none: half as many as to train on, from 64 to 500."""
+    validation: int = Field(500, ge=1)
+    """How many unseen poems to validate on."""
 
 
 class ModelSettings(Settings):
@@ -232,8 +232,8 @@ class RunSettings(Settings):
     """Name of the recipe these settings came from."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of poem selection, adapter initialisation, batch order and dropout."""
-    shape_couplets: int | None = Field(None, ge=0)
-    """How many validation couplets the tuned model completes, to judge their shape; none: all."""
+    shape_couplets: int = Field(500, ge=0)
+    """How many validation couplets the tuned model completes, to judge their shape."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     prompt: PromptSettings = PromptSettings()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lianju.config import DecodeSettings
@@ -16,25 +16,6 @@ from lianju.finetune import Loss, encode, validation_loss
 from lianju.job import base
 from lianju.model import Compute, LanguageModel, load_adapter, pack
 from lianju.run_folder import Run
-
-# Unless the user says how many: a poem to validate on for every two to train on, as more would
-# take longer than the training, but so many at least, as fewer would tell little.
-_FOR_ONE, _LEAST = 2, 64
-
-
-def fewer_to_validate(poems: RunPoems, asked: int | None) -> RunPoems:
-    """`poems` with as many to validate on as suit those to train on, unless a number was `asked`.
-
-    They are the first ones, and the split's note says so.
-    """
-    split, enough = poems.split, max(_LEAST, len(poems.train) // _FOR_ONE)
-    if asked is not None or enough >= len(split.validation):
-        return poems
-    note = (
-        f"{split.note} With so few poems to train on, only the first {enough} are used; "
-        "data.validation sets another number."
-    )
-    return replace(poems, split=replace(split, validation=split.validation[:enough], note=note))
 
 
 def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:

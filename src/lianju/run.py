@@ -17,7 +17,7 @@ from lianju.evaluate import write_report
 from lianju.files import locked, write_json
 from lianju.finetune import Outcome, encode
 from lianju.job import Job, fine_tune, trainable
-from lianju.judging import fewer_to_validate, judge_base, judge_tuned
+from lianju.judging import judge_base, judge_tuned
 from lianju.model import (
     Compute,
     base_config,
@@ -63,7 +63,6 @@ def gather(run: Run) -> RunPoems:
     with run.stage("poems"):
         poems = run_poems(**data.model_dump(), seed=run.settings.seed, reporter=run.reporter)
         _check_same(run, poems.sha256)
-        poems = fewer_to_validate(poems, data.validation)
     corpus = poems.corpus
     run.reporter.say(
         f"{corpus.total} poems from {corpus.origin}; {len(corpus.dropped)} dropped: "

@@ -11,12 +11,9 @@ from lianju.corpus.poems import Corpus, Example, Poem, Split
 from lianju.errors import UserError
 from lianju.verse import FORMS, Form, couplet_fault, form_of, shape_of
 
-# So many poems are kept for validation where no other number is asked for.
-VALIDATION = 500
-
 
 def split(
-    training: Corpus, test: Sequence[Example], large: list[Poem] | None, n: int = VALIDATION
+    training: Corpus, test: Sequence[Example], large: list[Poem] | None, n: int = 500
 ) -> Split:
     """Cut what there is into training pool and validation.
 

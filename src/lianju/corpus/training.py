@@ -7,7 +7,7 @@ from pathlib import Path
 from lianju.corpus.homework import test_set
 from lianju.corpus.poems import Corpus, Example, Split
 from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.split import VALIDATION, select, split
+from lianju.corpus.split import select, split
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 
@@ -32,7 +32,7 @@ def run_poems(
     source: str | None,
     poems: int,
     selection: str,
-    validation: int | None,
+    validation: int,
     seed: int,
     reporter: Reporter = SILENT,
 ) -> RunPoems:
@@ -47,7 +47,7 @@ def run_poems(
     except UserError as error:
         reporter.say(f"The large corpus cannot be had: {error}")
         large = None
-    parts = split(corpus, test, large, validation or VALIDATION)
+    parts = split(corpus, test, large, validation)
     chosen = select(parts.pool, poems, seed)
     if selection == "first":
         chosen = parts.pool[:poems]

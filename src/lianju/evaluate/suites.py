@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Literal, get_args
 
+from lianju.config import DataSettings
 from lianju.corpus import (
     Example,
     Poem,
@@ -53,7 +54,7 @@ def digest(examples: Sequence[Example]) -> str:
 def _unseen(name: str, reporter: Reporter) -> list[Example]:
     large = large_corpus(reporter)
     training, test = training_corpus(reporter=reporter), test_set()
-    parts = split(training, test, large)
+    parts = split(training, test, large, DataSettings().validation)
     if name == "heldout":
         return parts.validation
     seen = [*training.examples, *parts.validation, *test]
