@@ -1,6 +1,5 @@
 """What a run finds out about a model, before and after: its poems, their shape, its loss."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from lianju.corpus import Example, RunPoems
 from lianju.decode import Completion, complete
 from lianju.evaluate import as_row, tally
 from lianju.evaluate.cache import kept, speaker
+from lianju.evaluate.statistics import perplexity
 from lianju.evaluate.suites import digest
 from lianju.files import write_jsonl, write_text
 from lianju.finetune import Loss, encode, validation_loss
@@ -135,7 +135,7 @@ class _Judge:
             "validation": {
                 "n": loss.poems,
                 "loss_per_character": loss.per_character,
-                "perplexity": math.exp(loss.per_character),
+                "perplexity": perplexity(loss.per_character),
             },
             "model": self.sizes,
         }

@@ -187,6 +187,7 @@ def _summary(
             "reason": compute.reason,
         },
         "data": {
+            "source": settings.data.source,
             "origin": poems.corpus.origin,
             "total": poems.corpus.total,
             "examples": len(poems.corpus.examples),

@@ -32,7 +32,7 @@ from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
 from lianju.evaluate.scoring import true_losses
-from lianju.evaluate.statistics import NOTHING, Figure, mean
+from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
 from lianju.files import (
@@ -370,7 +370,7 @@ def _truth_figures(
     """Figures on the real continuations under the model."""
     loss = mean([[value] for value in losses if value is not None])
     ends = (loss.value, loss.low, loss.high)
-    value, low, high = (None if end is None else math.exp(end) for end in ends)
+    value, low, high = (None if end is None else perplexity(end) for end in ends)
     return {
         "loss": loss,
         "perplexity": Figure(value=value, low=low, high=high, n=loss.n),
