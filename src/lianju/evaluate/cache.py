@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _MACHINE = ("cpu", "gpu", "torch", "transformers")
 
 
+def folder() -> Path:
+    """Where what untouched models do is kept."""
+    return cache_dir() / "untouched"
+
+
 def kept(
     name: str,
     asked: Mapping[str, Any],
@@ -35,7 +40,7 @@ def kept(
     """
     here = machine.describe()
     asked = {**asked, "code": _code(), "machine": {part: here[part] for part in _MACHINE}}
-    path = cache_dir() / "untouched" / f"{_digest(asked)[:24]}.json"
+    path = folder() / f"{_digest(asked)[:24]}.json"
     try:
         found = _read(path)
     except UserError as error:

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from lianju import __version__, machine
 from lianju.config import DecodeSettings, VerseSettings
@@ -202,9 +202,9 @@ def _once(path: Path, kind: type[_Part], work: Callable[[], _Part], reporter: Re
     """What stands in the file, else what `work` makes, written there."""
     if path.is_file():
         try:
-            return kind.model_validate(read_json(path))
-        except (UserError, ValidationError):
-            reporter.say(f"{path} is damaged: it is worked out again")
+            return schema.read_as(kind, path, "it is worked out again")
+        except UserError as error:
+            reporter.say(str(error))
     result = work()
     write_text(path, result.model_dump_json() + "\n")
     return result

@@ -41,15 +41,17 @@ def write_report(run: Path) -> Path:
         parts = {"settings": _settings(settings)}
     with _file(run, "summary.json") as summary:
         model, used = markup.text(summary["model"]["name"]), f"{summary['data']['used']:,}"
-        best = summary["training"]["best_step"]
+        best, tests = summary["training"]["best_step"], int(summary["after"]["test"]["n"])
         parts |= _summed_up(summary)
         under = f"recipe {markup.text(summary['recipe'])} · model {model} · {used} poems"
     with _file(run, "steps.jsonl") as steps:
         parts["curve"] = loss_figure(steps, best)
     with _file(run, "before.jsonl") as rows:
-        before = [_side("before", "Before 前", row) for row in rows]
+        before = [_side("before", "Before 前", row) for row in _all(rows, tests)]
     with _file(run, "results.jsonl") as rows:
-        parts["cards"] = "\n".join(_card(*one) for one in zip(before, rows, strict=True))
+        parts["cards"] = "\n".join(
+            _card(*one) for one in zip(before, _all(rows, tests), strict=True)
+        )
     page = frame.page(
         title=f"Lianju 聯句 · run {name}",
         heading=f'{frame.NAME} <span class="run">· run {name}</span>',
@@ -74,6 +76,12 @@ def _file(run: Path, name: str) -> Iterator[Any]:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
         raise UserError(f"{path} is not as a run writes it ({reason}): {advice}") from error
+
+
+def _all(rows: list[Row], number: int) -> list[Row]:
+    if len(rows) != number:
+        raise ValueError(f"{len(rows)} rows, not {number}")
+    return rows
 
 
 def _summed_up(summary: Row) -> dict[str, str]:

@@ -24,7 +24,9 @@ class Figure(BaseModel):
     `value` is None where there was nothing to take it on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     value: float | None
     """The number."""
