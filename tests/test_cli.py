@@ -136,6 +136,14 @@ def test_help_is_quick(tmp_path: Path) -> None:
                 *("--blind-results", "--key", "--out"),
             ],
         ),
+        (
+            "results",
+            [
+                *("--acrostic", "--form", "--lines", "--max-length", "--min-p", "--out"),
+                *("--particles", "--repetition-penalty", "--rhyme", "--seed", "--temperature"),
+                *("--tone", "--top-k", "--top-p", "--typical-p"),
+            ],
+        ),
         ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),
         ("data show", ["--samples", "--source"]),
         ("data check", ["--test"]),
@@ -315,6 +323,15 @@ def test_a_run_folder_holds_all_that_is_promised(small_run: Path) -> None:
     assert not [path for path in run.rglob("*") if path.suffix in (".part", ".old", ".lock")]
     report = (run / "report.html").read_text()
     assert after[0]["couplet"][:5] in report and "http://" not in report
+
+
+def test_results_without_flags_are_those_of_the_run(small_run: Path) -> None:
+    run = small_run / "runs/small"
+    done = lianju("results", "runs/small", cwd=small_run)
+    assert done.returncode == 0, done.stderr
+    right = json.loads((run / "summary.json").read_text())["after"]["test"]["right"]
+    assert f"Right shape: {right} of 15" in done.stdout
+    assert (run / "results-again.txt").read_bytes() == (run / "results.txt").read_bytes()
 
 
 def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:

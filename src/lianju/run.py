@@ -4,7 +4,6 @@ A run is a folder. Each stage writes its result there, whole or not at all, and 
 run skips the stages whose result stands.
 """
 
-import math
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -14,22 +13,20 @@ from safetensors import SafetensorError, safe_open
 
 from lianju import machine
 from lianju.config import ModelSettings, TrainSettings
-from lianju.corpus import Corpus, Example, RunPoems, run_poems
-from lianju.decode import FREE_LENGTH, Completion, complete
+from lianju.corpus import Corpus, RunPoems, run_poems
+from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
-from lianju.evaluate import as_row, tally, write_report
-from lianju.files import read_jsonl, write_json, write_jsonl, write_text
-from lianju.finetune import STEPS, Outcome, encode, remarks, validation_loss
-from lianju.job import Job, base, fine_tune, trainable
+from lianju.evaluate import write_report
+from lianju.files import read_jsonl, write_json
+from lianju.finetune import STEPS, Outcome, encode, remarks
+from lianju.job import Job, fine_tune, trainable
+from lianju.judging import judge_base, judge_tuned
 from lianju.model import (
     Compute,
-    LanguageModel,
     base_config,
     base_folder,
     choose_compute,
     choose_device,
-    load_adapter,
-    pack,
     plan_memory,
     read_card,
     save_adapter,
@@ -45,9 +42,9 @@ def execute(run: Run) -> dict[str, Any]:
     compute = fix_compute(run)
     plan = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
-    before = _judge_base(run, poems, compute)
+    before = run.once("before", lambda: judge_base(run, poems, compute))
     outcome = train(run, poems, compute, plan)
-    after = _judge_tuned(run, poems, compute)
+    after = run.once("after", lambda: judge_tuned(run, poems, compute))
     summary = _summary(run, poems, compute, outcome, before, after)
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
     summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
@@ -199,97 +196,6 @@ def fetch_model(run: Run) -> None:
         base_folder(run.settings.model.name, run.reporter)
 
 
-def _judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
-    def judge() -> dict[str, Any]:
-        model = base(run.settings, compute, run.reporter)
-        run.reporter.say(
-            f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
-            f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
-        )
-        # A poem that cannot be trained on is better found now than after the judging.
-        encode(poems.train, run.settings.prompt.style, model.vocabulary, run.settings.train.cutoff)
-        return _judge(run, poems, compute, model, "before")
-
-    return run.once("before", judge)
-
-
-def _judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
-    def judge() -> dict[str, Any]:
-        plain = base(run.settings, compute, run.reporter)
-        tuned = load_adapter(plain, run.folder / "adapter")
-        return _judge(run, poems, compute, tuned, "results")
-
-    return run.once("after", judge)
-
-
-def _judge(
-    run: Run, poems: RunPoems, compute: Compute, model: LanguageModel, file: str
-) -> dict[str, Any]:
-    """Complete the test couplets into `file`.jsonl, and take the numbers of one model.
-
-    The same prompt and decoding for every model. Only a tuned model's shapes are counted on
-    validation couplets too: the base model's runs to the full length make that slow.
-    """
-    sizes = _sizes(model)
-    pack(model.network)
-    settings, style = run.settings, run.settings.prompt.style
-    when = "after" if model.tuned else "before"
-    decode = settings.decode.model_copy(update={"candidates": 1})
-    validation = encode(poems.split.validation, style, model.vocabulary, settings.train.cutoff)
-
-    def completions(examples: list[Example], name: str) -> list[Completion]:
-        couplets = [example.couplet for example in examples]
-        return [
-            each[0]
-            for each in complete(model, style, couplets, decode, run.reporter, f"{name}, {when}")
-        ]
-
-    written = completions(poems.test, "Test couplets")
-    rows = [
-        as_row(index, item, example.completion or None)
-        for index, (item, example) in enumerate(zip(written, poems.test, strict=True), 1)
-    ]
-    write_jsonl(run.folder / f"{file}.jsonl", rows)
-    loss = validation_loss(
-        model.network,
-        validation,
-        model.vocabulary.pad,
-        compute.precision,
-        run.reporter,
-        f"Validation loss, {when}",
-    )
-    result: dict[str, Any] = {
-        "test": tally(written).as_json(),
-        "validation": {
-            "n": loss.poems,
-            "loss_per_character": loss.per_character,
-            "perplexity": math.exp(loss.per_character),
-        },
-        "model": sizes,
-    }
-    if model.tuned:
-        write_text(run.folder / "results.txt", _results_text(rows))
-        if few := poems.split.validation[: settings.shape_couplets]:
-            counted = tally(completions(few, "Validation couplets")).as_json()
-            result["validation"] |= {f"shape_{name}": value for name, value in counted.items()}
-    return result
-
-
-def _results_text(rows: list[dict[str, Any]]) -> str:
-    """As the homework is handed in: one line a poem, number, couplet and completion."""
-    return "".join(
-        f"{row['index']}. {row['couplet']}{' '.join(row['completion'].split())}\n" for row in rows
-    )
-
-
-def _sizes(model: LanguageModel) -> dict[str, int]:
-    return {
-        "parameters": model.parameters,
-        "vocabulary": model.vocabulary.size,
-        "full_vocabulary": model.vocabulary.full_size,
-    }
-
-
 def _words(corpus: Corpus) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in _reasons(corpus).items()) or "none"
 
@@ -318,6 +224,7 @@ def _summary(
             "reason": compute.reason,
         },
         "data": {
+            "source": settings.data.source,
             "origin": poems.corpus.origin,
             "total": poems.corpus.total,
             "examples": len(poems.corpus.examples),

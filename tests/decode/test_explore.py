@@ -151,7 +151,7 @@ def test_a_walk_is_the_poem_of_complete_and_its_roads_are_poems(
     assert model.vocabulary.decode(written) == poem.text
     for at, position in enumerate(road.positions):
         so_far = model.vocabulary.decode(written[:at])
-        assert position.step.prefix == so_far.rstrip("\ufffd")
+        assert position.step.prefix == so_far
         assert position.taken.probabilities[-1] > 0
         for turn in position.roads:
             assert turn.choice.token != position.taken.token

@@ -80,6 +80,19 @@ def test_length_is_counted_in_new_tokens_and_stop_ends_a_poem() -> None:
         assert item.tokens == 200 if item.finish == "length" else item.tokens <= 200
 
 
+def test_a_poem_that_is_cut_short_is_the_beginning_of_the_longer_one() -> None:
+    """Most characters are three tokens to this model, so most lengths cut one in its bytes."""
+    model = tiny.model()
+    settings = DecodeSettings(temperature=1.5, top_p=1, candidates=20)
+    before = [""] * 20
+    for length in range(1, 13):
+        cut = settings.model_copy(update={"max_length": length})
+        texts = [item.text for item in complete(model, "plain", COUPLETS[:1], cut)[0]]
+        assert all(text.startswith(old) for text, old in zip(texts, before, strict=True))
+        before = texts
+    assert len({*before}) == 20
+
+
 def test_a_model_that_never_stops_is_cut_off() -> None:
     model = tiny.model()
     short = DecodeSettings(temperature=0, max_length=3)

@@ -305,7 +305,7 @@ def test_the_ends_of_agreement(units: Sequence[Sequence[str]], alpha: float | No
     [
         ("ww", {"digest": "0" * 64}, "another page"),
         ("ww", {"choices": ["left"] * 8}, "more choices than the page has pairs"),
-        ("ww", {"choices": ["up"]}, r"not the choices of a reader.*choices\.0"),
+        ("ww", {"choices": ["up"]}, r"\(choices\.0: .*give the choices of a reader"),
         ("ww", {"version": 2}, "version"),
         ("ww", {"more": 1}, "more"),
         ("", {}, "no choice yet"),
@@ -324,11 +324,11 @@ def test_one_reader_twice_and_files_that_are_none(
     good, same = reader("a", "www"), reader("b", "ww", reader="a")
     with pytest.raises(UserError, match=r"of the same reader as .*a\.json"):
         results([good, same], tmp_path / KEY)
-    with pytest.raises(UserError, match="is not the key of a reading test"):
+    with pytest.raises(UserError, match="give the key of a reading test"):
         results([good], good)
     with pytest.raises(UserError, match="cannot read"):
         results([tmp_path / "none.json"], tmp_path / KEY)
-    with pytest.raises(UserError, match="it is no JSON"):
+    with pytest.raises(UserError, match="give the choices of a reader"):
         results([tmp_path / PAGE], tmp_path / KEY)
 
 

@@ -164,12 +164,14 @@ def test_a_report_is_read_from_its_file_or_its_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ("{", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
+        ("", r"is damaged \(it is empty\): give a report.json"),
+        ("{", "is damaged"),
+        ("[" * 100_000, "is damaged"),
+        ('{"schema_version": 1, "lianju": "\\ud800"}', "is not as Lianju writes it"),
         ([], "is no report"),
         ({"recipe": "default", "after": {}}, "is no report"),
         ({"schema_version": 2, "systems": 1}, "has schema_version 2, this lianju reads 1"),
-        ({"schema_version": 1}, "is no whole report: lianju: Field required"),
+        ({"schema_version": 1}, r"is not as Lianju writes it \(lianju: Field required\)"),
     ],
 )
 def test_what_is_no_report_is_named_with_the_reason(
@@ -188,6 +190,39 @@ def test_the_field_that_is_wrong_is_named(tmp_path: Path) -> None:
         read_report(_write(tmp_path / "report.json", value))
 
 
+def _cut_couplet(value: Any) -> None:
+    del value["systems"][1]["suites"]["heldout"]["couplets"][0]
+
+
+def _endless_wins(value: Any) -> None:
+    value["comparisons"][0]["wins"] = 10**30
+
+
+def _other_metric(value: Any) -> None:
+    value["comparisons"][0]["metric"] = "taste"
+
+
+def _no_number(value: Any) -> None:
+    value["systems"][0]["suites"]["heldout"]["figures"]["loss"]["value"] = float("nan")
+
+
+def _other_suite(value: Any) -> None:
+    suites = value["systems"][0]["suites"]
+    suites["hw6"] = suites["heldout"]
+
+
+@pytest.mark.parametrize(
+    "harm", [_cut_couplet, _endless_wins, _other_metric, _no_number, _other_suite]
+)
+def test_a_report_whose_parts_do_not_fit_is_refused(tmp_path: Path, harm: Any) -> None:
+    two = system("a", suite(written(TRUTH, SHORT))), system("b", suite(written(SHORT, TRUTH)))
+    value = compare_reports(report(two[0]), report(two[1])).model_dump()
+    read_report(_write(tmp_path / "report.json", value))
+    harm(value)
+    with pytest.raises(UserError, match=r"report\.json is not as Lianju writes it"):
+        read_report(_write(tmp_path / "report.json", value))
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -203,7 +238,7 @@ def test_a_report_that_was_cut_is_no_whole_report(tmp_path: Path, path: tuple[An
         part = part[name]
     part[path[-1]] = []
     field = re.escape(".".join(map(str, path)))
-    with pytest.raises(UserError, match=f"no whole report: {field}: List should have at least"):
+    with pytest.raises(UserError, match=rf"\({field}: List should have at least"):
         read_report(_write(tmp_path / "report.json", value))
 
 
@@ -211,7 +246,7 @@ def test_a_missing_file_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -
     with pytest.raises(UserError, match=r"report\.json does not exist"):
         read_report(tmp_path)
     (tmp_path / "report.json").write_bytes(b"\xff\xfe{}")
-    with pytest.raises(UserError, match="is not JSON"):
+    with pytest.raises(UserError, match="is damaged"):
         read_report(tmp_path)
 
 

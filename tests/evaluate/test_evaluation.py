@@ -1,5 +1,7 @@
 """A whole evaluation, with the tiny model in place of a real one."""
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +9,11 @@ import pytest
 
 from lianju.cli import evaluate as verb
 from lianju.cli.app import app
+from lianju.cli.console import TerminalReporter
 from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import complete
 from lianju.errors import UserError
-from lianju.evaluate import evaluation
+from lianju.evaluate import cache, evaluation
 from lianju.evaluate.compare import read_report
 from lianju.evaluate.evaluation import Author, Load, Plan, evaluate
 from lianju.evaluate.measure import Tools, tools
@@ -43,9 +46,10 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def once(kit: Tools, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def once(kit: Tools, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is the same for all tests is worked out once, and not kept for anybody else."""
     monkeypatch.setattr(evaluation, "tools", lambda reporter: kit)
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path / "untouched")
     monkeypatch.setattr(evaluation, "_known_by_heart", lambda sha256: kept / "heart.json")
 
 
@@ -85,6 +89,7 @@ def test_an_evaluation_goes_on_where_it_stopped(
     tmp_path: Path, authors: list[Author], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = evaluate(tmp_path / "whole", PLAN, authors, loader(0))
+    shutil.rmtree(tmp_path / "untouched")
     asked: list[int] = []
 
     def stopping(*arguments: object, **more: object) -> object:
@@ -99,6 +104,58 @@ def test_an_evaluation_goes_on_where_it_stopped(
     report = evaluate(tmp_path / "e", PLAN, authors, loader(0))
     assert len(asked) == 5  # four suites, one of which was begun twice
     assert [one.suites for one in report.systems] == [one.suites for one in whole.systems]
+
+
+def test_what_the_base_model_did_is_not_done_again_in_another_evaluation(
+    tmp_path: Path, authors: list[Author], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = evaluate(tmp_path / "e", PLAN, authors[:1], loader(0))
+
+    def refuse(*_: object, **__: object) -> object:
+        raise AssertionError("written again")
+
+    monkeypatch.setattr(evaluation, "complete", refuse)
+    monkeypatch.setattr(evaluation, "ranks", refuse)
+    again = evaluate(tmp_path / "f", PLAN, authors[:1], loader(0))
+    assert again.systems[0].suites == first.systems[0].suites
+    other = Author("one", loader(0), "tiny", None, OTHER_SEED, FREE)
+    asked = [
+        (Plan(PLAN.suites, couplets=3, ranks=1), authors[0]),
+        (Plan(PLAN.suites, couplets=2, ranks=1, poems=2), authors[0]),
+        (PLAN, other),
+        (PLAN, authors[1]),
+    ]
+    for number, (plan, author) in enumerate(asked):
+        with pytest.raises(AssertionError, match="written again"):
+            evaluate(tmp_path / str(number), plan, [author], loader(0))
+
+
+@pytest.mark.parametrize("texts", [(b"", b"\xff", b'"x"'), (b"[" * 100_000, b"{}", b"null")])
+def test_a_part_that_is_damaged_is_worked_out_again(
+    tmp_path: Path,
+    authors: list[Author],
+    texts: tuple[bytes, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = evaluate(tmp_path / "e", PLAN, authors[:1], loader(0))
+    names = ("system.json", "hw5.json", "legal.json")
+    for name, text in zip(names, texts, strict=True):
+        (tmp_path / "e" / "parts" / "1" / name).write_bytes(text)
+    again = evaluate(tmp_path / "e", PLAN, authors[:1], loader(0), TerminalReporter())
+    assert again.systems[0].suites == first.systems[0].suites
+    said = capsys.readouterr().err
+    for name in names:
+        assert re.search(rf"{name} is .*: it is worked out again", said)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"plan": 1}'])
+def test_settings_that_are_damaged_are_refused_in_a_line(
+    tmp_path: Path, authors: list[Author], text: str
+) -> None:
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "settings.json").write_text(text)
+    with pytest.raises(UserError, match="name another --out"):
+        evaluate(tmp_path / "e", PLAN, authors[:1], nobody)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +210,18 @@ def test_the_verb(
     assert [one.label for one in both.systems] == ["base model", "the poets"]
     settings = read_report(first).systems[0]
     assert settings.rules["form"] == "free" and settings.decoding["max_length"] == 12
+
+
+def test_the_verb_on_the_real_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a user types it: packed, ranks and all."""
+    out = tmp_path / "real"
+    common = ["--suite", "hw5", "--couplets", "2", "--ranks", "1", "--max-length", "8"]
+    lianju("--base", "--against", "poets", *common, "--out", out)
+    report = read_report(out)
+    ranks = [system.suites["hw5"].figures["rank"].n for system in report.systems]
+    losses = [system.suites["hw5"].figures["loss"].value for system in report.systems]
+    assert ranks == [1, 1] and losses[0] == losses[1] and 5 < (losses[0] or 0) < 9
+    assert f"Report: {out}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -238,3 +238,14 @@ def test_answers_depend_on_the_address_and_on_all_that_was_asked_but_not_on_the_
     assert answers.get(again, message, {**asked, "sample": 1}) is None
     kept = "".join(path.read_text() for path in tmp_path.iterdir())
     assert KEY not in kept and "password" not in kept
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "[]", "null", '{"answer": 7}'])
+def test_an_answer_that_is_damaged_is_asked_for_again(tmp_path: Path, text: str) -> None:
+    with FakeJudge(honest) as server:
+        first = judge_pairs(judge(server, tmp_path), pairs(1))
+        for file in tmp_path.glob("*.json"):
+            file.write_text(text)
+        before = len(server.requests)
+        assert judge_pairs(judge(server, tmp_path), pairs(1)) == first
+        assert len(server.requests) == 2 * before

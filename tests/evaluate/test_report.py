@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,9 @@ def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
     summary["seconds"] = {HOSTILE: 1.0, "finetune": 1.0, "total": 2.0}
     summary["machine"] = {**summary["machine"], "cpu": HOSTILE, "system": HOSTILE, "gpu": HOSTILE}
     summary["decoding"] = {HOSTILE: HOSTILE}
+    summary["training"]["remarks"] = [HOSTILE]
+    summary["data"]["source"] = HOSTILE
+    summary["after"]["test"]["n"] = 1
     row = _row(1, HOSTILE * 9, HOSTILE, couplet=HOSTILE, truth=HOSTILE)
     run = tmp_path / "<script>alert(1)<"
     settings = {HOSTILE: HOSTILE, "group": {HOSTILE: [HOSTILE]}}
@@ -189,7 +193,9 @@ def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
 
 
 def test_a_lone_surrogate_can_be_written(tmp_path: Path) -> None:
-    _write(tmp_path)
+    summary = _summary()
+    summary["after"]["test"]["n"] = 1
+    _write(tmp_path, summary=summary)
     row = json.dumps(_row(1, "broken \ud800 character", "fault"))
     (tmp_path / "before.jsonl").write_text(row, encoding="utf-8")
     (tmp_path / "results.jsonl").write_text(row, encoding="utf-8")
@@ -247,6 +253,77 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str) -> None:
         write_report(tmp_path)
 
 
+def _nothing(path: Path) -> None:
+    path.write_text("")
+
+
+def _deep(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def _of_other_types(path: Path) -> None:
+    path.write_text(re.sub(r'"?[\w.]+"?(?=[,}\n]|$)', '"?"', path.read_text()))
+
+
+def _one_list(path: Path) -> None:
+    path.write_text("[1]\n")
+
+
+def _half_the_rows(path: Path) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        *((name, harm) for name in FILES for harm in (_nothing, _deep, _one_list)),
+        *((name, _of_other_types) for name in ("summary.json", "before.jsonl", "steps.jsonl")),
+        ("before.jsonl", _half_the_rows),
+        ("results.jsonl", _half_the_rows),
+    ],
+)
+def test_a_file_that_no_run_wrote_is_named_with_what_to_do(
+    tmp_path: Path, name: str, harm: Callable[[Path], None]
+) -> None:
+    harm(_write(tmp_path) / name)
+    if (name, harm) == ("steps.jsonl", _nothing):
+        assert "No training step was logged." in write_report(tmp_path).read_text(encoding="utf-8")
+        return
+    if name.endswith("l") and harm is _nothing:
+        expected = f"{re.escape(name)} is not as a run writes it .*restore it"
+    else:
+        expected = f"{re.escape(name)} is .*: restore it, or run again"
+    with pytest.raises(UserError, match=expected):
+        write_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (None, "fine-tuning on 2,017 of the homework's 5,001 poems."),
+        ("/home/reader/my_poems.json", "fine-tuning on 2,017 of the 5,001 poems in my_poems.json."),
+    ],
+)
+def test_the_poems_are_called_the_homeworks_only_where_they_are(
+    tmp_path: Path, source: str | None, said: str
+) -> None:
+    summary = _summary()
+    summary["data"]["source"] = source
+    text = Reader(_page(tmp_path, summary=summary)).text
+    assert said in text and "/home" not in text
+
+
+def test_remarks_on_training_stand_above_the_curve(tmp_path: Path) -> None:
+    summary = _summary()
+    summary["training"]["remarks"] = ["The loss exploded.", "Few steps <3."]
+    page = _page(tmp_path, summary=summary)
+    places = [
+        page.index(part) for part in ("Loss curve", "Few steps &lt;3.", '<figure class="curve')
+    ]
+    assert places == sorted(places)
+    assert 'class="noted"' not in _page(tmp_path / "old")
+
+
 # --- the curve -----------------------------------------------------------------------------
 
 
@@ -276,6 +353,40 @@ def test_drawings_are_well_formed_and_stay_in_their_box(count: int) -> None:
         assert all(0 <= x <= width and 0 <= y <= height for x, y in places)
         # No line has many more points than the drawing is wide.
         assert len(places) < 4 * width
+
+
+def test_the_step_whose_weights_were_kept_is_marked_and_named() -> None:
+    rows = [
+        *_steps(40),
+        {"kind": "validation", "step": 10, "loss_per_character": 4.5, "n": 64},
+        {"kind": "validation", "step": 20, "loss_per_character": 4.2, "n": 64},
+    ]
+    figure = loss_figure(rows, kept=20)
+    for svg in (ElementTree.fromstring(one) for one in re.findall("<svg.*?</svg>", figure, re.S)):
+        [ring] = [dot for dot in svg.iter("circle") if dot.get("class") == "kept"]
+        dots = [dot for dot in svg.iter("circle") if dot.get("class") == "dot"]
+        titles = ["".join(dot.itertext()) for dot in dots]
+        at = titles.index("step 20: validation 4.20, kept")
+        assert (ring.get("cx"), ring.get("cy")) == (dots[at].get("cx"), dots[at].get("cy"))
+        assert "The weights of step 20 were kept." in "".join(svg.itertext())
+    assert "the step whose weights were kept" in figure
+    # In the log of an old run the step may be missing.
+    assert "kept" not in loss_figure(rows, kept=21) and "kept" not in loss_figure(rows)
+
+
+@pytest.mark.parametrize("worst", [40.0, 4e6, 1e300])
+def test_a_loss_that_explodes_leaves_the_rest_to_be_seen(worst: float) -> None:
+    rows = [{**row, "loss": worst} if row["step"] == 9 else row for row in _steps(20)[:20]]
+    figure = loss_figure([*rows, _steps(20)[-1]])
+    assert "logarithmic" in figure and "logarithmic" not in loss_figure(_steps(20))
+    for svg in (ElementTree.fromstring(one) for one in re.findall("<svg.*?</svg>", figure, re.S)):
+        [line] = [one for one in svg.iter("polyline") if one.get("class") == "raw"]
+        heights = [float(place.split(",")[1]) for place in (line.get("points") or "").split()]
+        assert min(heights) == heights[8] >= 0
+        if worst < 1e9:  # of 300 powers of ten nobody sees one
+            assert heights[-1] - heights[0] > 1
+        numbers = "".join(svg.itertext())
+        assert len(numbers) < 700
 
 
 def test_one_step_is_drawn_as_dots() -> None:

@@ -24,6 +24,16 @@ def test_spelling_comes_back_in_gemmas_vocabulary(text: str, gemma: LanguageMode
     assert gemma.vocabulary.decode(ids) == text
 
 
+@settings(max_examples=50)
+@given(text=texts)
+def test_what_is_cut_inside_a_character_ends_before_it(text: str, gemma: LanguageModel) -> None:
+    words = gemma.vocabulary
+    ids = words.spell(text + "𡾼")
+    for end in range(1, 4):
+        assert words.decode(ids[:-end]) == text
+    assert words.decode([*ids[:-1], *words.spell("月")]) == text + "�月"
+
+
 def test_verse_is_one_token_a_character_and_rare_characters_are_bytes(
     gemma: LanguageModel,
 ) -> None:

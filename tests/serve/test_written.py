@@ -32,7 +32,7 @@ def _expected(parts: Sequence[bytes], stops: Sequence[str]) -> tuple[str, bool]:
         text = _whole(parts[:count])
         if places := [text.index(stop) for stop in stops if stop in text]:
             return text[: min(places)], True
-    return b"".join(parts).decode("utf-8", "replace"), False
+    return _whole(parts), False
 
 
 @given(_TOKENS, _STOPS, st.integers(0, 12))

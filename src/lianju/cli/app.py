@@ -29,6 +29,7 @@ for number, (name, where) in enumerate(
         ("explore", "explore:app"),
         ("evaluate", "evaluate:app"),
         ("serve", "serve:serve"),
+        ("results", "results:results"),
         ("export", "export:export"),
         ("check", "check:check"),
     )

@@ -258,7 +258,7 @@ class Engine:
         sent, settled = order.sent.get(number, 0), job.settled
         order.sent[number] = settled
         words = self._models[order.model][0].vocabulary
-        draft = words.decode([*job.prefix, *job.best.written]).rstrip("\N{REPLACEMENT CHARACTER}")
+        draft = words.decode([*job.prefix, *job.best.written])
         order.hear(Grown(number, tuple(job.best.record[sent:settled]), draft))
 
     def _guard(self, name: str, work: Callable[[], _T]) -> _T | None:

@@ -241,8 +241,9 @@ def _step(words: Vocabulary, every: Sequence[Stage], ids: Sequence[int], top: in
     shown = sorted(likeliest, key=lambda token: (-float(rows[0, token]), token))
     choices = tuple(_choice(words, every, token) for token in shown)
     sums = (sum(choice.probabilities[at] for choice in choices) for at in range(len(rows)))
-    prefix = words.decode(ids).rstrip("\N{REPLACEMENT CHARACTER}")
-    return Step(prefix, _figures(every), choices, tuple(max(0.0, 1 - total) for total in sums))
+    return Step(
+        words.decode(ids), _figures(every), choices, tuple(max(0.0, 1 - total) for total in sums)
+    )
 
 
 def _rows(every: Sequence[Stage]) -> Tensor:

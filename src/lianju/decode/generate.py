@@ -26,7 +26,8 @@ FREE_LENGTH = 128
 class Completion:
     """What stands after `couplet`: a beginning that was given, if any, and what the model wrote.
 
-    `text` is all of it; `tokens`, `logprob` and `allowed` count only what the model wrote.
+    `text` is all of it, whole characters only; `tokens`, `logprob` and `allowed` count only what
+    the model wrote.
     `finish` is "stop" when it ended by itself, "length" when `max_length` cut it off. `logprob` is
     the sum over its `tokens` (the stop token included) of the natural log-probability under the
     model as it is, before temperature, rules and cuts. `allowed` is the sum of the logarithms of
@@ -125,8 +126,9 @@ def completion(model: LanguageModel, job: Job) -> Completion:
     particle = job.chosen
     words = model.vocabulary
     text = words.decode([*job.prefix, *particle.written])
-    if job.until and (kept := cut(words.decode(particle.written), job.until)) is not None:
-        text = words.decode(job.prefix) + kept
+    begun = len(words.decode(job.prefix))
+    if job.until and (kept := cut(text[begun:], job.until)) is not None:
+        text = text[:begun] + kept
     return Completion(
         couplet=job.couplet,
         text=text,

@@ -5,19 +5,17 @@ intervals beside each other can. Many metrics are many chances to be fooled: bes
 stands the one that Holm's correction leaves of it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 import lianju
 from lianju.errors import UserError
-from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System
+from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System, read_as
 from lianju.evaluate.statistics import difference, paired, sign_test
 from lianju.evaluate.verdict import verdict
+from lianju.files import read_json
 
 REPORT = "report.json"
 # Two means of the same values may differ in the last bits, and that is no win.
@@ -136,28 +134,11 @@ def read_report(path: Path) -> Report:
     Raises `UserError` for a file that is none, naming the field, or of another schema version.
     """
     file = path / REPORT if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8")
-        value = json.loads(text)
-    except FileNotFoundError:
-        raise UserError(
-            f"{file} does not exist: give the folder that `lianju evaluate` wrote"
-        ) from None
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{file} is not JSON ({error}): give a {REPORT} of `lianju evaluate`"
-        ) from None
-    _check_version(file, value)
-    try:
-        return Report.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(
-            f"{file} is no whole report: {field}: {first['msg']}. Evaluate again."
-        ) from None
+    if not file.exists():
+        raise UserError(f"{file} does not exist: give the folder that `lianju evaluate` wrote")
+    advice = f"give a {REPORT} of `lianju evaluate`, or evaluate again"
+    _check_version(file, read_json(file, advice))
+    return read_as(Report, file, advice)
 
 
 def _check_version(file: Path, value: Any) -> None:

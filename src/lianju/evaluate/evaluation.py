@@ -4,13 +4,12 @@ It is a folder. The result of each system on each suite is written there as it i
 that the same command, given again, goes on where it stopped.
 """
 
-import copy
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -25,6 +24,7 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
+from lianju.evaluate.cache import kept, speaker
 from lianju.evaluate.compare import compare, named_apart
 from lianju.evaluate.contamination import contamination
 from lianju.evaluate.leaks import leaks
@@ -33,11 +33,11 @@ from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
 from lianju.evaluate.scoring import true_losses
-from lianju.evaluate.statistics import NOTHING, Figure, mean
+from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
-from lianju.files import cache_dir, sweep, weights_digest, write_json, write_text
-from lianju.model import Compute, LanguageModel, has_bf16_units
+from lianju.files import cache_dir, read_json, sweep, weights_digest, write_json, write_text
+from lianju.model import LanguageModel, has_bf16_units
 from lianju.output_folder import Kind, holding
 from lianju.progress import SILENT, Reporter
 
@@ -137,6 +137,7 @@ def evaluate(
                 _known_by_heart(systems[0].sha256),
                 schema.Contamination,
                 lambda: _contamination(base, kit, reporter),
+                reporter,
             ),
         )
         report = report.model_copy(update={"verdict": verdict(report)})
@@ -177,7 +178,9 @@ def _same(
     if not path.is_file():
         write_json(path, asked)
         return
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = read_json(path, advice="name another --out")
+    if not isinstance(stored, dict):
+        stored = {}
     if other := [name for name in asked if stored.get(name) != asked[name]]:
         raise UserError(
             f"{folder} holds an evaluation of something else, with other {', '.join(other)}: name "
@@ -192,10 +195,13 @@ def refuse_report(folder: Path) -> None:
             raise UserError(f"{folder} holds a {name} already: name another --out")
 
 
-def _once(path: Path, kind: type[_Part], work: Callable[[], _Part]) -> _Part:
+def _once(path: Path, kind: type[_Part], work: Callable[[], _Part], reporter: Reporter) -> _Part:
     """What stands in the file, else what `work` makes, written there."""
     if path.is_file():
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        try:
+            return schema.read_as(kind, path, "it is worked out again")
+        except UserError as error:
+            reporter.say(str(error))
     result = work()
     write_text(path, result.model_dump_json() + "\n")
     return result
@@ -218,7 +224,10 @@ def _system(
         work = _Work(author, plan, model, style, kit, pool, reporter)
         parts = {
             name: _once(
-                folder / f"{name}.json", schema.Suite, partial(work.suite, name, examples[name])
+                folder / f"{name}.json",
+                schema.Suite,
+                partial(work.suite, name, examples[name]),
+                reporter,
             )
             for name in plan.suites
         }
@@ -234,7 +243,7 @@ def _system(
             seconds=time.perf_counter() - started,
         )
 
-    return _once(folder / "system.json", schema.System, whole)
+    return _once(folder / "system.json", schema.System, whole, reporter)
 
 
 @dataclass(frozen=True)
@@ -250,7 +259,25 @@ class _Work:
     reporter: Reporter
 
     def suite(self, name: Name, examples: Sequence[Example]) -> schema.Suite:
-        """Write, score and measure on one suite."""
+        """Write, score and measure on one suite; what the base model did before is in the cache."""
+        if self.author.adapter or self.author.decode is None:
+            return self._suite(name, examples)
+        asked = {
+            **speaker(self.model, self.style),
+            "decoding": self.author.settings()["decoding"],
+            "rules": self.author.settings()["rules"],
+            "plan": [self.plan.poems, self.plan.ranks],
+            "poems": [digest(examples), digest(self.pool)],
+        }
+        found = kept(
+            f"{self.author.label}, {name}",
+            asked,
+            lambda _: self._suite(name, examples).model_dump(mode="json"),
+            self.reporter,
+        )
+        return schema.Suite.model_validate(found)
+
+    def _suite(self, name: Name, examples: Sequence[Example]) -> schema.Suite:
         poets = self.author.decode is None
         groups = [] if poets else self._poems(name, examples)
         losses = true_losses(self.model, self.style, examples, "fp32", self.reporter)
@@ -299,13 +326,11 @@ class _Work:
 
     def _ranks(self, examples: Sequence[Example]) -> list[int | None]:
         """Ranks of the first examples, None for the others; quicker in low precision on a CPU."""
-        few, model, precision = examples[: self.plan.ranks], self.model, "fp32"
-        if few and model.device.type == "cpu" and model.bits == 16:
-            # What the machine has, not how fast it is just now: the same ranks every time.
-            precision = "bf16" if has_bf16_units() else "fp32"
-            model = replace(model, network=copy.deepcopy(model.network))
-            Compute(model.device, precision, "").lighten(model.network)
-        ranked = ranks(model, self.style, few, self.pool, precision, self.reporter)
+        few, cpu = examples[: self.plan.ranks], self.model.device.type == "cpu"
+        # What the machine has, not how fast it is just now: the same ranks every time.
+        low = cpu and self.model.bits == 16 and has_bf16_units()
+        precision = "bf16" if low else "fp32"
+        ranked = ranks(self.model, self.style, few, self.pool, precision, self.reporter)
         return [*ranked, *(None for _ in examples[self.plan.ranks :])]
 
     def _rows(
@@ -342,7 +367,7 @@ def _truth_figures(
     """Figures on the real continuations under the model."""
     loss = mean([[value] for value in losses if value is not None])
     ends = (loss.value, loss.low, loss.high)
-    value, low, high = (None if end is None else math.exp(end) for end in ends)
+    value, low, high = (None if end is None else perplexity(end) for end in ends)
     return {
         "loss": loss,
         "perplexity": Figure(value=value, low=low, high=high, n=loss.n),

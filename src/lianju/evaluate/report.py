@@ -7,7 +7,8 @@ functions here fill it.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from lianju.errors import UserError
 from lianju.evaluate import frame, markup
 from lianju.evaluate.plots import loss_figure
 from lianju.evaluate.setting import verse, writing
-from lianju.files import read_jsonl, write_text
+from lianju.files import read_json, read_jsonl, write_text
 from lianju.verse import FORMS
 
 Row = dict[str, Any]
+# Larger numbers are said by their power of ten.
+_FAR_OFF = 1e9
 
 _STAGES = {
     "poems": "Poems 取詩",
@@ -33,54 +36,89 @@ _STAGES = {
 
 def write_report(run: Path) -> Path:
     """Write `run/report.html` from the other files of a finished run's folder; return its path."""
-    settings, summary = _read(run, "settings.json"), _read(run, "summary.json")
-    before, after = _read(run, "before.jsonl"), _read(run, "results.jsonl")
-    steps = _read(run, "steps.jsonl")
-    name, model = markup.text(run.resolve().name), markup.text(summary["model"]["name"])
-    used = f"{summary['data']['used']:,}"
-    body = frame.filled(
-        "lianju.evaluate",
-        "report.html",
-        model=model,
-        used=used,
-        figures=_figures(summary),
-        tests=f"{summary['after']['test']['n']:,}",
-        decoding=markup.text(
-            ", ".join(f"{name} {value}" for name, value in _flat(summary["decoding"]))
-        ),
-        cards="\n".join(_card(*rows) for rows in zip(before, after, strict=True)),
-        numbers=_numbers(summary["before"], summary["after"]),
-        curve=loss_figure(steps),
-        times=_times(summary["seconds"]),
-        model_facts=_model(summary["model"]),
-        training_facts=_training(summary["training"]),
-        machine_facts=_machine(summary),
-        data_facts=_data(summary["data"]),
-        settings=_settings(settings),
-        counted=_counted(summary["after"]),
-        terms=markup.terms(summary["model"]["name"]),
-    )
+    name = markup.text(run.resolve().name)
+    with _file(run, "settings.json") as settings:
+        parts = {"settings": _settings(settings)}
+    with _file(run, "summary.json") as summary:
+        model, used = markup.text(summary["model"]["name"]), f"{summary['data']['used']:,}"
+        best, tests = summary["training"]["best_step"], int(summary["after"]["test"]["n"])
+        parts |= _summed_up(summary)
+        under = f"recipe {markup.text(summary['recipe'])} · model {model} · {used} poems"
+    with _file(run, "steps.jsonl") as steps:
+        parts["curve"] = loss_figure(steps, best)
+    with _file(run, "before.jsonl") as rows:
+        before = [_side("before", "Before 前", row) for row in _all(rows, tests)]
+    with _file(run, "results.jsonl") as rows:
+        parts["cards"] = "\n".join(
+            _card(*one) for one in zip(before, _all(rows, tests), strict=True)
+        )
     page = frame.page(
         title=f"Lianju 聯句 · run {name}",
         heading=f'{frame.NAME} <span class="run">· run {name}</span>',
-        under=f"recipe {markup.text(summary['recipe'])} · model {model} · {used} poems",
-        body=body,
+        under=under,
+        body=frame.filled("lianju.evaluate", "report.html", **parts),
     )
     path = run / "report.html"
     write_text(path, page)
     return path
 
 
-def _read(run: Path, name: str) -> Any:
+@contextmanager
+def _file(run: Path, name: str) -> Iterator[Any]:
+    """What a file of a run holds; within, what is not as a run writes it is a `UserError`."""
     path = run / name
+    if not path.is_file():
+        raise UserError(f"{path} is missing: give the folder of a run that has finished")
+    advice = "restore it, or run again"
+    value = (read_jsonl if path.suffix == ".jsonl" else read_json)(path, advice)
     try:
-        if path.suffix == ".jsonl":
-            return read_jsonl(path)
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{path} is missing: give the folder of a run that has finished") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}): run again, or restore it") from error
+        yield value
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise UserError(f"{path} is not as a run writes it ({reason}): {advice}") from error
+
+
+def _all(rows: list[Row], number: int) -> list[Row]:
+    if len(rows) != number:
+        raise ValueError(f"{len(rows)} rows, not {number}")
+    return rows
+
+
+def _summed_up(summary: Row) -> dict[str, str]:
+    """What the page says out of summary.json."""
+    decoding = ", ".join(f"{name} {value}" for name, value in _flat(summary["decoding"]))
+    return {
+        "model": markup.text(summary["model"]["name"]),
+        "trained_on": _trained_on(summary["data"]),
+        "figures": _figures(summary),
+        "tests": f"{summary['after']['test']['n']:,}",
+        "decoding": markup.text(decoding),
+        "numbers": _numbers(summary["before"], summary["after"]),
+        "remarks": _remarks(summary["training"].get("remarks", [])),
+        "times": _times(summary["seconds"]),
+        "model_facts": _model(summary["model"]),
+        "training_facts": _training(summary["training"]),
+        "machine_facts": _machine(summary),
+        "data_facts": _data(summary["data"]),
+        "counted": _counted(summary["after"]),
+        "terms": markup.terms(summary["model"]["name"]),
+    }
+
+
+def _trained_on(data: Row) -> str:
+    """How many poems, and whose."""
+    if "source" not in data:  # a run of before part 6
+        return markup.plural(data["used"], "poem")
+    used, total = f"{data['used']:,}", f"{data['total']:,}"
+    if data["source"] is None:
+        return f"{used} of the homework's {total} poems"
+    return f"{used} of the {total} poems in {markup.text(Path(data['source']).name)}"
+
+
+def _remarks(remarks: list[str]) -> str:
+    """What training is to be remarked on; nothing where all went as it should."""
+    items = "".join(f"<li>{markup.text(remark)}</li>" for remark in remarks)
+    return f'<ul class="noted">{items}</ul>' if items else ""
 
 
 # --- the result ----------------------------------------------------------------------------
@@ -124,11 +162,15 @@ def _numbers(before: Row, after: Row) -> str:
         ("Different completions 相異", *_counts(tests, "distinct")),
         ("Poems with a line twice 重句", *_counts(tests, "repeated_lines")),
         ("Validation loss per character 每字損失", *losses),
-        ("Perplexity 困惑度", *(f"{one['perplexity']:,.1f}" for one in validations)),
+        ("Perplexity 困惑度", *(_large(one["perplexity"]) for one in validations)),
     ]
     if "shape_n" in after["validation"]:
         rows.insert(1, ("Right shape, validation 驗證合式", *map(_shape, validations)))
     return markup.table("In numbers", ("", "Before 前", "After 後"), rows)
+
+
+def _large(value: float) -> str:
+    return f"{value:,.1f}" if value < _FAR_OFF else f"{value:.2g}"
 
 
 def _counts(tests: Iterable[Row], name: str) -> Iterable[str]:
@@ -157,7 +199,7 @@ def _counted(after: Row) -> str:
 # --- the poems -----------------------------------------------------------------------------
 
 
-def _card(before: Row, after: Row) -> str:
+def _card(before: str, after: Row) -> str:
     truth = ""
     if after["truth"] is not None:
         truth = (
@@ -170,7 +212,7 @@ def _card(before: Row, after: Row) -> str:
     return (
         f'<article class="card">\n<h3><span class="number">{markup.text(after["index"])}</span>'
         f'{couplet}</h3>\n<div class="sides">\n'
-        f"{_side('before', 'Before 前', before)}\n{_side('after', 'After 後', after)}\n"
+        f"{before}\n{_side('after', 'After 後', after)}\n"
         f"</div>{truth}\n</article>"
     )
 
@@ -234,7 +276,7 @@ def _training(training: Row) -> str:
             ("Tokens 詞元", f"{tokens}, of which {training['trained_tokens']:,} trained"),
             ("Speed 速度", f"{training['tokens_per_second']:,.0f} tokens a second"),
             ("Used of the peak 算力利用", _share_of_peak(training)),
-            ("Best step 最佳步", f"{training['best_step']:,}"),
+            ("Best step 最佳步", f"{training['best_step']:,}, whose weights were kept"),
         )
     )
 

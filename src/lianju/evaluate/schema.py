@@ -5,11 +5,14 @@ poem has its marks, each suite its figures, and a second system is compared with
 pairs, on the same couplets and, where the seed is the same, with the same random numbers.
 """
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lianju.errors import UserError
 from lianju.evaluate.statistics import Figure
+from lianju.files import read_json
 
 VERSION = 1
 # Of the test for contamination, whose result is kept from one evaluation to the next.
@@ -18,7 +21,9 @@ Mark = bool | int | float | str | None
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class Poem(_Part):
@@ -172,3 +177,36 @@ class Report(_Part):
     contamination: Contamination | None = None
     verdict: list[str] = []
     """In sentences, what came of it."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        """Systems stand side by side on the same couplets, under names that are known."""
+        couplets: dict[str, list[str]] = {}
+        for system in self.systems:
+            for name, suite in system.suites.items():
+                here = [one.couplet for one in suite.couplets]
+                if suite.name != name or couplets.setdefault(name, here) != here:
+                    raise ValueError(f"the couplets of {name[:40]} are not those of one suite")
+        for one in self.comparisons:
+            if one.metric not in self.metrics or one.suite not in couplets:
+                raise ValueError("a comparison is of no metric or suite of this report")
+            pairs = (one.wins, one.losses, one.ties)
+            if min(pairs) < 0 or sum(pairs) > len(couplets[one.suite]):
+                raise ValueError(f"a comparison has more pairs than {one.suite} has couplets")
+        return self
+
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def read_as(kind: type[Kind], path: Path, advice: str) -> Kind:
+    """The `kind` that a file holds; `UserError` naming the file, the field and the `advice`."""
+    read_json(path, advice)  # says best what is empty, too deep, or no JSON at all
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{path} is not as Lianju writes it ({field}: {first['msg']}): {advice}"
+        ) from None

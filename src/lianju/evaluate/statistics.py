@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 ROUNDS = 1000
 _SEED = 20240429
+# exp of more is no float any more.
+_MOST_NATS = 709.0
 
 
 class Figure(BaseModel):
@@ -22,7 +24,9 @@ class Figure(BaseModel):
     `value` is None where there was nothing to take it on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     value: float | None
     """The number."""
@@ -35,6 +39,14 @@ class Figure(BaseModel):
 
 
 NOTHING = Figure(value=None, low=None, high=None, n=0)
+
+
+def perplexity(nats: float) -> float:
+    """Among how many equally likely choices a model was as uncertain: exp(nats).
+
+    Where that is more than any number can hold, the largest that one can.
+    """
+    return math.exp(min(nats, _MOST_NATS))
 
 
 def wilson(successes: float, n: float, z: float = 1.959964) -> tuple[float, float]:

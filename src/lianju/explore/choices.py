@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 
 import torch
 from torch import Tensor
@@ -93,16 +93,16 @@ def choices(model: LanguageModel, style: str, couplets: Sequence[str]) -> Choice
 
 @torch.inference_mode()
 def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
-    written = model.vocabulary.spell(poem.text)
+    spelled = [model.vocabulary.spell(character) for character in poem.text]
+    written = [token for character in spelled for token in character]
     prompt = render(style, model.vocabulary, poem.couplet)
     ids = torch.tensor([prompt + written], device=model.device)
     logits = model.network(input_ids=ids).logits[0, len(prompt) - 1 :].float()
-    begun = [model.vocabulary.decode(written[:at]) for at in range(len(logits))]
+    # Not in the middle of a character that is spelled in bytes.
+    places = accumulate(map(len, spelled), initial=0)
     return [
-        _Place(logits[at : at + 1], poem.couplet, text)
-        for at, text in enumerate(begun)
-        # Not in the middle of a character that is spelled in bytes.
-        if "\ufffd" not in text
+        _Place(logits[at : at + 1], poem.couplet, poem.text[:number])
+        for number, at in enumerate(places)
     ]
 
 

@@ -5,6 +5,7 @@ characters, so training, prompting and generation all see it spelled: each chara
 token that has exactly its UTF-8 bytes or, where there is none, by one token a byte.
 """
 
+import codecs
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -84,8 +85,13 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text that `ids` stand for; control tokens vanish, broken UTF-8 becomes �."""
-        return b"".join(self.tokens[index] or b"" for index in ids).decode("utf-8", "replace")
+        """The text that `ids` stand for; control tokens vanish, broken UTF-8 becomes �.
+
+        The first bytes of a character whose others have not come are no text yet: they are left
+        out at the end.
+        """
+        raw = b"".join(self.tokens[index] or b"" for index in ids)
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(raw)
 
     def save(self, path: Path) -> None:
         """Write as JSON, tokens in hex."""

@@ -217,9 +217,7 @@ class _Growing:
     def grow(self, event: Grown) -> Draft | None:
         """The text after what has happened, if it is another one."""
         settled = self._last.settled + self._written.take(event.tokens).text
-        # A draft lacks the sign for bytes that are no text where it ends in one.
-        text = event.draft if len(event.draft) > len(settled) else settled
-        draft = Draft(index=event.number, settled=settled, text=text)
+        draft = Draft(index=event.number, settled=settled, text=event.draft)
         if draft == self._last:
             return None
         self._last = draft

@@ -52,10 +52,8 @@ class Written:
         return self._release(len(self._text) - self._held())
 
     def end(self, tokens: Iterable[Token]) -> Piece:
-        """Read the last tokens; returns all that is left. Half a character reads as �."""
+        """Read the last tokens; returns all that is left. Half a character is left out."""
         first = self.take(tokens)
-        if not self.stopped:
-            self._read(self._decoder.decode(b"", final=True))
         last = self._release(len(self._text))
         return Piece(
             first.text + last.text, first.tokens + last.tokens, first.offsets + last.offsets

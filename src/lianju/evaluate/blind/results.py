@@ -1,17 +1,17 @@
 """What readers chose: whom they prefer, and how far they agree."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
 from lianju.evaluate.blind.build import Key, KeyPair
 from lianju.evaluate.pairs import Outcome, Preference, preference
+from lianju.evaluate.schema import read_as
 from lianju.evaluate.statistics import Figure, share
 
 Choice = Literal["left", "right", "same"]
@@ -83,7 +83,7 @@ def results(files: Sequence[Path], key_file: Path) -> BlindResult:
     Raises `UserError` for files that are no choices, were made on another page, or are of one
     reader twice.
     """
-    key = _read(key_file, Key, "the key of a reading test, blind-key.json")
+    key = read_as(Key, key_file, "give the key of a reading test, blind-key.json")
     readers = _readers(files, key)
     votes = [
         [(number, _outcome(key.pairs[number], choice)) for number, choice in enumerate(one.choices)]
@@ -136,7 +136,7 @@ def _readers(files: Sequence[Path], key: Key) -> list[Choices]:
     found: dict[str, Path] = {}
     readers = []
     for path in files:
-        one = _read(path, Choices, "the choices of a reader, choices.json")
+        one = read_as(Choices, path, "give the choices of a reader, choices.json")
         if one.digest != key.digest:
             raise UserError(f"{path} was made on another page than this key's: give its own key")
         if len(one.choices) > len(key.pairs):
@@ -148,23 +148,6 @@ def _readers(files: Sequence[Path], key: Key) -> list[Choices]:
         found[one.reader] = path
         readers.append(one)
     return readers
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def _read(path: Path, model: type[Model], what: str) -> Model:
-    try:
-        value: Any = json.loads(path.read_text(encoding="utf-8"))
-        return model.model_validate(value)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path} is not {what}: {field}: {first['msg']}") from None
-    except (ValueError, RecursionError):
-        raise UserError(f"{path} is not {what}: it is no JSON") from None
 
 
 def _outcome(pair: KeyPair, choice: Choice) -> Outcome:

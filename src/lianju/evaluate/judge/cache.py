@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lianju.errors import UserError
 from lianju.evaluate.judge.client import Endpoint, Message
-from lianju.files import write_json
+from lianju.files import read_json, write_json
 
 
 class Answers:
@@ -22,13 +23,15 @@ class Answers:
     def get(
         self, endpoint: Endpoint, messages: list[Message], parameters: dict[str, Any]
     ) -> str | None:
-        """The answer, or None if there is none yet."""
-        try:
-            text = self._path(endpoint, messages, parameters).read_text(encoding="utf-8")
-        except FileNotFoundError:
+        """The answer, or None if there is none yet; one that is damaged is asked for again."""
+        path = self._path(endpoint, messages, parameters)
+        if not path.exists():
             return None
-        answer: str = json.loads(text)["answer"]
-        return answer
+        try:
+            answer = read_json(path)["answer"]
+        except (UserError, LookupError, TypeError):
+            return None
+        return answer if isinstance(answer, str) else None
 
     def put(
         self, endpoint: Endpoint, messages: list[Message], parameters: dict[str, Any], answer: str

@@ -1,0 +1,144 @@
+"""`lianju results`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from lianju.cli.asked import load_model, read_rules, verse_asked
+from lianju.cli.console import TerminalReporter, print_line
+from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags, decode_overrides
+from lianju.config import DecodeSettings, RunSettings, VerseSettings, from_flags
+from lianju.corpus import test_set
+from lianju.errors import UserError
+from lianju.files import write_text
+from lianju.verse import shape_of
+
+if TYPE_CHECKING:
+    from lianju.decode import Completion
+
+# Of a value in the name of a file.
+_LONGEST = 20
+
+
+def results(
+    run: Annotated[Path, Parameter(help="The folder of a run.")],
+    /,
+    *,
+    rules: VerseFlags | None = None,
+    particles: Annotated[int | None, PARTICLES] = None,
+    decoding: DecodeFlags | None = None,
+    seed: Annotated[
+        int | None,
+        Parameter(help="Another seed gives other poems; default: the run's.", show_default=False),
+    ] = None,
+    out_: Annotated[
+        Path | None,
+        Parameter(
+            name="--out",
+            help="The file to write; default: in the run's folder, named by the flags, such as "
+            "results-temperature-0.7.txt. What stands there already is never replaced by another.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Complete the 15 test couplets again with other decoding or in rules, to hand in.
+
+    The model is the one that the run has trained. Flags that are not given keep the run's values;
+    without any under Verse the model writes freely, as in `lianju run`.
+
+    Example: lianju results runs/default-20261128-120000 --temperature 0.7 --top-p 0.8
+
+    With --form auto every poem keeps the rules of verse.
+    """
+    verse = verse_asked(rules) if rules else VerseSettings(form="free")
+    ruled = verse.form != "free"
+    if particles is not None and not ruled:
+        raise UserError("--particles goes with rules of verse: add --form auto")
+    folder = _trained(run)
+
+    from lianju.run_folder import open_run
+
+    settings = open_run(folder).settings
+    flags = decode_overrides(decoding, seed=seed, particles=particles)
+    given = {name.removeprefix("decode."): value for name, value in flags.items()}
+    path = out_ or folder / f"results{_named(given, verse)}.txt"
+    if out_ and path.exists():
+        raise UserError(f"{path} exists already: name another --out")
+    values = settings.decode.model_dump() | {"candidates": 1}
+    if ruled:
+        # The run's length is for free writing; rules know what a poem can need.
+        values["max_length"] = None
+    written = _write(folder, settings, from_flags(DecodeSettings, values | given), verse)
+
+    from lianju.judging import results_text
+
+    text = results_text(written)
+    _tell(written, text, ruled)
+    write_text(path, text)
+    print_line(f"Hand in: {path}")
+
+
+def _trained(folder: Path) -> Path:
+    """The folder of a run that has trained; its adapter's folder will do."""
+    if folder.name == "adapter" and not (folder / "settings.json").exists():
+        folder = folder.parent
+    if (folder / "settings.json").is_file() and not (folder / "adapter").is_dir():
+        raise UserError(
+            f"{folder} has no adapter yet: finish it with lianju run --resume {quote(str(folder))}"
+        )
+    return folder
+
+
+def _named(given: Mapping[str, Any], verse: VerseSettings) -> str:
+    """What is asked for, as a part of a file's name."""
+    asked = {}
+    if verse.form != "free":
+        plain = VerseSettings().model_dump()
+        ruled = verse.model_dump().items()
+        asked = {"form": verse.form} | {k: v for k, v in ruled if v != plain.get(k)}
+    parts = {**asked, **given} or {"again": ""}
+    said = (f"{name.replace('_', '-')}-{value!s:.{_LONGEST}}" for name, value in parts.items())
+    return "-" + "-".join(said).rstrip("-")
+
+
+def _write(
+    folder: Path, settings: RunSettings, decode: DecodeSettings, verse: VerseSettings
+) -> "list[Completion]":
+    """A completion of each test couplet by the model of the run."""
+    couplets = [example.couplet for example in test_set()]
+    # Contradictions are found before the model is loaded.
+    kept = read_rules(couplets, verse)
+    adapter = folder / "adapter"
+    model, style = load_model(adapter, None, settings.model.name, settings.prompt.style)
+
+    from lianju.decode import complete, constrain
+
+    groups = complete(
+        model,
+        style,
+        couplets,
+        decode,
+        TerminalReporter(),
+        "Test couplets",
+        constraints=constrain(model.vocabulary, kept),
+    )
+    return [group[0] for group in groups]
+
+
+def _tell(written: "list[Completion]", text: str, ruled: bool) -> None:
+    """Each line of `text` with its form or what is wrong with it, then how many are right."""
+    right = 0
+    for line, one in zip(text.splitlines(), written, strict=True):
+        shape = shape_of(one.couplet, one.text, one.finish == "stop")
+        # In rules a poem that has ended is of the length that was asked for, whatever that is.
+        fine = shape.right or (ruled and one.finish == "stop")
+        right += fine
+        said = "✓" if fine else f"✗ {shape.fault}"
+        if shape.form:
+            said += f" {shape.form.name} {shape.form.chinese}"
+        print_line(f"{line} {said}")
+    different = len({one.text for one in written})
+    print_line(f"Right shape: {right} of {len(written)}; {different} different completions")
