@@ -17,7 +17,6 @@ from itertools import groupby
 from lianju.corpus.records import Part, Record, printable, text_fault
 from lianju.corpus.text_lines import WHOLE, Line, lines_in
 from lianju.corpus.verse_text import even_lines
-from lianju.verse import lines_of
 
 _LEAST_LINES = 4
 # Titles, authors and the like that may stand above a poem.
@@ -51,21 +50,29 @@ class _Block:
         self.marked = any(line.kind == "verse" for line in lines)
         self.single = len(lines) == self.parts == 1
         many = [line for line in verse if len(line.lines) >= _LEAST_LINES]
-        few = [line for line in verse if line.kind == "verse" and line not in many]
+        few = [line for line in verse if line.kind == "verse" and len(line.lines) < _LEAST_LINES]
         # Below a title, uneven lines are stanzas of one poem.
         even = any(even_lines(line.text) for line in many)
         stanzas = lines[0].kind in ("heading", "words") and not even
         self.one_each = len(many) >= len(few) and not stanzas
+        # Eight lines as two times four, below a title and an author.
+        halves = [len(line.lines) for line in many] == [4, 4] and even and not few
+        self.halves = halves and len(lines) > 2 and all(_names(lines[: lines.index(many[0])]))
 
 
 class _Reader:
-    """Puts lines together to poems. `headings`: what stands above the one to come."""
+    """Puts lines together to poems.
+
+    `headings`: what stands above the one to come. `open`: the lines so far of the one that is
+    being read, of `count` lines of verse.
+    """
 
     def __init__(self) -> None:
         self.poems: list[Record] = []
         self.odd: list[Line] = []
         self.headings: list[Line] = []
         self.open: list[Line] = []
+        self.count = 0
 
     def read(self, block: _Block, following: _Block | None) -> None:
         """Take in a block. A single line of verse waits for others, as in double spacing."""
@@ -111,13 +118,13 @@ class _Reader:
         # A title of as many characters as the lines have makes their number odd.
         first = line is block.lines[0] and len(line.lines) == 1 and block.fitting % 2 == 1
         if block.marked:
-            return bool(self.open and not self.open[-1].ends) or (fits and not first)
+            goes_on = bool(self.open) and not self.open[-1].ends
+            return goes_on or (fits and block.even and not first)
         if not block.even:
             return block.parts >= _LEAST_LINES and not (
                 line is block.lines[0] and len(line.lines) > 1
             )
-        so_far = len(lines_of(self._text()))
-        return (fits and not first) or so_far % 2 == 1 or 0 < so_far < _LEAST_LINES
+        return (fits and not first) or self.count % 2 == 1 or 0 < self.count < _LEAST_LINES
 
     def _take(self, line: Line, block: _Block) -> None:
         if line.title:
@@ -125,9 +132,11 @@ class _Reader:
             self.headings = [line]
         count = len(line.lines)
         whole = count >= _LEAST_LINES and even_lines(line.text)
-        if whole or (count > 1 and (line.numbered or block.one_each)):
+        if block.halves:
+            self._append(line)
+        elif whole or (count > 1 and (line.numbered or block.one_each)):
             self._close()
-            self.open = [line]
+            self._append(line)
             self._close()
         elif (
             block.even
@@ -136,20 +145,21 @@ class _Reader:
         ):
             self.odd.append(line)
         else:
-            self.open.append(line)
+            self._append(line)
 
-    def _text(self) -> str:
-        return "\n".join(line.text for line in self.open)
+    def _append(self, line: Line) -> None:
+        self.open.append(line)
+        self.count += len(line.lines)
 
     def _close(self) -> None:
         """End the poem that is open."""
-        lines, text = self.open, self._text()
-        self.open = []
+        lines, count = self.open, self.count
+        self.open, self.count = [], 0
         if not lines:
             self.odd += self.headings[:-_MOST_HEADINGS]
             self.headings = self.headings[-_MOST_HEADINGS:]
             return
-        count = len(lines_of(text))
+        text = "\n".join(line.text for line in lines)
         undivided = len(text) in WHOLE
         numbered = lines[0].numbered and count > 1
         if count >= _LEAST_LINES or even_lines(text) or undivided or numbered:

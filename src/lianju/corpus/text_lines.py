@@ -54,6 +54,8 @@ _LABELS = {
     for word in words.split()
 }
 _NAMED = re.compile(r"([^《》]{0,12})《([^《》]{1,40})》([^《》]{0,12})")
+# What names the poem that stands above it.
+_SOURCE = re.compile("[—―─]{1,3}\\s?[^，。？！；]{2,40}$|[出選选錄录摘]自")
 # Words of today's prose that verse hardly has.
 _PROSE = re.compile("[的了們们這这嗎吗呢吧它她]|因為|因为|所以|但是|我是|是一")
 _LONGEST_LINE = 20
@@ -114,11 +116,15 @@ def _line(number: int, raw: str) -> Line:
     title, author, verse = split_heading(text)
     if title:
         return Line(number, "verse", raw, verse_only(verse), title, author, counted is not None)
+    if _SOURCE.match(text) or (has_verse(text) and not has_verse(verse_only(text))):
+        return Line(number, "none", raw)
     if found := _NAMED.fullmatch(text):
         author = verse_only(found[1] or found[3]).strip()
         return Line(number, "heading", raw, title=found[2], author=author)
     verse = verse_only(text)
-    kind = "heading" if lead and lead[0][0] == "#" else _kind(verse, counted is not None)
+    kind = _kind(verse.rstrip(" :："), counted is not None)
+    if lead and lead[0][0] == "#" and kind == "words":
+        kind = "heading"
     return Line(number, kind, raw, verse, numbered=counted is not None)
 
 

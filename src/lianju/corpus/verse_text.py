@@ -38,9 +38,9 @@ _QUOTES_OR_SPACE = re.compile("[「」『』\"'“”‘’＂＇\\s]")
 _SOURCE = re.compile(f"[{_DASHES}]|作者|[出選选錄录摘]自|[^《》]{{0,12}}《")
 _LONGEST_SOURCE = 40
 _PART = r"[^\s《》，。？！；、：,?!;:]"
-_TITLE = re.compile(rf"\s*({_PART}{{0,12}})\s*《([^《》\n]{{1,40}})》[\s:：]*")
+_TITLE = re.compile(rf"({_PART}{{0,12}})\s*《([^《》\n]{{1,40}})》[\s:：]*")
 _AUTHOR = re.compile(rf"({_PART}{{2,12}})[\s:：]+")
-_COLON = re.compile(rf"\s*({_PART}{{1,20}})(?:\s({_PART}{{2,8}}))?\s?[:：]\s?")
+_APART = re.compile(rf"({_PART}{{1,20}})(?:\s+({_PART}{{2,8}}))?[\s:：]+")
 
 
 def verse_only(text: str) -> str:
@@ -73,19 +73,23 @@ def even_lines(text: str) -> bool:
 def split_heading(text: str) -> tuple[str, str, str]:
     """Title, author and the verse that comes after them; title and author empty if there is none.
 
-    They are told by 《 》 or a colon, and by even lines of verse after them.
+    They are told by 《 》, a colon or a space, and by even lines of verse after them.
     """
+    text = text.lstrip()
     if found := _TITLE.match(text):
         author, title, rest = found[1], found[2], text[found.end() :]
         if (after := _AUTHOR.match(rest)) and even_lines(verse_only(rest[after.end() :])):
             return title, after[1], rest[after.end() :]
         if even_lines(verse_only(rest)):
             return title, author, rest
-    found = _COLON.match(text)
-    if found and not even_lines(verse_only(text)):
-        rest = text[found.end() :]
-        if even_lines(verse_only(rest)):
-            return found[1], found[2] or "", rest
+    found = _APART.match(text)
+    if not found or even_lines(verse_only(text)):
+        return "", "", text
+    for end in (found.end(), found.end(1) + 1):
+        rest = text[end:]
+        # A line of verse too many is no title.
+        if even_lines(verse := verse_only(rest)) and len(found[1]) != len(lines_of(verse)[0]):
+            return found[1], (found[2] or "") if end == found.end() else "", rest
     return "", "", text
 
 
