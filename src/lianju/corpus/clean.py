@@ -129,7 +129,7 @@ def read_record(record: Record, source: str, test: bool = False) -> Read:
     head, tail = _cut(rest)
     if line_keys(head) == line_keys(couplet) and tail:
         rest = tail
-    stripped = sum(map(_signs, given)) > sum(map(_signs, texts))
+    stripped = texts != given and sum(map(_signs, given)) > sum(map(_signs, texts))
     faults = tuple(_couplet_faults(couplet, fields[0]) if alone else _faults(couplet, rest, fields))
     return Read(Example(couplet, rest, source), faults, converted, stripped)
 
@@ -174,7 +174,9 @@ def _faults(couplet: str, rest: str, fields: Sequence[str]) -> Iterator[Fault]:
     bad = [*_couplet_faults(couplet, fields[0]), *_text_faults(rest, fields[1])]
     if not bad:
         bad += _rest_faults(rest, len(lines_of(couplet)[0]), fields[1])
-    yield from bad[:1] if fields[0] == fields[1] else bad
+    if fields[0] == fields[1]:
+        bad = sorted(bad, key=lambda fault: not fault.reason)[:1]
+    yield from bad
 
 
 def _couplet_faults(couplet: str, field: str) -> Iterator[Fault]:

@@ -50,9 +50,9 @@ def read_records(path: Path, data: bytes | None = None) -> list[Record]:
         raise UserError(f"{shown(path)} is empty")
     if path.suffix in _JSON_SUFFIXES or _JSON.match(text):
         value = parse_json(text, path)
-        records = records_of(value)
-        if not isinstance(value, list) and all(record.faults for record in records):
+        if value == {} or not isinstance(value, list | dict):
             raise UserError(f"{shown(path)} holds {kind_of(value)}, not a list of records")
+        records = records_of(value)
     else:
         records = _text_records(text, path)
     if not records:

@@ -14,7 +14,7 @@ import re
 from unicodedata import category
 
 from lianju.verse import is_han, lines_of
-from lianju.verse.poem import STOPS, visible
+from lianju.verse.poem import STOPS, is_plain, visible
 
 # An opening bracket and the one that closes it; parentheses of both widths are one kind.
 _KINDS = dict(zip("（([［【〔〖", "(([[【〔〖", strict=True))
@@ -30,7 +30,6 @@ _QUOTES = re.compile("[「」『』〈〉《》\"'“”‘’＂＇`#｀{}｛�
 _LONG_DASHES = "—―─━–‒‐－﹘-"
 _DASHES = f"～~·・•‧{_LONG_DASHES}"
 _DASH = re.compile(f"[{_DASHES}]+")
-# Within a line these stand for what is lost; elsewhere they are ornaments.
 _FILL = re.compile("[…⋯]+|[*＊_＿]+")
 _STOPS = re.compile(f"[{re.escape(STOPS)}]{{2,}}")
 _SENTENCE_ENDS = "。！？!?.｡．"
@@ -48,6 +47,8 @@ def verse_only(text: str) -> str:
 
     Dashes and dots part lines; of stops in a row the weightiest is left.
     """
+    if is_plain(text):
+        return text
     text = _without_notes(_COMPOSED.sub(_LOST, _printable(visible(text))))
     text = _QUOTES.sub("", _without_source(text))
     text = _FILL.sub(_filled, text)
@@ -75,6 +76,8 @@ def split_heading(text: str) -> tuple[str, str, str]:
 
     They are told by 《 》, a colon or a space, and by even lines of verse after them.
     """
+    if "：" not in text and is_plain(text):
+        return "", "", text
     text = text.lstrip()
     if found := _TITLE.match(text):
         author, title, rest = found[1], found[2], text[found.end() :]
@@ -151,11 +154,17 @@ def _without_source(text: str) -> str:
 
 
 def _filled(found: re.Match[str]) -> str:
-    before = found.string[found.start() - 1 : found.start()]
-    after = found.string[found.end() : found.end() + 1]
-    if not (is_han(before) and is_han(after)):
+    """Dots and stars where they stand for lost characters; they part lines, or adorn them, too."""
+    sign, text = found[0], found.string
+    follows_verse = is_han(text[found.start() - 1 : found.start()])
+    after = text[found.end() : found.end() + 1]
+    if sign[0] in "＊＿" or (follows_verse and after and sign[0] in "*_"):
+        return sign
+    if not follows_verse or not after or sign[0] in "*_":
         return ""
-    return " " if found[0] in ("……", "⋯⋯") else found[0]
+    if len(sign) > 1:
+        return " " if is_han(after) else ""
+    return sign
 
 
 def _weightiest(found: re.Match[str]) -> str:

@@ -15,16 +15,20 @@ _OTHER_SHAPES = "｡､．﹐﹑﹒﹔﹕﹖﹗︐︑︒︓︔︕︖"
 _SHAPES = dict(zip(_OTHER_SHAPES, "。、。，、。；：？！，、。：；！？", strict=True))
 # What parts lines without being a mark of verse: spaces, line ends, strokes.
 _BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029/／|｜"
-_SPLIT = re.compile(f"([{re.escape(STOPS)}{_OTHER_SHAPES}{_BREAKS}\\s]+)")
+_GAP = re.compile(f"[{re.escape(STOPS)}{_OTHER_SHAPES}{_BREAKS}\\s]+")
+_SPLIT = re.compile(f"({_GAP.pattern})")
 _BREAK = re.compile(f"[{_BREAKS}]")
 # What has no width, of which texts that were copied are full.
 _UNSEEN = re.compile("[\xad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_SPACED = re.compile(rf"\s|{_UNSEEN.pattern}")
 # The blocks of Unicode 16 that hold Han ideographs, with 〇 (zero), which poems count as one.
-_HAN = re.compile(
-    "[〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_BLOCKS = (
+    "〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0002a6df\U0002a700-\U0002ebe0\U0002ebf0-\U0002ee5d"
-    "\U0002f800-\U0002fa1f\U00030000-\U000323af]"
+    "\U0002f800-\U0002fa1f\U00030000-\U000323af"
 )
+_HAN = re.compile(f"[{_BLOCKS}]+")
+_PLAIN = re.compile(f"(?:[{_BLOCKS}]+[{STOPS[:7]}])*")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ FORMS = (
 
 def is_han(text: str) -> bool:
     """Whether every character of `text`, which is not empty, is a Han ideograph."""
-    return bool(text) and all(_HAN.match(character) for character in text)
+    return _HAN.fullmatch(text) is not None
 
 
 def lines_of(text: str) -> tuple[str, ...]:
@@ -58,7 +62,14 @@ def lines_of(text: str) -> tuple[str, ...]:
 
     Marks, every kind of white space, / and | part lines; spaces between single characters do not.
     """
-    return tuple(line for line, _ in _parted(text) if line)
+    if _SPACED.search(text):
+        return tuple(line for line, _ in _parted(text) if line)
+    return tuple(line for line in _GAP.split(text) if line)
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is lines of Han characters with one full-width mark after each."""
+    return _PLAIN.fullmatch(text) is not None
 
 
 def visible(text: str) -> str:
@@ -122,6 +133,8 @@ def normal(text: str) -> str:
     >>> normal("白日依山盡 黃河入海流. 欲窮千里目 /")
     '白日依山盡，黃河入海流。欲窮千里目'
     """
+    if is_plain(text):
+        return text
     parted = _parted(text)
     written, count = [], 0
     for (line, marks), (following, _) in zip(parted, [*parted[1:], ("", "")], strict=True):
