@@ -89,6 +89,8 @@ def traditional(text: str) -> str:
     """`text` in traditional characters, by OpenCC's s2t, which looks at words, not only
     characters. For text that `simplified` finds something in; other text it may spoil.
     """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return text  # half a character, which OpenCC cannot take
     converted: str = _opencc("s2t").convert(text)
     return converted
 

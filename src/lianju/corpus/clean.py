@@ -127,7 +127,7 @@ def read_record(record: Record, source: str, test: bool = False) -> Read:
         texts = _cut(texts[0])
     couplet, rest = texts
     head, tail = _cut(rest)
-    if line_keys(head) == line_keys(couplet) and tail:
+    if line_keys(head) == line_keys(couplet):
         rest = tail
     stripped = texts != given and sum(map(_signs, given)) > sum(map(_signs, texts))
     faults = tuple(_couplet_faults(couplet, fields[0]) if alone else _faults(couplet, rest, fields))
@@ -210,8 +210,11 @@ def _rest_faults(text: str, length: int, field: str) -> Iterator[Fault]:
         yield Fault(field, "a placeholder for a lost character: ？", PLACEHOLDER)
         return
     words = f"line {uneven[0]} has {len(line)} characters, not {length}"
-    # Verse of mixed lengths is verse too; a poem that has but few other lines is damaged.
-    yield Fault(field, words, DAMAGED if len(uneven) <= max(1, len(lines) // 2) else "")
+    # Verse of mixed lengths is verse too. A poem with few such lines is damaged, and so is one
+    # that would be even if they were parted otherwise.
+    few = len(uneven) <= max(1, len(lines) // 2)
+    damaged = few or sum(map(len, lines)) % (2 * length) == 0
+    yield Fault(field, words, DAMAGED if damaged else "")
 
 
 def _quote(characters: str) -> str:

@@ -30,8 +30,8 @@ def text_records(text: str) -> list[Record]:
     reader = _Reader()
     groups = groupby(lines_in(text), lambda line: line.kind == "blank")
     blocks = [_Block(list(lines)) for blank, lines in groups if not blank]
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-        reader.read(block, following)
+    for at, block in enumerate(blocks, 1):
+        reader.read(block, blocks[at] if at < len(blocks) else None)
     return reader.done()
 
 
@@ -102,7 +102,7 @@ class _Reader:
         return self.poems + [
             Record(
                 f" line {line.number}",
-                faults=(("", f"looks like no verse: {printable(line.raw.strip())}"),),
+                faults=(("", f"looks like no verse: {printable(line.raw)}"),),
             )
             for line in odd
         ]

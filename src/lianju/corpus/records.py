@@ -175,7 +175,7 @@ def _inside(value: Mapping[str, Any], place: str, author: str, depth: int) -> li
         if item and isinstance(item, list | dict)
     ]
     # What stands beside the poems, such as a table of contents, is no fault.
-    poems = [group for group in groups if any(not record.faults for record in group)]
+    poems = [group for group in groups if any(map(_has_lines, group))]
     if poems or groups:
         return [record for group in poems or groups for record in group]
     has = "、".join(printable(name) for name in list(value)[:5]) or "none"
@@ -189,6 +189,10 @@ def _texts(value: Sequence[str], place: str, author: str) -> Iterator[Record]:
             yield Record(f"{place}[{at}]", (Part("", text),), author=author)
     else:
         yield _whole(value, "", Record(place, author=author))
+
+
+def _has_lines(record: Record) -> bool:
+    return any(len(lines_of(verse_only(part.text))) > 1 for part in record.parts)
 
 
 def _is_poem(text: str) -> bool:

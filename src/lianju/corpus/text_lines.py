@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lianju.corpus.characters import foreign, placeholders
+from lianju.corpus.records import LONGEST
 from lianju.corpus.verse_text import even_lines, has_verse, split_heading, verse_only
 from lianju.verse import is_han, lines_of
 from lianju.verse.poem import STOPS, visible
@@ -58,6 +59,7 @@ _NAMED = re.compile(r"([^《》]{0,12})《([^《》]{1,40})》([^《》]{0,12})"
 _SOURCE = re.compile("[—―─]{1,3}\\s?[^，。？！；]{2,40}$|[出選选錄录摘]自")
 # Words of today's prose that verse hardly has.
 _PROSE = re.compile("[的了們们這这嗎吗呢吧它她]|因為|因为|所以|但是|我是|是一")
+_RULES = frozenset("*_=+|~<>…⋯＊＿＝＋｜～")
 _LONGEST_LINE = 20
 # Characters of a quatrain or of eight lines that nothing parts.
 WHOLE = (20, 28, 40, 56)
@@ -95,10 +97,13 @@ def lines_in(text: str) -> list[Line]:
 
 
 def _line(number: int, raw: str) -> Line:
+    raw = raw.strip()
+    if len(raw) > LONGEST:
+        return Line(number, "odd", raw)
     text = visible(raw).strip()
     if not text:
         return Line(number, "blank", raw)
-    if _PAGE.fullmatch(text[:41]) or not (any(map(str.isalnum, text)) or placeholders(text)):
+    if _PAGE.fullmatch(text[:41]) or not (any(map(str.isalnum, text)) or _lacks(text)):
         return Line(number, "none", raw)
     counted = _NUMBER.match(text)
     if lead := counted or _BULLET.match(text):
@@ -126,6 +131,11 @@ def _line(number: int, raw: str) -> Line:
     if lead and lead[0][0] == "#" and kind == "words":
         kind = "heading"
     return Line(number, kind, raw, verse, numbered=counted is not None)
+
+
+def _lacks(text: str) -> bool:
+    """Whether lost characters stand in a text, and not only what lines are ruled with."""
+    return bool(placeholders("".join(sign for sign in text if sign not in _RULES)))
 
 
 def _kind(text: str, numbered: bool) -> Kind:

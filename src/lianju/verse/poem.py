@@ -12,7 +12,7 @@ from dataclasses import dataclass
 STOPS = "，。？！；、：,.?!;:"
 # Other shapes of the same marks: half-width, full-width, small and vertical ones.
 _OTHER_SHAPES = "｡､．﹐﹑﹒﹔﹕﹖﹗︐︑︒︓︔︕︖"
-_SHAPES = dict(zip(_OTHER_SHAPES, "。、。，、。；：？！，、。：；！？", strict=True))
+_SHAPES = dict(zip(_OTHER_SHAPES, "。，。，，。；：？！，，。：；！？", strict=True))
 # What parts lines without being a mark of verse: spaces, line ends, strokes.
 _BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029/／|｜"
 _GAP = re.compile(f"[{re.escape(STOPS)}{_OTHER_SHAPES}{_BREAKS}\\s]+")
