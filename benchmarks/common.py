@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lianju.config import DataSettings, ModelSettings, VerseSettings
+from lianju.config import ModelSettings, VerseSettings
 from lianju.corpus import large_corpus, split, test_set, training_corpus
 from lianju.corpus.characters import line_keys
 from lianju.decode import Constraint, rules_for
@@ -36,7 +36,7 @@ def held_out(count: int, seed: int = 0) -> list[str]:
     of theirs stands in any of those. Poems with lost or foreign characters are left out.
     """
     large = large_corpus()
-    known = split(training_corpus(), test_set(), large, DataSettings().validation)
+    known = split(training_corpus(), test_set(), large)
     seen: set[str] = set()
     for example in [*known.pool, *known.validation, *test_set()]:
         seen |= line_keys(example.text)

@@ -4,43 +4,68 @@ A recipe is a YAML file of these settings. What it leaves out has the default wr
 `--set section.name=value` on the command line overrides both.
 """
 
-import difflib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from lianju.errors import UserError
+from lianju.setting_errors import short, told, unknown
+from lianju.yaml_values import LONGEST, read_yaml
+
+# Longer than any path, name or key can be.
+_PATH = 4096
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Line = Annotated[str, StringConstraints(max_length=200)]
+_Key = Annotated[str, StringConstraints(max_length=4096)]
 
 
 class Settings(BaseModel):
     """Frozen settings that refuse unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_utf8(cls, value: Any) -> Any:
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(text, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+                raise ValueError("input should be UTF-8 text")
+        return value
 
 
 class DataSettings(Settings):
     """Which poems."""
 
-    source: str | None = None
-    """A folder or file of poems in the homework's format; none: the homework's 5,001."""
-    poems: int = Field(2000, ge=1)
-    """How many poems to train on."""
+    source: str | None = Field(None, min_length=1, max_length=_PATH)
+    """A file of poems, or a folder that holds Tang_training_data.json; none: the homework's
+    5,001."""
+    poems: int = Field(2000, ge=1, le=10**6)
+    """How many poems to train on; all, where there are fewer."""
     selection: Literal["balanced", "first"] = "balanced"
     """Take as many poems of each form, drawn by the seed, or the first ones in order."""
-    validation: int = Field(500, ge=1)
-    """How many unseen poems to validate on."""
+    validation: int | None = Field(None, ge=1, le=10_000)
+    """How many unseen poems to validate on; none: 500, or with fewer than 1,000 poems to train on
+    half as many as those, but 64 at least."""
 
 
 class ModelSettings(Settings):
     """Which base model, and how it is loaded."""
 
-    name: str = "gemma-3-270m"
+    name: str = Field("gemma-3-270m", min_length=1, max_length=_PATH)
     """A name of the catalogue, a folder, a GGUF file, or a hub id such as Qwen/Qwen3-0.6B."""
     trim: bool = True
     """Keep only the vocabulary rows that verse needs: exact, and several times faster."""
@@ -69,20 +94,16 @@ class LoraSettings(Settings):
     """lora; rslora scales by alpha / sqrt(rank) (Kalajdzievski 2023); dora trains magnitude and
     direction apart (Liu et al. 2024); pissa starts from the largest singular values (Meng et al.
     2024)."""
-    rank: int = Field(16, ge=1)
+    rank: int = Field(16, ge=1, le=4096)
     """Rank of the two factors."""
-    alpha: float = Field(32, gt=0)
+    alpha: float = Field(32, gt=0, le=10**6)
     """The product of the factors is scaled by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of the adapter's inputs dropped in training."""
-    targets: tuple[str, ...] = (
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
+    targets: tuple[_Name, ...] = Field(
+        ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+        min_length=1,
+        max_length=100,
     )
     """Which linear layers get an adapter."""
 
@@ -92,19 +113,19 @@ class TrainSettings(Settings):
 
     method: Literal["lora", "full"] = "lora"
     """lora: train an adapter. full: train every weight, for small models."""
-    epochs: int = Field(1, ge=1)
+    epochs: int = Field(1, ge=1, le=10_000)
     """How often each poem is seen."""
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, le=65_536)
     """Poems a forward pass."""
-    accumulation: int = Field(1, ge=1)
+    accumulation: int = Field(1, ge=1, le=65_536)
     """Forward passes an optimizer step; the loss is that of one large batch."""
-    learning_rate: float = Field(1.5e-3, gt=0)
+    learning_rate: float = Field(1.5e-3, gt=0, le=10)
     """Highest learning rate, after warm-up."""
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the steps in which the learning rate rises from zero."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(0.0, ge=0, le=100)
     """AdamW's decoupled weight decay."""
-    max_grad_norm: float = Field(1.0, gt=0)
+    max_grad_norm: float = Field(1.0, gt=0, le=10**6)
     """Gradients longer than this are scaled down to it."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Compute activations twice and keep them once: saves memory, costs a third of the speed.
@@ -112,11 +133,11 @@ class TrainSettings(Settings):
     sharding: Literal["auto", "on", "off"] = "auto"
     """With several GPUs: divide the weights among them (FSDP2) instead of holding a copy on each
     (DDP). auto: only where a copy does not fit."""
-    cutoff: int = Field(256, ge=8)
+    cutoff: int = Field(256, ge=8, le=32_768)
     """Examples of more tokens than this are refused, not truncated."""
-    validations: int = Field(4, ge=1)
+    validations: int = Field(4, ge=1, le=1000)
     """How often to validate and write a checkpoint, spread evenly over training."""
-    validation_part: int = Field(64, ge=1)
+    validation_part: int = Field(64, ge=1, le=10_000)
     """How many of the validation poems are looked at while training."""
 
     @field_validator("gradient_checkpointing", "sharding", mode="before")
@@ -131,7 +152,7 @@ class DecodeSettings(Settings):
 
     temperature: float = Field(1.0, ge=0, le=10)
     """Below 1 safer and more alike, above 1 wilder; 0 always takes the likeliest."""
-    top_k: int = Field(0, ge=0)
+    top_k: int = Field(0, ge=0, le=10**6)
     """Draw from the k likeliest tokens only; 0: from all."""
     top_p: float = Field(0.3, gt=0, le=1)
     """Draw from the likeliest tokens that together have this probability; 1: from all."""
@@ -166,16 +187,16 @@ class VerseSettings(Settings):
     form: Literal["auto", "wujue", "qijue", "wulu", "qilu", "free"] = "auto"
     """wujue 五絕, qijue 七絕, wulu 五律, qilu 七律; auto: what the couplet can open, the model
     choosing four or eight lines; free: no rule at all."""
-    rhyme: str = "auto"
+    rhyme: str = Field("auto", max_length=100)
     """auto: the couplet's own rhyme; or a Pingshui group such as 東; or off. An oblique rhyme
     leaves the tones free."""
     tone: Literal["on", "off"] = "on"
     """Whether level 平 and oblique 仄 tones keep the metre."""
     lines: int | None = Field(None, ge=4, le=100)
     """Lines of the whole poem, an even number; ten or more make a pailü 排律."""
-    acrostic: str = ""
+    acrostic: str = Field("", max_length=400)
     """藏頭: characters with which the lines begin, those to be written or all."""
-    given: dict[int, str] = Field({}, exclude_if=lambda lines: not lines)
+    given: dict[int, _Line] = Field({}, max_length=98, exclude_if=lambda lines: not lines)
     """Whole lines by their number, 3 or more, which stand as they are while the others are
     written."""
 
@@ -211,15 +232,15 @@ def _is_han(character: str) -> bool:
 class ServeSettings(Settings):
     """What a server grants."""
 
-    queue: int = Field(64, ge=1)
+    queue: int = Field(64, ge=1, le=100_000)
     """How many requests may wait; what comes beyond is told to come again (429)."""
-    seconds: float = Field(120, gt=0)
+    seconds: float = Field(120, gt=0, le=86_400)
     """A request that takes longer is given up (504)."""
     tokens: int = Field(1024, ge=1, le=4096)
     """How many tokens each candidate of a request may have at most."""
-    api_keys: tuple[str, ...] = ()
+    api_keys: tuple[_Key, ...] = Field((), max_length=1000)
     """Requests must carry one of these; none: everybody may ask."""
-    origins: tuple[str, ...] = ()
+    origins: tuple[_Key, ...] = Field((), max_length=1000)
     """Web pages of these origins may ask (CORS); none: only the server's own page."""
     log_prompts: bool = False
     """Write the couplets that are asked for to the log."""
@@ -228,11 +249,11 @@ class ServeSettings(Settings):
 class RunSettings(Settings):
     """All settings of `lianju run`."""
 
-    recipe: str = "default"
+    recipe: str = Field("default", max_length=_PATH)
     """Name of the recipe these settings came from."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of poem selection, adapter initialisation, batch order and dropout."""
-    shape_couplets: int = Field(500, ge=0)
+    shape_couplets: int = Field(500, ge=0, le=10_000)
     """How many validation couplets the tuned model completes, to judge their shape."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
@@ -262,12 +283,34 @@ def load_settings(
     """Read a recipe, by name or as a YAML file, and lay `overrides` over it.
 
     Keys of `overrides` are dotted names such as `train.learning_rate`; values are given as
-    in YAML. Raises `UserError` naming every key that is unknown or has a bad value.
+    in YAML. Paths are made absolute, so that a run can be resumed from any folder. Raises
+    `UserError` naming every key that is unknown or has a bad value.
     """
     values = _read_recipe(recipe)
     for key, value in (overrides or {}).items():
         _put(values, key, value)
-    return validate(values)
+    settings = validate(values)
+    source, model = settings.data.source, settings.model.name
+    return settings.model_copy(
+        update={
+            "data": settings.data.model_copy(update={"source": source and _absolute(source)}),
+            "model": settings.model.model_copy(
+                update={"name": _absolute(model) if _is_path(model) else model}
+            ),
+        }
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
+
+
+def _is_path(model: str) -> bool:
+    """Whether a model's name is that of a file or folder here, and not of the catalogue."""
+    try:
+        return ("/" in model or model.endswith(".gguf")) and Path(model).expanduser().exists()
+    except (OSError, ValueError):
+        return False
 
 
 def validate(values: Any) -> RunSettings:
@@ -287,7 +330,7 @@ def _validated(model: type[_Model], values: Any, called: Callable[[str], str] = 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError("; ".join(_message(detail, called) for detail in error.errors())) from None
+        raise UserError(told(error, setting_names(), called)) from None
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
@@ -296,11 +339,8 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         key, sign, value = assignment.partition("=")
         if not sign:
-            raise UserError(f"--set takes name=value, not {assignment!r}")
-        try:
-            parsed[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UserError(f"the value of --set {key.strip()} is not a YAML value") from None
+            raise UserError(f"--set takes name=value, not {short(repr(assignment))}")
+        parsed[key.strip()] = read_yaml(value, f"the value of --set {short(key.strip())}")
     return parsed
 
 
@@ -309,52 +349,35 @@ def _read_recipe(recipe: str) -> dict[str, Any]:
     if recipe in recipe_names():
         text = (resources.files("lianju") / "recipes" / f"{recipe}.yaml").read_text("utf-8")
     else:
-        path = Path(recipe)
-        name = path.stem
-        if not path.is_file():
-            known = ", ".join(recipe_names())
-            raise UserError(f"no recipe {recipe!r}: give one of {known}, or a YAML file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise UserError(f"{path} is not UTF-8 text") from None
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{recipe} is not YAML: {' '.join(str(error).split())}") from None
+        name, text = Path(recipe).stem, _recipe_file(recipe)
+    values = read_yaml(text, recipe) or {}
     if not isinstance(values, dict):
         raise UserError(f"{recipe} is no recipe: it must hold `name: value` lines")
     return {"recipe": name, **values}
 
 
+def _recipe_file(recipe: str) -> str:
+    try:
+        if Path(recipe).is_file():
+            with Path(recipe).open(encoding="utf-8") as file:
+                return file.read(LONGEST + 1)
+    except UnicodeDecodeError:
+        raise UserError(f"{recipe} is not UTF-8 text") from None
+    except OSError as error:
+        raise UserError(f"cannot read {short(recipe)}: {error.strerror or error}") from None
+    known = ", ".join(recipe_names())
+    raise UserError(f"no recipe {short(repr(recipe))}: give one of {known}, or a YAML file")
+
+
 def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
-    *sections, name = dotted.split(".")
-    for section in sections:
-        inner = values.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise UserError(f"{section} is a setting, not a section: {dotted}")
-        values = inner
+    section, dot, name = dotted.rpartition(".")
+    if dotted not in setting_names() and (dot or dotted not in RunSettings.model_fields):
+        raise UserError(unknown(dotted, setting_names()))
+    if dot:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise UserError(f"{section} is a section of settings, not {short(repr(values))}")
     values[name] = value
-
-
-def _message(detail: ErrorDetails, called: Callable[[str], str]) -> str:
-    path = ".".join(str(part) for part in detail["loc"])
-    if not path:
-        return detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return f"unknown setting {path!r}: did you mean {_nearest(path)!r}?"
-    text = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{called(path)}: {text}, got {detail['input']!r}"
-
-
-def _nearest(path: str) -> str:
-    """The known setting most like `path`: one it abbreviates (lr), else the closest spelling."""
-    leaf = path.rpartition(".")[2]
-    for name in setting_names():
-        words = name.rpartition(".")[2].split("_")
-        if len(words) > 1 and leaf == "".join(word[0] for word in words):
-            return name
-    return difflib.get_close_matches(path, setting_names(), n=1, cutoff=0.0)[0]
 
 
 def setting_names() -> list[str]:

@@ -1,7 +1,6 @@
 """Bad files are told apart in words; no file at all gives anything but a `UserError`."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lianju.corpus import BadRecord, check_file, read_records, training_corpus
+from lianju.corpus import check_file, read_records, training_corpus
 from lianju.corpus.characters import simplified
 from lianju.errors import UserError
 
+WANTED = "wanted are input and output, or paragraphs with the whole poem"
 GOOD = {
     "instruction": "完成整首詩。",
     "input": "白日依山盡，黃河入海流。",
     "output": "欲窮千里目，更上一層樓。",
 }
+SNOW = {"input": "孤舟簑笠翁，獨釣寒江雪。", "output": "千山鳥飛絕，萬徑人蹤滅。"}
 anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
@@ -31,14 +32,14 @@ def write(folder: Path, content: Any, name: str = "poems.json") -> Path:
     return path
 
 
-def faults(folder: Path, *records: Any, test: bool = False) -> list[tuple[int, str, str]]:
+def faults(folder: Path, *records: Any, test: bool = False) -> list[tuple[str, str, str]]:
     report = check_file(write(folder, list(records)), test)
     assert report.total == len(records)
-    return [(bad.index, bad.field, bad.reason) for bad in report.bad]
+    return [(bad.place, bad.field, bad.reason) for bad in report.bad]
 
 
 def test_a_good_file_has_no_faults(tmp_path: Path) -> None:
-    assert faults(tmp_path, GOOD, GOOD) == []
+    assert faults(tmp_path, GOOD, SNOW) == []
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,9 @@ def test_a_good_file_has_no_faults(tmp_path: Path) -> None:
         ({"output": ["白"]}, "output", "a list, not text"),
         ({"output": True}, "output", "true or false, not text"),
         ({"output": {}}, "output", "an object, not text"),
-        ({"instruction": ""}, "instruction", "empty"),
         ({"input": " \u3000\n"}, "input", "empty"),
         ({"output": "。，"}, "output", "no word, only signs"),
+        ({"output": "（見別本）"}, "output", "nothing of a poem"),
         ({"output": "欲窮\ud800"}, "output", "a broken character: half of a surrogate pair"),
         ({"input": "白日依山盡。"}, "input", "a couplet has two lines; this has 1"),
         (
@@ -59,19 +60,9 @@ def test_a_good_file_has_no_faults(tmp_path: Path) -> None:
             "input",
             "a couplet has two lines of five or of seven characters; these have 5 and 3",
         ),
-        (
-            {"input": "白日依山盡，黃河入海流"},
-            "input",
-            "the couplet does not end in 。？ or ！",
-        ),
         ({"input": "White sun, river."}, "input", "Latin text: Whitesunrv"),
         ({"input": "ｗｈｉｔｅ，黃河入海流。"}, "input", "Latin text: ｗｈｉｔｅ"),
         ({"output": "しろい，日。"}, "output", "text that is not Chinese: しろい"),
-        (
-            {"input": "床前明月光，疑是地上霜。", "output": "举头望明月，低头思故乡。"},
-            "output",
-            "simplified characters: 举头乡 (convert with OpenCC s2t)",
-        ),
         (
             {"output": "欲窮千里囗，更上一\ue829樓。"},
             "output",
@@ -83,8 +74,9 @@ def test_each_fault_is_told(
     tmp_path: Path, change: dict[str, Any], field: str, reason: str
 ) -> None:
     path = tmp_path / "poems.json"
-    path.write_text(json.dumps([GOOD, GOOD | change]), encoding="utf-8")
-    assert check_file(path).bad == [BadRecord(1, field, reason)]
+    path.write_text(json.dumps([SNOW, GOOD | change]), encoding="utf-8")
+    [bad] = check_file(path).bad
+    assert (bad.place, bad.field, bad.reason) == ("[1]", field, reason)
 
 
 def test_half_width_punctuation_is_no_fault(tmp_path: Path) -> None:
@@ -93,13 +85,11 @@ def test_half_width_punctuation_is_no_fault(tmp_path: Path) -> None:
 
 def test_every_bad_record_is_told(tmp_path: Path) -> None:
     assert faults(tmp_path, {}, GOOD, [], "x", None, 1.5) == [
-        (0, "instruction", "missing"),
-        (0, "input", "missing"),
-        (0, "output", "missing"),
-        (2, "", "a list, not an object"),
-        (3, "", "text, not an object"),
-        (4, "", "null, not an object"),
-        (5, "", "a number, not an object"),
+        ("[0]", "", f"no field that holds a poem; {WANTED}, not none"),
+        ("[2]", "", "an empty list, not an object"),
+        ("[3]", "", "Latin text: x"),
+        ("[4]", "", "null, not an object"),
+        ("[5]", "", "a number, not an object"),
     ]
 
 
@@ -112,7 +102,7 @@ def test_only_a_test_file_may_lack_outputs(tmp_path: Path, output: dict[str, Any
 
 def test_a_test_file_with_bad_outputs_is_told(tmp_path: Path) -> None:
     assert faults(tmp_path, GOOD | {"output": "abc"}, test=True) == [
-        (0, "output", "Latin text: abc")
+        ("[0]", "output", "Latin text: abc")
     ]
 
 
@@ -173,13 +163,19 @@ def test_jsonl_under_any_name(tmp_path: Path, name: str) -> None:
     content = "\r\n".join(["", *rows, "", '{"input": ', "7"]).encode()
     report = check_file(write(tmp_path, content, name))
     assert report.total == 4
-    assert [(bad.index, bad.field) for bad in report.bad] == [(2, ""), (3, "")]
-    assert report.bad[0].reason.startswith("line 5 is not JSON: Expecting value at line 1")
-    assert report.bad[1].reason == "a number, not an object"
+    assert [(bad.place, bad.field) for bad in report.bad] == [
+        ("[1]", "input"),
+        ("[2]", ""),
+        ("[3]", ""),
+    ]
+    assert report.bad[0].reason == "duplicate poem: as [0]"
+    assert report.bad[1].reason.startswith("line 5 is not JSON: Expecting value at line 1")
+    assert report.bad[2].reason == "a number, not an object"
 
 
 def test_jsonl_of_one_record(tmp_path: Path) -> None:
-    assert read_records(write(tmp_path, GOOD, "poems.jsonl")) == [GOOD]
+    [record] = read_records(write(tmp_path, GOOD, "poems.jsonl"))
+    assert [part.text for part in record.parts] == [GOOD["input"], GOOD["output"]]
 
 
 def test_a_file_called_jsonl_that_is_none(tmp_path: Path) -> None:
@@ -187,16 +183,15 @@ def test_a_file_called_jsonl_that_is_none(tmp_path: Path) -> None:
         check_file(write(tmp_path, "白日依山盡\n黃河入海流".encode(), "poems.jsonl"))
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("filler", ["白", "a", "□", "门"])
 def test_a_line_of_ten_megabytes_is_fast_and_never_quoted_whole(
     tmp_path: Path, filler: str
 ) -> None:
     long = filler * (10_000_000 // len(filler.encode()))
     path = write(tmp_path, [GOOD, GOOD | {"input": long}], "poems.json")
-    began = time.monotonic()
     (bad,) = check_file(path).bad
     corpus = training_corpus(path)
-    assert time.monotonic() - began < 2
     assert "characters: no Tang poem has more than 4,000" in bad.reason
     assert len(bad.reason) < 100
     assert [len(item.text) < 100 for item in corpus.dropped] == [True]
@@ -224,18 +219,19 @@ def test_the_faults_of_the_official_files(hw5: Path) -> None:
     report = check_file(hw5 / "Tang_training_data.json")
     reasons = [bad.reason.split(":")[0] for bad in report.bad]
     assert report.total == 5001
-    assert sorted(set(reasons)) == [
-        "a couplet has two lines; this has 1",
-        "a placeholder for a lost character",
-    ]
     assert reasons.count("a placeholder for a lost character") == 12
-    assert len(reasons) == 16
+    assert reasons.count("a couplet has two lines; this has 1") == 4
+    # What `data show` drops is what is named, record by record.
+    dropped = training_corpus(hw5 / "Tang_training_data.json").dropped
+    assert [bad.place for bad in report.bad] == [f"[{item.index}]" for item in dropped]
+    assert reasons.count("duplicate poem") + reasons.count("duplicate input") == 101
     assert check_file(hw5 / "Tang_testing_data.json", test=True).bad == []
     assert len(check_file(hw5 / "Tang_testing_data.json").bad) == 15
 
 
 def test_simplified_poems_are_found_and_traditional_ones_never(hw5: Path) -> None:
-    texts = [row["input"] + row["output"] for row in read_records(hw5 / "Tang_training_data.json")]
+    rows = json.loads((hw5 / "Tang_training_data.json").read_text("utf-8"))
+    texts = [row["input"] + row["output"] for row in rows]
     assert not any(map(simplified, texts))
     converter = opencc.OpenCC("t2s")
     found = sum(bool(simplified(converter.convert(text))) for text in texts)
@@ -270,8 +266,7 @@ def all_or_user_error(path: Path) -> None:
             return
         assert report.total >= 1
         for bad in report.bad:
-            assert 0 <= bad.index < report.total
-            assert bad.field in ("", "instruction", "input", "output")
+            assert bad.place.isprintable()
             assert 0 < len(bad.reason) < 300
             bad.reason.encode()
             assert bad.reason.isprintable()

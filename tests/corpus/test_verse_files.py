@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from lianju.corpus.verse_files import Verse, read_verse, text_poems, verse_only
+from lianju.corpus.plain_text import text_records
+from lianju.corpus.verse_files import Verse, read_verse
+from lianju.corpus.verse_text import verse_only
 from lianju.errors import UserError
 
 COUPLET, REST = "白日依山盡，黃河入海流。", "欲窮千里目，更上一層樓。"
@@ -41,7 +43,7 @@ def test_every_format_of_json(record: dict[str, Any], tmp_path: Path) -> None:
         written(tmp_path / "a.jsonl", f"{line}\n{line}\n"),
         written(tmp_path / "no-suffix", f"{line}\n{line}\n"),
     ):
-        assert ["".join(text.split()) for text in poems(path)] == [TOWER, TOWER]
+        assert poems(path) == [TOWER, TOWER]
 
 
 def test_a_list_of_texts(tmp_path: Path) -> None:
@@ -61,11 +63,11 @@ def test_bad_records_are_named_and_the_others_keep_their_numbers(tmp_path: Path)
         {"input": COUPLET, "output": ""},
         {"input": COUPLET, "output": REST},
         {"couplet": 5, "completion": REST},
-        {"paragraphs": TOWER},
+        {"paragraphs": [5]},
         {"paragraphs": []},
         {"paragraphs": ["hello"]},
         "白日\ud800",
-        {"poem": TOWER},
+        {"sonnet": "hello"},
         7,
         {"couplet": COUPLET, "completion": ""},
         {"couplet": COUPLET},
@@ -75,11 +77,12 @@ def test_bad_records_are_named_and_the_others_keep_their_numbers(tmp_path: Path)
     assert file.bad == [
         "[0].output: empty",
         "[2].couplet: a number, not text",
-        "[3].paragraphs: text, not a list of texts",
+        "[3].paragraphs[0]: a number, not an object",
         "[4].paragraphs: empty",
         "[5].paragraphs: no Chinese character",
         "[6]: a broken character: half of a surrogate pair",
-        "[7]: none of the fields input, couplet and paragraphs",
+        "[7]: no field that holds a poem; wanted are input and output, or paragraphs with the "
+        "whole poem, not sonnet",
         "[8]: a number, not an object",
         "[10].text: missing",
     ]
@@ -105,7 +108,7 @@ def test_a_test_file_says_that_it_is_one(tmp_path: Path) -> None:
         ("a.json", "{}", "an object, not a list"),
         ("a.txt", "", "empty"),
         ("a.txt", " \n\n", "empty"),
-        ("a.txt", "hello\n", "no Chinese character"),
+        ("a.txt", "hello\n", "line 1: looks like no verse: hello"),
     ],
 )
 def test_files_without_a_poem(name: str, content: str, message: str, tmp_path: Path) -> None:
@@ -134,7 +137,8 @@ def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_plain_text(text: str, expected: list[str]) -> None:
-    assert ["".join(poem.split()) for poem in text_poems(text)] == expected
+    found = [record.parts[0].text for record in text_records(text)]
+    assert ["".join(poem.split()) for poem in found] == expected
 
 
 @pytest.mark.parametrize(

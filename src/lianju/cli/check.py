@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
-from unicodedata import category
 
 from cyclopts import Parameter
 from rich.cells import cell_len, set_cell_size
@@ -14,8 +13,10 @@ from rich.text import Text
 
 from lianju.cli.console import TerminalReporter, err, out, print_notes
 from lianju.cli.poem import draw
-from lianju.corpus import hear_text, simplified
-from lianju.corpus.verse_files import Verse, VerseFile, has_verse, read_verse, verse_only
+from lianju.corpus import check_text, hear_text, simplified
+from lianju.corpus.reading import shown
+from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
+from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 from lianju.verse import FORMS, Verdict, words
@@ -27,6 +28,7 @@ _MANY = 4000
 _BATCH = 100
 _ROWS = 50
 _NAMED = 20
+_QUOTED = 100
 _LEGEND = {"en": "○ level 平  ● oblique 仄  ◌ unknown", "zh": "○ 平  ● 仄  ◌ 不明"}
 _HEADS: dict[Language, tuple[str, ...]] = {
     "en": ("no.", "poem", "form", "verse", "rhyme", "first fault"),
@@ -84,20 +86,24 @@ def _read(poem: str) -> tuple[VerseFile, str]:
     """What there is to judge, and the file's name if it is one."""
     if poem and _exists(poem):
         return read_verse(Path(poem)), poem
-    text = verse_only(poem)
-    if any(category(sign) in ("Cc", "Cs") for sign in "".join(poem.split())):
-        raise UserError("the poem has bytes that are no text: is it written in UTF-8?")
+    check_text(poem, "the poem")
     # A poem that ends in a full stop has no suffix.
-    if not has_verse(text) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
-        raise UserError(f"{poem!r} is neither a file that exists nor a poem in Chinese characters")
-    return VerseFile([Verse(1, text)], []), ""
+    if not has_verse(verse_only(poem)) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
+        raise UserError(
+            f"{_quoted(poem)!r} is neither a file that exists nor a poem in Chinese characters"
+        )
+    return spoken_verse(poem), ""
 
 
 def _exists(poem: str) -> bool:
     try:
         return Path(poem).exists()
-    except OSError:  # too long for the name of a file
+    except (OSError, ValueError):  # no file can have such a name
         return False
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def _as_traditional(poems: list[Verse]) -> list[Verse]:
@@ -110,10 +116,15 @@ def _as_traditional(poems: list[Verse]) -> list[Verse]:
         first = changed[0]
         err.print(
             f"Note: {len(changed):,} of {len(poems):,} poems have simplified characters, such as "
-            f"{simplified(first.text)} in no. {first.number}; these were read as traditional",
+            f"{_some(simplified(first.text))} in no. {first.number}; these were read as "
+            "traditional",
             markup=False,
         )
     return [replace(item, text=heard.text) for item, heard in zip(poems, every, strict=True)]
+
+
+def _some(characters: str) -> str:
+    return "".join(list(dict.fromkeys(characters))[:_NAMED])
 
 
 def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]:
@@ -134,13 +145,13 @@ def _row(item: Verse, verdict: Verdict) -> dict[str, object]:
 
 def _name_bad(file: VerseFile, path: str) -> None:
     for line in file.bad[:_NAMED]:
-        err.print(f"{path}{line}", markup=False)
+        err.print(f"{shown(path)}{line}", markup=False)
     if len(file.bad) > _NAMED:
         err.print(f"… and {len(file.bad) - _NAMED:,} more")
     total = len(file.poems) + len(file.bad)
     raise UserError(
-        f"{len(file.bad):,} of {total:,} records in {path} are no whole poems, as listed above; "
-        "the others were checked"
+        f"{len(file.bad):,} of {total:,} records in {shown(path) or 'the text'} are no whole "
+        "poems, as listed above; the others were checked"
     )
 
 

@@ -19,7 +19,7 @@ def show(
     *,
     source: Annotated[
         Path | None,
-        Parameter(help="A folder or file in the homework's format.", show_default=False),
+        Parameter(help="A file of poems, or a folder that has one.", show_default=False),
     ] = None,
     samples: Annotated[
         int, Parameter(help="How many poems to print.", validator=validators.Number(gte=0))
@@ -45,18 +45,26 @@ def show(
 
 @app.command
 def check(
-    file: Annotated[Path, Parameter(help="A JSON list or JSONL of instruction, input, output.")],
+    file: Annotated[Path, Parameter(help="A file of poems: JSON, JSONL, CSV, TSV or text.")],
     /,
     *,
     test: Annotated[bool, Parameter(help="A test file: records may lack an output.")] = False,
 ) -> None:
-    """Report every bad record of a file with its index, field and reason."""
+    """Report every bad record of a file with its place, field and reason.
+
+    What is listed is not trained on, unless that is said.
+    """
     from lianju.corpus import check_file
+    from lianju.corpus.reading import shown
 
     report = check_file(file, test=test)
-    for record in report.bad:
-        field = f".{record.field}" if record.field else ""
-        print_line(f"{file}[{record.index}]{field}: {record.reason}")
-    print_line(f"{report.total} records, {len(report.bad)} faults")
+    for bad in report.bad:
+        field = f".{bad.field}" if bad.field else ""
+        kept = "" if bad.dropped else " (trained on all the same)"
+        print_line(f"{shown(file)}{bad.place}{field}: {bad.reason}{kept}")
+    for note in report.notes:
+        print_line(f"Note: {note}")
+    dropped = len({bad.place for bad in report.bad if bad.dropped})
+    print_line(f"{report.total} records, {len(report.bad)} faults; {dropped} would be dropped")
     if report.bad:
-        raise UserError(f"{file} has {len(report.bad)} faults, listed above")
+        raise UserError(f"{shown(file)} has {len(report.bad)} faults, listed above")

@@ -9,15 +9,17 @@ from lianju.corpus.characters import key, line_keys, placeholders, simplified, t
 from lianju.corpus.check import BadRecord, FileReport, check_file
 from lianju.corpus.clean import clean
 from lianju.corpus.couplet import Heard, check_text, hear_couplet, hear_text
-from lianju.corpus.homework import INSTRUCTION, read_records, test_set
+from lianju.corpus.homework import INSTRUCTION, test_set
 from lianju.corpus.known import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.split import select, split
+from lianju.corpus.split import VALIDATION, is_regular, select, split
 from lianju.corpus.training import RunPoems, run_poems
+from lianju.corpus.verse_files import read_records
 
 __all__ = [
     "INSTRUCTION",
+    "VALIDATION",
     "BadRecord",
     "Corpus",
     "Dropped",
@@ -33,6 +35,7 @@ __all__ = [
     "clean",
     "hear_couplet",
     "hear_text",
+    "is_regular",
     "key",
     "known_lines",
     "large_corpus",

@@ -12,9 +12,10 @@ from typing import Any
 
 from lianju.verse import is_han, lines_of
 
-# What editors and digitisers print where a character is lost; private-use characters, which
-# no font is bound to show, are counted among them in `placeholders`.
-_PLACEHOLDERS = frozenset("囗□◻▢■○◯●◎…\ufffd")
+# What editors and digitisers print where a character is lost. In `placeholders` all symbols count
+# among them, such as 〓 and ×, and private-use characters, which no font is bound to show.
+_PLACEHOLDERS = frozenset("囗…⋯*＊_＿\ufffd")
+_SYMBOLS = ("Co", "So", "Sm")
 
 # Characters of the simplified standard that old editions also print: each stands in the 5,001
 # poems of the homework, or ten times or more in the 57,607 of the large corpus.
@@ -61,7 +62,7 @@ def placeholders(text: str) -> str:
     return "".join(
         character
         for character in text
-        if character in _PLACEHOLDERS or unicodedata.category(character) == "Co"
+        if character in _PLACEHOLDERS or unicodedata.category(character) in _SYMBOLS
     )
 
 
@@ -88,6 +89,8 @@ def traditional(text: str) -> str:
     """`text` in traditional characters, by OpenCC's s2t, which looks at words, not only
     characters. For text that `simplified` finds something in; other text it may spoil.
     """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return text  # half a character, which OpenCC cannot take
     converted: str = _opencc("s2t").convert(text)
     return converted
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lianju.corpus import cache
-from lianju.corpus.cache import UnavailableError
+from lianju.corpus.cache import UnavailableError, fetching
 from lianju.corpus.characters import key, line_keys
 from lianju.corpus.poems import Poem
 from lianju.corpus.sources import LARGE_SHA256, cached_large
-from lianju.files import locked, writing
+from lianju.files import writing
 from lianju.progress import SILENT, Reporter
 
 _SCHEMA = """
@@ -35,19 +35,38 @@ class KnownLines:
 
 
 def known_lines(reporter: Reporter = SILENT) -> KnownLines | None:
-    """The index, built once; None where the large corpus has not been fetched yet."""
+    """The index, built once; None where the large corpus has not been fetched yet.
+
+    One that is damaged is built again, which is told.
+    """
     path = cache.poems_dir() / f"lines-1-{LARGE_SHA256[:12]}.sqlite"
-    if path.is_file():
+    if path.is_file() and _is_whole(path):
         return KnownLines(path)
     try:
         poems = cached_large()
     except UnavailableError:
         return None
-    with locked(path):
-        if not path.is_file():
+    with fetching(reporter):
+        damaged = path.is_file() and not _is_whole(path)
+        if damaged:
+            reporter.say(f"{path} is damaged or of an older version: building it again")
+        if damaged or not path.is_file():
             with writing(path) as temporary:
                 _build(poems, temporary, reporter)
     return KnownLines(path)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the index has all of its pages and poems, none of them damaged."""
+    try:
+        base = KnownLines(path)._base
+        [(verdict,)] = base.execute("PRAGMA quick_check(1)")
+        [(poems,)] = base.execute("SELECT count(*) FROM poems")
+        [(numbered,)] = base.execute("PRAGMA user_version")
+        base.close()
+    except (sqlite3.Error, ValueError):
+        return False
+    return bool(verdict == "ok" and poems == numbered > 0)
 
 
 def _build(poems: list[Poem], path: Path, reporter: Reporter) -> None:
@@ -64,4 +83,5 @@ def _build(poems: list[Poem], path: Path, reporter: Reporter) -> None:
                 task.advance()
 
         base.executemany("INSERT OR IGNORE INTO lines VALUES (?, ?)", lines())
+        base.execute(f"PRAGMA user_version = {len(poems)}")
     base.close()

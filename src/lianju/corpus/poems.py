@@ -20,7 +20,7 @@ class Poem:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A couplet and the rest of its poem; `source` is a poem id, or FILE[index]."""
+    """A couplet and the rest of its poem; `source` is a poem id, or FILE and a place."""
 
     couplet: str
     completion: str
@@ -43,12 +43,16 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """The cleaned training poems; `total` records came from `origin`."""
+    """The cleaned training poems; `total` records came from `origin`.
+
+    `notes`: how records were read that did not stand as verse is written, a line for each kind.
+    """
 
     examples: list[Example]
     dropped: list[Dropped]
     origin: str
     total: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from lianju.corpus import cache, npm
 from lianju.corpus.cache import UnavailableError, fetching, first_of, verified
@@ -18,12 +17,13 @@ from lianju.corpus.homework import (
     TRAINING_FILE,
     TRAINING_SHA256,
     homework_ids,
-    parse_records,
-    read_bytes,
     rebuild,
     test_set,
 )
 from lianju.corpus.poems import Corpus, Poem
+from lianju.corpus.reading import read_bytes, shown
+from lianju.corpus.records import Record
+from lianju.corpus.verse_files import read_records
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 
@@ -37,16 +37,20 @@ LARGE_FILE = "tang.json"
 LARGE_SHA256 = "e0bdc174b8fd1747eacd38f0513ecd7fcb30de9001ace507e8c348cba523d15b"
 
 
-def training_corpus(folder: Path | None = None, reporter: Reporter = SILENT) -> Corpus:
+def training_corpus(source: Path | None = None, reporter: Reporter = SILENT) -> Corpus:
     """The training poems, cleaned; what was dropped stands beside them with the reason.
 
-    `folder` holds a Tang_training_data.json in the homework's format, or is such a file; it
-    is never passed over for another source. Without it, the homework's own 5,001 come from
-    the first source that has them. Raises `UserError` when there are none.
+    `source` is a file of poems, in any of the formats, or a folder that holds a
+    Tang_training_data.json; it is never passed over for another. Without it, the homework's own
+    5,001 come from the first source that has them. Raises `UserError` when there are none. How
+    poems that do not stand as verse is written were read is told.
     """
-    if folder is not None:
-        path = folder / TRAINING_FILE if folder.is_dir() else folder
-        return _corpus(read_bytes(path), path, str(path))
+    if source is not None:
+        path = source / TRAINING_FILE if _is_folder(source) else source
+        corpus = _corpus(read_bytes(path), path, shown(path))
+        for note in corpus.notes:
+            reporter.say(note)
+        return corpus
     path = cache.poems_dir() / TRAINING_FILE
     try:
         name, data = f"the cache {path}", cache.read(TRAINING_FILE, TRAINING_SHA256)
@@ -65,18 +69,28 @@ def large_corpus(reporter: Reporter = SILENT) -> list[Poem]:
             return _find_large(reporter)
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no file can have that name
+        return False
+
+
 def _corpus(data: bytes, path: Path, origin: str) -> Corpus:
-    records = parse_records(data, path)
-    examples, dropped = clean(records, _names(data, path, records), test_set())
+    records = read_records(path, data)
+    examples, dropped, notes = clean(records, _names(data, path, records), test_set())
     if not examples:
-        raise UserError(f"{path} has no poem to train on: all {len(records):,} records are bad")
-    return Corpus(examples, dropped, origin, len(records))
+        raise UserError(
+            f"{shown(path)} has no poem to train on: all {len(records):,} records are bad, the "
+            f"first for: {dropped[0].reason}. See `lianju data check`"
+        )
+    return Corpus(examples, dropped, origin, len(records), tuple(notes))
 
 
-def _names(data: bytes, path: Path, records: Sequence[Any]) -> Sequence[str]:
+def _names(data: bytes, path: Path, records: Sequence[Record]) -> Sequence[str]:
     if hashlib.sha256(data).hexdigest() == TRAINING_SHA256:
         return homework_ids()
-    return [f"{path.name}[{index}]" for index in range(len(records))]
+    return [f"{path.name}{record.place}" for record in records]
 
 
 def _find_training(reporter: Reporter) -> tuple[str, bytes]:

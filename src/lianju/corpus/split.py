@@ -9,11 +9,15 @@ from lianju.corpus.characters import line_keys, placeholders
 from lianju.corpus.homework import homework_ids
 from lianju.corpus.poems import Corpus, Example, Poem, Split
 from lianju.errors import UserError
-from lianju.verse import FORMS, Form, couplet_fault, form_of, shape_of
+from lianju.verse import FORMS, Form, couplet_fault, form_of, normal, shape_of
+
+# How many poems to validate on, unless there are few to train on.
+VALIDATION = 500
+_LEAST_VALIDATION = 64
 
 
 def split(
-    training: Corpus, test: Sequence[Example], large: list[Poem] | None, n: int = 500
+    training: Corpus, test: Sequence[Example], large: list[Poem] | None, n: int = VALIDATION
 ) -> Split:
     """Cut what there is into training pool and validation.
 
@@ -55,7 +59,7 @@ def validation_poems(large: Sequence[Poem], test: Sequence[Example], n: int) -> 
         if len(chosen) == n:
             break
         lines = line_keys(example.text)
-        if _is_regular(example) and not lines & taken:
+        if is_regular(example) and not lines & taken:
             chosen.append(example)
             taken |= lines
     if len(chosen) < n:
@@ -66,16 +70,28 @@ def validation_poems(large: Sequence[Poem], test: Sequence[Example], n: int) -> 
     return chosen
 
 
+def shrunk(parts: Split, training: int) -> Split:
+    """Half as many validation poems as are trained on, though 64 at least: the first of them.
+
+    The pool stays as it is, so that none of the others is trained on either.
+    """
+    wanted = max(_LEAST_VALIDATION, training // 2)
+    if wanted >= len(parts.validation):
+        return parts
+    note = (
+        f"the first {wanted:,} of {parts.note} So few because only {training:,} are trained on; "
+        "data.validation sets another number."
+    )
+    return Split(parts.pool, parts.validation[:wanted], note)
+
+
 def select(pool: Sequence[Example], n: int, seed: int) -> list[Example]:
     """`n` poems of the pool, as many of each form as of any other while there are some.
 
     Half the homework's poems are wulü 五律; a model that sees the four forms equally often
     learns to count lines and characters sooner. Within a form the order depends on `seed`
-    alone; a smaller `n` gives the first of a larger one. Raises `UserError` when the pool has
-    fewer.
+    alone; a smaller `n` gives the first of a larger one. All, where the pool has fewer.
     """
-    if n > len(pool):
-        raise UserError(f"there are only {len(pool):,} poems to train on, not {n:,}")
     forms: dict[Form | None, list[Example]] = {}
     for example in sorted(pool, key=lambda example: _digest(f"{seed}\n{example.text}")):
         forms.setdefault(form_of(example.text), []).append(example)
@@ -89,7 +105,7 @@ def _split_alone(training: Corpus, n: int) -> Split:
     regular = [
         example
         for example in examples
-        if _is_regular(example) and all(counts[line] == 1 for line in line_keys(example.text))
+        if is_regular(example) and all(counts[line] == 1 for line in line_keys(example.text))
     ]
     wanted = min(n, len(examples) // 5)
     validation = sorted(regular, key=lambda example: _digest(example.text))[:wanted]
@@ -107,10 +123,11 @@ def _split_alone(training: Corpus, n: int) -> Split:
     return Split(pool, validation, note)
 
 
-def _is_regular(example: Example) -> bool:
+def is_regular(example: Example) -> bool:
     """Whether couplet and whole are of regular shape, with plain punctuation and no gaps."""
     return (
-        couplet_fault(example.couplet) is None
+        normal(example.couplet) == example.couplet
+        and couplet_fault(example.couplet) is None
         and shape_of(example.couplet, example.completion).right
         and not placeholders(example.text)
     )

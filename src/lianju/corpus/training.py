@@ -7,7 +7,7 @@ from pathlib import Path
 from lianju.corpus.homework import test_set
 from lianju.corpus.poems import Corpus, Example, Split
 from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.split import select, split
+from lianju.corpus.split import VALIDATION, select, shrunk, split
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 
@@ -32,13 +32,15 @@ def run_poems(
     source: str | None,
     poems: int,
     selection: str,
-    validation: int,
+    validation: int | None,
     seed: int,
     reporter: Reporter = SILENT,
 ) -> RunPoems:
     """Fetch, clean, split and select, as the settings of a run say (`config.DataSettings`).
 
-    Without the large corpus validation poems are taken from the others, which is told.
+    Where there are fewer poems than asked for, all are taken; without the large corpus validation
+    poems are taken from the others; with few poems fewer are validated on, unless `validation`
+    says how many. Each of these is told.
     """
     corpus = training_corpus(Path(source) if source else None, reporter)
     test = test_set()
@@ -47,8 +49,12 @@ def run_poems(
     except UserError as error:
         reporter.say(f"The large corpus cannot be had: {error}")
         large = None
-    parts = split(corpus, test, large, validation)
-    chosen = select(parts.pool, poems, seed)
-    if selection == "first":
-        chosen = parts.pool[:poems]
+    parts = split(corpus, test, large, validation or VALIDATION)
+    chosen = parts.pool[:poems] if selection == "first" else select(parts.pool, poems, seed)
+    if not chosen:
+        raise UserError(f"{corpus.origin} has no poem to train on beside those validated on")
+    if len(chosen) < poems:
+        reporter.say(f"There are {len(chosen):,} poems to train on, not {poems:,}: all are taken.")
+    if validation is None:
+        parts = shrunk(parts, len(chosen))
     return RunPoems(corpus, parts, chosen, test)

@@ -10,20 +10,19 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Literal, get_args
 
-from lianju.config import DataSettings
 from lianju.corpus import (
     Example,
     Poem,
+    is_regular,
     large_corpus,
     line_keys,
-    placeholders,
     split,
     test_set,
     training_corpus,
 )
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
-from lianju.verse import couplet_fault, lines_of, opening, shape_of
+from lianju.verse import lines_of, opening
 
 Name = Literal["hw5", "heldout", "legal"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -54,7 +53,7 @@ def digest(examples: Sequence[Example]) -> str:
 def _unseen(name: str, reporter: Reporter) -> list[Example]:
     large = large_corpus(reporter)
     training, test = training_corpus(reporter=reporter), test_set()
-    parts = split(training, test, large, DataSettings().validation)
+    parts = split(training, test, large)
     if name == "heldout":
         return parts.validation
     seen = [*training.examples, *parts.validation, *test]
@@ -76,9 +75,7 @@ def _legal(large: Sequence[Poem], taken: set[str]) -> list[Example]:
 
 def _opens(example: Example) -> bool:
     """Whether a poem has one of the four shapes and a couplet that can open regulated verse."""
-    if couplet_fault(example.couplet) or placeholders(example.text):
-        return False
-    if not shape_of(example.couplet, example.completion).right:
+    if not is_regular(example):
         return False
     found = opening(lines_of(example.couplet))
     return not found.faults and not found.rare

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lianju.config import DecodeSettings, VerseSettings
 from lianju.corpus import hear_text, simplified, traditional
-from lianju.corpus.verse_files import has_verse, verse_only
+from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.decode import Ended, Grown, Step, next_tokens, prefix_ids
 from lianju.serve import annotate, sse
 from lianju.serve.ask import Asked, ask, check_rows

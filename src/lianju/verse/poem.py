@@ -10,13 +10,25 @@ import re
 from dataclasses import dataclass
 
 STOPS = "，。？！；、：,.?!;:"
-_SPLIT = re.compile(f"[{re.escape(STOPS)}\\s]+")
+# Other shapes of the same marks: half-width, full-width, small and vertical ones.
+_OTHER_SHAPES = "｡､．﹐﹑﹒﹔﹕﹖﹗︐︑︒︓︔︕︖"
+_SHAPES = dict(zip(_OTHER_SHAPES, "。，。，，。；：？！，，。：；！？", strict=True))
+# What parts lines without being a mark of verse: spaces, line ends, strokes.
+_BREAKS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029/／|｜"
+_GAP = re.compile(f"[{re.escape(STOPS)}{_OTHER_SHAPES}{_BREAKS}\\s]+")
+_SPLIT = re.compile(f"({_GAP.pattern})")
+_BREAK = re.compile(f"[{_BREAKS}]")
+# What has no width, of which texts that were copied are full.
+_UNSEEN = re.compile("[\xad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_SPACED = re.compile(rf"\s|{_UNSEEN.pattern}")
 # The blocks of Unicode 16 that hold Han ideographs, with 〇 (zero), which poems count as one.
-_HAN = re.compile(
-    "[〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_BLOCKS = (
+    "〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0002a6df\U0002a700-\U0002ebe0\U0002ebf0-\U0002ee5d"
-    "\U0002f800-\U0002fa1f\U00030000-\U000323af]"
+    "\U0002f800-\U0002fa1f\U00030000-\U000323af"
 )
+_HAN = re.compile(f"[{_BLOCKS}]+")
+_PLAIN = re.compile(f"(?:[{_BLOCKS}]+[{STOPS[:7]}])*")
 
 
 @dataclass(frozen=True)
@@ -42,12 +54,59 @@ FORMS = (
 
 def is_han(text: str) -> bool:
     """Whether every character of `text`, which is not empty, is a Han ideograph."""
-    return bool(text) and all(_HAN.match(character) for character in text)
+    return _HAN.fullmatch(text) is not None
 
 
 def lines_of(text: str) -> tuple[str, ...]:
-    """The lines of verse in `text`, without punctuation and white space."""
-    return tuple(line for line in _SPLIT.split(text) if line)
+    """The lines of verse in `text`, without punctuation and white space.
+
+    Marks, every kind of white space, / and | part lines; spaces between single characters do not.
+    """
+    if _SPACED.search(text):
+        return tuple(line for line, _ in _parted(text) if line)
+    return tuple(line for line in _GAP.split(text) if line)
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is lines of Han characters with one full-width mark after each."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def visible(text: str) -> str:
+    """`text` without signs of no width: a space where they part lines of one length.
+
+    >>> visible("白\u200b日依山盡\ufeff，"), visible("白日依山盡\u200b黃河入海流")
+    ('白日依山盡，', '白日依山盡 黃河入海流')
+    """
+    if not _UNSEEN.search(text):
+        return text
+    return "".join(
+        part if at % 2 else _seen(_UNSEEN.split(part)) for at, part in enumerate(_SPLIT.split(text))
+    )
+
+
+def _seen(pieces: list[str]) -> str:
+    pieces = [piece for piece in pieces if piece]
+    lengths = {len(piece) for piece in pieces}
+    return (" " if lengths <= {5} or lengths <= {7} else "").join(pieces)
+
+
+def _parted(text: str) -> list[tuple[str, str]]:
+    """The lines, each with the marks after it: none where only space or a stroke parts it from
+    the next.
+    """
+    pieces = [*_SPLIT.split(visible(text)), ""]
+    found: list[tuple[str, str]] = []
+    run: list[str] = []  # what has only spaces between it
+    for piece, gap in zip(pieces[::2], pieces[1::2], strict=True):
+        marks = "".join(_SHAPES.get(sign, sign) for sign in gap if sign in STOPS + _OTHER_SHAPES)
+        run.append(piece)
+        if marks or not gap or _BREAK.search(gap):
+            spelled = all(len(letter) == 1 for letter in run)
+            *before, last = ["".join(run)] if spelled else run
+            found += [(line, "") for line in before] + [(last, marks)]
+            run = []
+    return found
 
 
 def form_of(text: str) -> Form | None:
@@ -66,5 +125,21 @@ _NORMAL = str.maketrans({",": "，", ".": "。", "?": "？", "!": "！", ";": "�
 
 
 def normal(text: str) -> str:
-    """`text` as the corpus writes verse: full-width punctuation, no white space."""
-    return "".join(text.split()).translate(_NORMAL)
+    """`text` as the corpus writes verse: full-width punctuation, no white space.
+
+    Where only space or a stroke parts two lines they get a comma or, after an even line, a full
+    stop. Letters of other scripts are joined.
+
+    >>> normal("白日依山盡 黃河入海流. 欲窮千里目 /")
+    '白日依山盡，黃河入海流。欲窮千里目'
+    """
+    if is_plain(text):
+        return text
+    parted = _parted(text)
+    written, count = [], 0
+    for (line, marks), (following, _) in zip(parted, [*parted[1:], ("", "")], strict=True):
+        count += bool(line)
+        if line and following and not marks and not (line[-1] + following[0]).isascii():
+            marks = "。" if count % 2 == 0 else "，"
+        written.append(line + marks.translate(_NORMAL))
+    return "".join(written)

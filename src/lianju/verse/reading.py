@@ -142,7 +142,8 @@ def _attested(character: str) -> tuple[int, int]:
 @functools.cache
 def _forms(character: str) -> tuple[str, ...]:
     """The forms under which the books have a character, which may be several: 发 發髮."""
-    if character in _pingshui():
+    # OpenCC cannot take half a surrogate pair.
+    if character in _pingshui() or "\ud800" <= character <= "\udfff":
         return (character,)
     if own := _variants().get(character):
         return (own,)
