@@ -61,11 +61,11 @@ def judged(
             **{name.replace("__", "."): value for name, value in changed.items()},
         }
         settings, said = load_settings("default", values), Said()
-        run = new_run(tmp_path / f"run{next(runs)}", settings, said)
         split = replace(gathered.split, validation=gathered.split.validation[:validation])
         compute = Compute(torch.device("cpu"), settings.model.precision, "as asked")
-        result = judge_base(run, replace(gathered, split=split), compute)
-        return result, said.lines, (run.folder / "before.jsonl").read_text(encoding="utf-8")
+        with new_run(tmp_path / f"run{next(runs)}", settings, said) as run:
+            result = judge_base(run, replace(gathered, split=split), compute)
+            return result, said.lines, (run.folder / "before.jsonl").read_text(encoding="utf-8")
 
     return judge
 

@@ -59,9 +59,9 @@ def results(
         raise UserError("--particles goes with rules of verse: add --form auto")
     folder = _trained(run)
 
-    from lianju.run_folder import open_run
+    from lianju.run_folder import read_settings
 
-    settings = open_run(folder).settings
+    settings = read_settings(folder)
     flags = decode_overrides(decoding, seed=seed, particles=particles)
     given = {name.removeprefix("decode."): value for name, value in flags.items()}
     path = out_ or folder / f"results{_named(given, verse)}.txt"
