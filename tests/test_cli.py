@@ -182,7 +182,6 @@ def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
         ("run --recipe nothing", "default, gemma-3-1b, hw5"),
         ("run --resume nowhere", "settings.json"),
         ("run --resume x --poems 3", "give it alone"),
-        ("run --poems 6000 --out big", "poems to train on"),
         ("run --source nowhere --out no", "nowhere"),
         ("complete", "COUPLET"),
         ("complete 白日依山盡，黃河入海流。", "no adapter in ./runs"),

@@ -83,10 +83,10 @@ def test_two_processes_are_interrupted_and_one_goes_on(tmp_path: Path) -> None:
 
 def test_an_error_of_the_main_process_is_told_once(tmp_path: Path) -> None:
     """While the other waits for it."""
-    process = start(TORCHRUN, "finetune", "--poems=6000", cwd=tmp_path)
+    process = start(TORCHRUN, "finetune", "--source=nowhere.json", cwd=tmp_path)
     out, errors = process.communicate(timeout=120)
     assert process.returncode != 0 and out == ""
-    assert errors.count("lianju: ") == 1 and "poems to train on" in errors
+    assert errors.count("lianju: ") == 1 and "does not exist" in errors
     assert "lianju/processes.py" not in errors
 
 
