@@ -147,6 +147,9 @@ def test_json_of_one_poem(check: Any) -> None:
         ("", "neither"),
         ("。" * 400, "neither"),
         ("白日\x1b[31m依山盡", "no text"),
+        ("白日\udcff依山盡", "no text"),
+        ("\udcff.json", "no text"),
+        ("x" * 5000 + ".json", "neither"),
         ("/", "folder"),
     ],
 )
@@ -158,6 +161,41 @@ def test_what_is_no_poem(argument: str, message: str, check: Any) -> None:
 
 def test_a_long_poem_is_no_file_name(check: Any) -> None:
     assert check(TOWER * 20)[0] == 0
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("gap", [" ", "\u3000", "\n", "（", "——", "["])
+def test_a_long_gap_between_two_characters_ends_at_once(gap: str, check: Any) -> None:
+    assert check(f"白{gap * 10**5}日")[0] == 0
+
+
+@pytest.mark.parametrize("gap", ["/", "｜", "\u3000", "\n", "\r", "\xa0", "\u200b", "——"])
+def test_a_gap_parts_lines(gap: str, check: Any) -> None:
+    lines = [line for line in re.split("[，。]", TOWER) if line]
+    assert check(gap.join(lines))[1] == check(TOWER)[1]
+
+
+def test_title_author_and_marks_are_told_from_the_poem(check: Any) -> None:
+    shown = check(TOWER)[1]
+    marked = "白日依山盡①，黃河入海流[2]。欲窮千里目〔三〕，更上一層樓（一作「臺」）。——《登樓》"
+    assert check(marked)[1] == check(f"「{TOWER}」")[1] == shown
+    headed = f"王之渙 登鸛雀樓\n{shown}"
+    for text in (f"登鸛雀樓 王之渙\n{TOWER}", f"王之渙《登鸛雀樓》：{TOWER}"):
+        assert check(text)[1] == headed
+
+
+def test_several_poems_in_quotes_are_a_table(check: Any) -> None:
+    code, printed, _ = check(f"{TOWER}\n{SNOW}")
+    assert code == 0 and printed.startswith("no.  poem") and "千山鳥飛絕" in printed
+
+
+def test_a_line_that_looks_like_no_verse_is_named(check: Any, tmp_path: Path) -> None:
+    path = tmp_path / "poems.txt"
+    path.write_text(f"五言絕句\n{TOWER}\nhello world\n{WRONG}\n- 3 -\n{SNOW}\n", "utf-8")
+    code, printed, errors = check(str(path))
+    assert code == 2 and len(re.findall("^ +[123]  ", printed, re.MULTILINE)) == 3
+    assert f"{path} line 3: looks like no verse: hello world\n" in errors
+    assert "1 of 4 records" in errors.splitlines()[-1]
 
 
 def write(path: Path, *poems: str) -> str:

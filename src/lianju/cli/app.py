@@ -79,18 +79,18 @@ def _guarded(arguments: list[str], debug: bool) -> int:
         # Whoever read our output has gone, as with `| head`; that is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # The system refuses a file, such as one with too long a name: the user can mend that.
+        if error.filename is None:
+            return _internal(error, debug)
+        return _fail(f"cannot use {str(error.filename)[:300]}: {error.strerror}", debug)
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":
             return _fail(
                 "the GPU has too little memory: lower train.batch_size, or ask for fewer at once",
                 debug,
             )
-        return _fail(
-            f"internal error, {type(error).__name__}: {error}. Run again with --debug and "
-            "please report what it prints.",
-            debug,
-            code=1,
-        )
+        return _internal(error, debug)
     return 0
 
 
@@ -109,6 +109,11 @@ def _hinted(error: cyclopts.CycloptsError) -> str:
     # Between a flag and a setting that are only like it, the flag is likelier.
     nearest = difflib.get_close_matches(asked, called, n=1, cutoff=1 if maybe else 0.75)
     return f"{told} Did you mean --set {called[nearest[0]]}=VALUE?" if nearest else str(error)
+
+
+def _internal(error: Exception, debug: bool) -> int:
+    told = f"internal error, {type(error).__name__}: {error}"
+    return _fail(f"{told}. Run again with --debug and please report what it prints.", debug, code=1)
 
 
 def _fail(message: str, debug: bool, code: int = 2) -> int:

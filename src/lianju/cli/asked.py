@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lianju.cli.console import TerminalReporter, err, print_notes
 from lianju.cli.flags import ModelFlags, VerseFlags
-from lianju.config import ModelSettings, VerseSettings
+from lianju.config import VerseSettings, load_settings
 from lianju.corpus import Heard, hear_text
 from lianju.errors import UserError
 from lianju.verse import lines_of
@@ -74,7 +74,8 @@ def load_model(
     from lianju.prompt import LAYOUTS
 
     card: dict[str, Any] = read_card(folder) if folder else {"base": default, "style": style}
-    settings = ModelSettings(name=name or card["base"], bits=card.get("bits", 16))
+    asked = {"model.name": name or card["base"], "model.bits": card.get("bits", 16)}
+    settings = load_settings("default", asked).model
     device = choose_device(settings)
     dtype = weights_dtype(device, card.get("precision", "auto"))
     network = load_base(settings, LAYOUTS, device, dtype, TerminalReporter())

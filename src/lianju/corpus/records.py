@@ -18,6 +18,7 @@ from typing import Any
 from lianju.corpus.reading import Repeated, Unreadable, kind_of
 from lianju.corpus.verse_text import even_lines, verse_only
 from lianju.verse import is_han, lines_of
+from lianju.verse.poem import visible
 
 # The longest Tang poem has 2,980 characters.
 LONGEST = 4000
@@ -89,7 +90,7 @@ def record_of(fields: Mapping[str, Any], place: str, author: str = "") -> Record
     """The record that an object, or a row of a table, is; None where no field holds a poem."""
     if isinstance(fields, Repeated):
         return Record(place, faults=((printable(fields.name), "stands twice in the record"),))
-    names = {name.strip().casefold(): name for name in fields}
+    names = {visible(name).strip().casefold(): name for name in fields}
     author = _label(fields, names, _AUTHORS) or author
     empty = Record(place, (), _label(fields, names, _TITLES), author)
     for key in _TURNS:
@@ -98,12 +99,14 @@ def record_of(fields: Mapping[str, Any], place: str, author: str = "") -> Record
     for pair in (*_PAIRS, *_ASKED):
         # `text` and `completion` both follow a couplet: the one that is there decides.
         if pair[0] in names and (pair[1] in names or pair in _ALONE):
-            values = {names.get(name, name): _value(fields, names, name) for name in pair}
+            values = {
+                printable(names.get(name, name)): _value(fields, names, name) for name in pair
+            }
             return _two_parts(values, empty, asked=pair in _ASKED, written=pair[0] == "couplet")
     for name in _WHOLE:
         value = _value(fields, names, name)
         if isinstance(value, str) or (isinstance(value, list) and _are_texts(value)):
-            return _whole(value, names[name], empty)
+            return _whole(value, printable(names[name]), empty)
     return None
 
 
@@ -137,7 +140,7 @@ def couplet_at_end(text: str) -> str | None:
 
 def printable(text: str) -> str:
     """`text`, cut where it is long, as it can be shown on a line."""
-    return "".join(sign if sign.isprintable() else " " for sign in text[:40])
+    return "".join(sign if sign.isprintable() else " " for sign in visible(text[:40]))
 
 
 def _walk(value: Any, place: str, author: str, depth: int) -> Iterator[Record]:
@@ -222,7 +225,7 @@ def _two_parts(values: Mapping[str, Any], record: Record, asked: bool, written: 
             value = couplet_at_end(value)
             fault = None if value else _NO_COUPLET
         if fault:
-            faults.append((printable(name), fault))
+            faults.append((name, fault))
         else:
             parts.append(Part(name, value))
     return replace(record, parts=tuple(parts), faults=tuple(faults))

@@ -9,8 +9,9 @@
 import csv
 from collections.abc import Iterator
 
-from lianju.corpus.records import Record, record_of
+from lianju.corpus.records import Record, printable, record_of
 from lianju.errors import UserError
+from lianju.verse.poem import visible
 
 _SEPARATORS = ",\t;|｜"
 _LONGEST_HEAD = 1000
@@ -21,9 +22,12 @@ def table_records(text: str) -> list[Record] | None:
     head = next((line for line in text.splitlines() if line.strip()), "")[:_LONGEST_HEAD]
     for separator in _SEPARATORS:
         names = next((cells for _, cells in _rows(head, separator)), [])
+        names = [visible(name).strip() for name in names]
         if len(names) > 1 and all(names) and record_of(dict.fromkeys(names, ""), ""):
             if len(set(names)) < len(names):
-                raise UserError(f"a column stands twice in the first line: {'、'.join(names)[:60]}")
+                raise UserError(
+                    f"a column stands twice in the first line: {printable('、'.join(names))}"
+                )
             rows = list(_rows(text, separator))
             return [_record(names, cells, separator, line) for line, cells in rows[1:]]
     return None
@@ -51,7 +55,7 @@ def _record(names: list[str], cells: list[str], separator: str, line: int) -> Re
         cells = [*cells[:last], separator.join(cells[last:])]
     place = f" line {line}"
     if len(cells) < len(names):
-        fault = f"{len(cells)} of {len(names)} columns: {'、'.join(names)[:60]}"
+        fault = f"{len(cells)} of {len(names)} columns: {printable('、'.join(names))}"
         return Record(place, faults=(("", fault),))
     found = record_of(dict(zip(names, cells, strict=True)), place)
     assert found is not None  # the names tell

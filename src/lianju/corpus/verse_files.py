@@ -16,6 +16,7 @@ from lianju.corpus.tables import table_records
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
 from lianju.verse import lines_of, normal
+from lianju.verse.poem import is_plain
 
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
 _JSON_SUFFIXES = (".json", ".jsonl")
@@ -97,7 +98,9 @@ def verse_of(records: Sequence[Record]) -> VerseFile:
     poems: list[Verse] = []
     bad = []
     for number, record in enumerate(records, 1):
-        title, author, text = split_heading("\n".join(part.text for part in record.parts))
+        texts = [part.text for part in record.parts]
+        whole = ("" if is_plain(texts[0]) else "\n").join(texts) if texts else ""
+        title, author, text = split_heading(whole)
         poem = normal(verse_only(text))
         faults = record.faults
         if not faults and not has_verse(poem):

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 Choice = Literal["A", "B", "tie"]
-_LEAD = (
-    r"(?i:(?:final |the )*(?:answer|verdict|better|score|答案|分數|評分)(?:\s+is)?\s*[:：]?\s*)?"
-)
+_LEAD = r"(?i:(?:final |the )*(?:answer|verdict|better|score|答案|分數|評分)(?: is)? ?[:：]? ?)?"
 _LAST_CHOICE = re.compile(f"{_LEAD}(A|B|(?i:tie))")
-_LAST_SCORE = re.compile(rf"{_LEAD}(\d+(?:\.\d+)?)(?:\s*/\s*10)?")
+_LAST_SCORE = re.compile(rf"{_LEAD}(\d+(?:\.\d+)?)(?: ?/ ?10)?")
 _ORNAMENTS = str.maketrans("", "", "*_`\"'()[]")
 
 
@@ -75,7 +73,8 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 def _last(text: str, pattern: re.Pattern[str]) -> str | None:
     lines = _spoken(text).strip().splitlines() or [""]
-    match = pattern.fullmatch(lines[-1].translate(_ORNAMENTS).strip(" .。"))
+    # Single spaces, so that no pattern has to try how to share out many.
+    match = pattern.fullmatch(" ".join(lines[-1].translate(_ORNAMENTS).strip(" .。").split()))
     return match[1] if match else None
 
 
