@@ -28,6 +28,7 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
 
     with reporter.task("Converting the base model (once)", 3) as task, _quick_reading():
         try:
+            _check_sizes(file)
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
             task.advance(1, "tokenizer read")
             network, info = AutoModelForCausalLM.from_pretrained(
@@ -38,13 +39,33 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
             plain = _plain(network)
         except Exception as error:  # damaged files make the readers raise nearly anything
             raise UserError(
-                f"cannot read {file} as a language model: {first_line(error)}"
+                f"cannot read {file} as a language model: {first_line(error)}. If it should be "
+                "one, copy or download it again"
             ) from error
         with writing_folder(folder) as temporary:
             plain.save_pretrained(temporary)
             write_tokenizer(tokenizer, temporary)
             seal(temporary, digest)
         task.advance(1, "written")
+
+
+# Without one of these transformers takes the sizes of a model of billions of weights.
+_SIZES = ("block_count", "embedding_length", "feed_forward_length", "attention.head_count")
+
+
+def _check_sizes(file: Path) -> None:
+    """Refuse a model without sizes, or of more layers than tensors, which would take hours."""
+    reader = gguf.GGUFReader(str(file))
+    fields = reader.fields
+    architecture = fields["general.architecture"].contents()
+    for name in _SIZES:
+        if f"{architecture}.{name}" not in fields:
+            raise ValueError(f"it does not say its {architecture}.{name}")
+    layers = fields[f"{architecture}.block_count"].contents()
+    if not 0 < layers <= len(reader.tensors):
+        raise ValueError(
+            f"it says that it has {layers} layers, and has {len(reader.tensors)} tensors"
+        )
 
 
 def _plain(network: Any) -> Any:

@@ -17,6 +17,9 @@ from lianju.model.hub import hub_config, hub_folder
 from lianju.model.sealed import IDENTITY, is_whole, made_once, sealed_digest
 from lianju.progress import SILENT, Reporter
 
+# No model has more.
+_LAYERS = 1000
+
 
 def base_folder(name: str, reporter: Reporter) -> Path:
     """A folder with `config.json`, `tokenizer.json` and safetensors for model `name`.
@@ -112,6 +115,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     values = read_json(path, advice)
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged (it holds no JSON object): {advice}")
+    layers = values.get("num_hidden_layers", 1)
+    # More would take hours to lay out.
+    if not isinstance(layers, int) or not 0 < layers <= _LAYERS:
+        raise UserError(f"{path} is damaged (num_hidden_layers is {layers!r}): {advice}")
     return values
 
 
