@@ -65,6 +65,34 @@ def test_a_poem_is_drawn_with_marks_rhymes_and_sources(tmp_path: Path) -> None:
     assert set("".join(lines[8].split())) <= {"○", "●"}
 
 
+def test_files_of_couplets_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text(f"1. {COUPLET}\n\n2. 白日依山盡　黃河入海流\n")
+    (tmp_path / "test.json").write_text(json.dumps([{"instruction": "x", "input": OLD}]))
+    free = ("--json", "--form=free", "--max-length=4")
+    done = complete("mine.txt", "test.json", COUPLET, *free, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    couplets = [json.loads(line)["couplet"] for line in done.stdout.splitlines()]
+    assert couplets == [COUPLET, "白日依山盡，黃河入海流。", OLD, COUPLET]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "mine.json' is neither a file that exists nor verse"),
+        ("[]", "mine.json holds no records"),
+        ('[{"input": ""}]', "mine.json[0].input: empty"),
+        ('[{"poet": 1}]', "mine.json[0]: no field that holds a poem"),
+    ],
+)
+def test_a_file_without_couplets_is_named(
+    content: str | None, message: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "mine.json").write_text(content)
+    done = complete("mine.json", cwd=tmp_path)
+    assert done.returncode == 2 and message in done.stderr
+
+
 def test_known_lines_are_found_with_author_and_title() -> None:
     known = known_lines()
     if known is None:

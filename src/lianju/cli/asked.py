@@ -1,5 +1,6 @@
 """What several verbs ask of a user's words: a couplet, rules that fit it, a model that is there."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from lianju.verse import lines_of
 if TYPE_CHECKING:
     from lianju.decode import Rules
     from lianju.model import LanguageModel
+
+_QUOTED = 40
 
 
 def verse_asked(rules: VerseFlags | None) -> VerseSettings:
@@ -42,6 +45,23 @@ def heard(found: Heard) -> str:
     """The text as it is read, after what there is to say about that."""
     print_notes(found.notes)
     return found.text
+
+
+def named_file(text: str) -> Path | None:
+    """The file that a user's words name; None where they are words.
+
+    Raises `UserError` where they can only be the name of a file that does not exist.
+    """
+    path = Path(text)
+    try:
+        if text and path.exists():
+            return path
+    except (OSError, ValueError):  # no file can have such a name
+        return None
+    # Verse that ends in a full stop has no suffix.
+    if re.fullmatch(r"\.[A-Za-z0-9]+", path.suffix):
+        raise UserError(f"{text[:_QUOTED]!r} is neither a file that exists nor verse")
+    return None
 
 
 def read_rules(couplets: Sequence[str], verse: VerseSettings) -> "list[Rules | None]":

@@ -1,16 +1,15 @@
 """`lianju check`."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from lianju.cli.asked import named_file
 from lianju.cli.console import TerminalReporter, err, out, print_notes
 from lianju.cli.poem import draw
 from lianju.corpus import check_text, hear_text, simplified
@@ -84,26 +83,14 @@ def check(
 
 def _read(poem: str) -> tuple[VerseFile, str]:
     """What there is to judge, and the file's name if it is one."""
-    if poem and _exists(poem):
-        return read_verse(Path(poem)), poem
+    if path := named_file(poem):
+        return read_verse(path), poem
     check_text(poem, "the poem")
-    # A poem that ends in a full stop has no suffix.
-    if not has_verse(verse_only(poem)) or re.fullmatch(r"\.[A-Za-z0-9]+", Path(poem).suffix):
+    if not has_verse(verse_only(poem)):
         raise UserError(
-            f"{_quoted(poem)!r} is neither a file that exists nor a poem in Chinese characters"
+            f"{poem[:_QUOTED]!r} is neither a file that exists nor a poem in Chinese characters"
         )
     return spoken_verse(poem), ""
-
-
-def _exists(poem: str) -> bool:
-    try:
-        return Path(poem).exists()
-    except (OSError, ValueError):  # no file can have such a name
-        return False
-
-
-def _quoted(text: str) -> str:
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def _as_traditional(poems: list[Verse]) -> list[Verse]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import adapter_asked, heard, load_model, read_rules, verse_asked
+from lianju.cli.asked import adapter_asked, heard, load_model, named_file, read_rules, verse_asked
 from lianju.cli.console import TerminalReporter, out
 from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.poem import draw
 from lianju.config import load_settings
-from lianju.corpus import KnownLines, Poem, hear_couplet, known_lines
+from lianju.corpus import KnownLines, Poem, hear_couplet, known_lines, read_couplets
 from lianju.verse import check, lines_of, shape_of, words
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 def complete(
     couplets: Annotated[
-        list[str], Parameter(help="The first couplet of a poem, in quotes; one or several.")
+        list[str],
+        Parameter(
+            name="COUPLET|FILE",
+            help="The first couplet of a poem, in quotes, or a file of couplets, one a line or as "
+            "the homework's test file; one or several.",
+        ),
     ],
     /,
     *,
@@ -45,7 +50,7 @@ def complete(
     """
     overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
-    couplets = [heard(hear_couplet(couplet)) for couplet in couplets]
+    couplets = [heard(hear_couplet(couplet)) for couplet in _given(couplets)]
     verse = verse_asked(rules)
     writer = writer or ModelFlags()
     folder = adapter_asked(writer)
@@ -61,6 +66,14 @@ def complete(
         network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
     )
     _print(results, constraints, as_json)
+
+
+def _given(words: Sequence[str]) -> list[str]:
+    """The couplets in what was given: couplets, and files of them."""
+    files = [(text, named_file(text)) for text in words]
+    return [
+        couplet for text, file in files for couplet in (read_couplets(file) if file else [text])
+    ]
 
 
 def _print(

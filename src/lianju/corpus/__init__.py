@@ -15,7 +15,7 @@ from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.sources import large_corpus, training_corpus
 from lianju.corpus.split import VALIDATION, is_regular, select, split
 from lianju.corpus.training import RunPoems, run_poems
-from lianju.corpus.verse_files import read_records
+from lianju.corpus.verse_files import read_couplets, read_records
 
 __all__ = [
     "INSTRUCTION",
@@ -41,6 +41,7 @@ __all__ = [
     "large_corpus",
     "line_keys",
     "placeholders",
+    "read_couplets",
     "read_records",
     "run_poems",
     "select",

@@ -21,6 +21,8 @@ from lianju.verse.poem import is_plain
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
 _JSON_SUFFIXES = (".json", ".jsonl")
 _TABLE_SUFFIXES = (".csv", ".tsv")
+# The number before a line of a text.
+_COUNTED = re.compile(r"\d{1,6}[.．、)）:：][ \u3000]{0,4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +49,19 @@ def read_records(path: Path, data: bytes | None = None) -> list[Record]:
     Raises `UserError` when there is none.
     """
     text = decode(read_bytes(path) if data is None else data, path)
+    records = _named_records(text, path)
+    return _some(text_records(text) if records is None else records, path)
+
+
+def _named_records(text: str, path: Path) -> list[Record] | None:
+    """The records of JSON, JSONL or a table, whose fields have names; None for plain text."""
     if not text.strip():
         raise UserError(f"{shown(path)} is empty")
     if path.suffix in _JSON_SUFFIXES or _JSON.match(text):
         value = parse_json(text, path)
         if value == {} or not isinstance(value, list | dict):
             raise UserError(f"{shown(path)} holds {kind_of(value)}, not a list of records")
-        records = records_of(value)
-    else:
-        records = _text_records(text, path)
-    if not records:
-        raise UserError(f"{shown(path)} holds no records")
-    return records
-
-
-def _text_records(text: str, path: Path) -> list[Record]:
+        return records_of(value)
     try:
         records = table_records(text)
     except UserError as error:
@@ -71,7 +71,31 @@ def _text_records(text: str, path: Path) -> list[Record]:
             f"{shown(path)} does not name its columns: write a first line such as "
             "title,author,text or input,output"
         )
-    return text_records(text) if records is None else records
+    return records
+
+
+def _some(records: list[Record], path: Path) -> list[Record]:
+    if not records:
+        raise UserError(f"{shown(path)} holds no records")
+    return records
+
+
+def read_couplets(path: Path) -> list[str]:
+    """The couplets of a file that are to be completed, as they stand there.
+
+    In JSON, JSONL or a table that is the first field of each record, such as the homework's
+    input, whatever follows it; a text has one a line. Raises `UserError` naming a record
+    without one.
+    """
+    text = decode(read_bytes(path), path)
+    records = _named_records(text, path)
+    if records is None:
+        return [_COUNTED.sub("", line.strip()) for line in text.splitlines() if line.strip()]
+    for record in _some(records, path):
+        if not record.parts:
+            field, fault = record.faults[0]
+            raise UserError(f"{shown(path)}{record.place}{'.' * bool(field)}{field}: {fault}")
+    return [record.parts[0].text for record in records]
 
 
 def read_verse(path: Path) -> VerseFile:
