@@ -78,7 +78,7 @@ def test_files_of_couplets_are_completed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "mine.json' is neither a file that exists nor verse"),
+        (None, "mine.json' is neither a file that exists nor a poem"),
         ("[]", "mine.json holds no records"),
         ('[{"input": ""}]', "mine.json[0].input: empty"),
         ('[{"poet": 1}]', "mine.json[0]: no field that holds a poem"),

@@ -60,7 +60,7 @@ def named_file(text: str) -> Path | None:
         return None
     # Verse that ends in a full stop has no suffix.
     if re.fullmatch(r"\.[A-Za-z0-9]+", path.suffix):
-        raise UserError(f"{text[:_QUOTED]!r} is neither a file that exists nor verse")
+        raise UserError(f"{text[:_QUOTED]!r} is neither a file that exists nor a poem")
     return None
 
 
