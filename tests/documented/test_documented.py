@@ -21,6 +21,7 @@ from tests.documented.typed import Typed, typed
 from tests.evaluate.fake_judge import FakeJudge, honest
 
 RUN = "runs/default-20261128-120000"
+TINY = "runs/tiny"
 _TRAINING = "--set=data.validation=8 --set=shape_couplets=2 --set=train.validations=1"
 # What makes a verb's work small. A flag that stands in the command already is replaced.
 SMALL = {
@@ -80,6 +81,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     poems = training_corpus().examples[:40]
     rows = [{"input": poem.couplet, "output": poem.completion} for poem in poems]
     (folder / "my_poems.json").write_text(json.dumps(rows, ensure_ascii=False))
+    # Exports take as long as their model is large.
+    typed(_small(["finetune", "--model=tiny", "--out", TINY]), folder)
     typed(_small(["run", "--out", RUN]), folder)
     for name in ("a", "b"):
         shutil.copytree(folder / RUN / "adapter", folder / f"runs/{name}/adapter")
@@ -109,6 +112,8 @@ def _small(words: list[str]) -> list[str]:
     if "--help" in words or "--resume" in words:
         return words
     verb = " ".join(words[:2])
+    if words[0] == "export":
+        words = [words[0], TINY, *(word for word in words[1:] if word != RUN)]
     flags = SMALL.get(verb if verb in SMALL else words[0], "")
     if verb in ("evaluate --compare", "evaluate --blind-results"):
         flags = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lianju.cli.console import TerminalReporter, err, print_notes
 from lianju.cli.flags import ModelFlags, VerseFlags
 from lianju.config import VerseSettings, load_settings
-from lianju.corpus import Heard, hear_text
+from lianju.corpus import Heard, check_text, hear_text
 from lianju.errors import UserError
 from lianju.verse import lines_of
 
@@ -47,10 +47,10 @@ def heard(found: Heard) -> str:
     return found.text
 
 
-def named_file(text: str) -> Path | None:
-    """The file that a user's words name; None where they are words.
+def named_file(text: str, what: str) -> Path | None:
+    """The file that a user's words name; None where they are words, `what` for example.
 
-    Raises `UserError` where they can only be the name of a file that does not exist.
+    Raises `UserError` where they are no text, or can only be the name of a file that is not there.
     """
     path = Path(text)
     try:
@@ -58,6 +58,7 @@ def named_file(text: str) -> Path | None:
             return path
     except (OSError, ValueError):  # no file can have such a name
         return None
+    check_text(text, what)
     # Verse that ends in a full stop has no suffix.
     if re.fullmatch(r"\.[A-Za-z0-9]+", path.suffix):
         raise UserError(f"{text[:_QUOTED]!r} is neither a file that exists nor a poem")

@@ -12,7 +12,7 @@ from rich.text import Text
 from lianju.cli.asked import named_file
 from lianju.cli.console import TerminalReporter, err, out, print_notes
 from lianju.cli.poem import draw
-from lianju.corpus import check_text, hear_text, simplified
+from lianju.corpus import hear_text, simplified
 from lianju.corpus.reading import shown
 from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
@@ -83,9 +83,8 @@ def check(
 
 def _read(poem: str) -> tuple[VerseFile, str]:
     """What there is to judge, and the file's name if it is one."""
-    if path := named_file(poem):
+    if path := named_file(poem, "the poem"):
         return read_verse(path), poem
-    check_text(poem, "the poem")
     if not has_verse(verse_only(poem)):
         raise UserError(
             f"{poem[:_QUOTED]!r} is neither a file that exists nor a poem in Chinese characters"

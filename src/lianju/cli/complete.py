@@ -70,7 +70,7 @@ def complete(
 
 def _given(words: Sequence[str]) -> list[str]:
     """The couplets in what was given: couplets, and files of them."""
-    files = [(text, named_file(text)) for text in words]
+    files = [(text, named_file(text, "the couplet")) for text in words]
     return [
         couplet for text, file in files for couplet in (read_couplets(file) if file else [text])
     ]
