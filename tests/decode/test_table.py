@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ def test_a_stored_table_equals_the_one_that_was_built(
 ) -> None:
     built = table_of(patchwork(0))
     other = table_of(patchwork(1))
-    assert not same(built, other) and len(list(cache.iterdir())) == 2
+    assert not same(built, other) and len(list(cache.glob("*.npz"))) == 2
     monkeypatch.setattr(table, "_build", None)
     assert same(table_of(patchwork(0)), built) and same(table_of(patchwork(1)), other)
 
@@ -40,7 +42,7 @@ def test_a_stored_table_equals_the_one_that_was_built(
 @pytest.mark.parametrize("damage", ["cut", "empty", "changed", "other"])
 def test_a_damaged_table_is_built_anew(cache: Path, damage: str) -> None:
     built = table_of(patchwork(0))
-    [path] = cache.iterdir()
+    [path] = cache.glob("*.npz")
     whole = path.read_bytes()
     middle = len(whole) // 2
     path.write_bytes(
@@ -57,9 +59,28 @@ def test_a_damaged_table_is_built_anew(cache: Path, damage: str) -> None:
 
 def test_a_table_of_another_shape_is_built_anew(cache: Path) -> None:
     built = table_of(patchwork(0))
-    [path] = cache.iterdir()
+    [path] = cache.glob("*.npz")
     np.savez(path, characters="春")
     assert same(table_of(patchwork(0)), built)
+
+
+def test_a_killed_builder_leaves_nothing_and_a_full_disk_stops_nobody(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = table_of(patchwork(0))
+    [path] = cache.glob("*.npz")
+    path.unlink()
+    left = cache / f".{path.name}.0123456789abcdef.part"
+    left.write_bytes(b"half")
+    assert same(table_of(patchwork(0)), built) and not left.exists()
+    path.unlink()
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert same(table_of(patchwork(0)), built)
+    assert not list(cache.glob("*.npz")) and not list(cache.glob(".*"))
 
 
 def test_tokens_are_sorted_by_what_they_hold(cache: Path) -> None:

@@ -1,6 +1,11 @@
 """Adapters and merged models: plain transformers and PEFT compute what we do."""
 
+import fcntl
 import json
+import multiprocessing
+import os
+import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +21,7 @@ from lianju.config import LoraSettings
 from lianju.errors import UserError
 from lianju.export import Source, Target, export, find_source, readback
 from lianju.export import job as job_module
+from lianju.export.card import _licence
 from lianju.export.folder import check_unquantized, write_merged
 from lianju.export.rounding import round_all
 from lianju.export.tokenizer import words_of
@@ -198,7 +204,89 @@ def test_the_run_is_found_from_its_folder_and_from_its_adapter(
     run = source.adapter.parent
     for path in (run, run / "adapter"):
         assert find_source(path).settings.prompt.style == "chat"
-    with pytest.raises(UserError, match="neither a run folder nor an adapter"):
-        find_source(tmp_path / "nothing")
-    with pytest.raises(UserError, match="no adapter"):
-        find_source(tmp_path)
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(UserError, match=r"is no adapter: it has no lianju\.json"):
+            find_source(path)
+
+
+def test_what_came_into_the_folder_meanwhile_stays(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def card(*_: Any) -> str:
+        (out / "thesis.txt").write_text("mine")
+        return "card"
+
+    monkeypatch.setattr(job_module, "model_card", card)
+    with pytest.raises(UserError, match=f"cannot write {out}: Directory not empty"):
+        export(source, "adapter", out, "f16")
+    assert (out / "thesis.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "thesis.txt"]
+
+
+def _export_until_killed(source: Source, out: Path) -> None:
+    def kill(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_module, "plain_encoder", kill)
+        export(source, "adapter", out, "f16")
+
+
+def test_what_a_killed_export_left_goes_with_the_next(source: Source, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=_export_until_killed, args=(source, out))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    [left] = tmp_path.iterdir()
+    assert (left / "adapter_model.safetensors").is_file()
+    # Another export into the same folder may be at work still.
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    export(source, "adapter", tmp_path / "out", "f16")
+    assert left.is_dir()
+    os.close(handle)
+    shutil.rmtree(out)
+    export(source, "adapter", out, "f16")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"data": 3}', '{"data": {"used": []}}'])
+def test_a_damaged_summary_is_found_before_the_work(
+    source: Source, tmp_path: Path, content: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(source.adapter.parent, run)
+    (run / "summary.json").write_text(content)
+    with pytest.raises(UserError, match=r"summary\.json is damaged .* remove it"):
+        export(find_source(run), "adapter", tmp_path / "out", "f16")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"lora": 3}', '{"seed": NaN}'])
+def test_damaged_settings_of_a_run_are_named(source: Source, tmp_path: Path, content: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(source.adapter.parent, run)
+    (run / "settings.json").write_text(content)
+    with pytest.raises(UserError, match=r"settings\.json is damaged"):
+        find_source(run)
+
+
+@pytest.mark.parametrize(
+    ("readme", "licence"),
+    [
+        (b"---\nlicense: apache-2.0\nx: [1\n---\n# Model", "apache-2.0"),
+        (b"---\nlicense: &a [*a]\n---\n", "other"),
+        (b"\xff\xfe\n", "other"),
+        (b"license: mit\n", "other"),
+    ],
+)
+def test_the_licence_is_read_off_any_card(
+    source: Source, tmp_path: Path, readme: bytes, licence: str
+) -> None:
+    (tmp_path / "README.md").write_bytes(readme)
+    assert _licence(source, tmp_path)[0] == licence

@@ -155,7 +155,7 @@ def _run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
         (["--to", "merged", "--out", "x", "--dry-run"], "--dry-run goes with --push"),
         (["--to", "merged", "--out", "x", "--push", "me"], "--push takes ORG/NAME"),
         (["--to", "merged", "--out", "x", "--push", "me/x"], "hf auth login"),
-        (["nowhere", "--to", "merged", "--out", "x"], "neither a run folder nor an adapter"),
+        (["nowhere", "--to", "merged", "--out", "x"], "nowhere is no adapter"),
         (["--out", "x"], "--to"),
         (["--to", "onnx", "--out", "x"], "onnx"),
     ],

@@ -63,6 +63,12 @@ def test_plain_peft_reads_it_and_finds_no_weights_but_loras(adapter: Path) -> No
     ]
 
 
+def test_layers_are_named_in_one_order(adapter: Path) -> None:
+    """PEFT holds a set, whose order would differ from process to process."""
+    names = json.loads((adapter / "adapter_config.json").read_text())["target_modules"]
+    assert names == sorted(LoraSettings().targets)
+
+
 def test_another_base_model_is_refused(adapter: Path) -> None:
     with pytest.raises(UserError, match="trained on tiny"):
         load_adapter(tiny.model(seed=1), adapter)

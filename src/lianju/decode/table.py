@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lianju.errors import UserError
-from lianju.files import cache_dir, writing
+from lianju.files import cache_dir, locked, writing
 from lianju.model import Vocabulary
 from lianju.verse import GROUPS, LEVEL, OBLIQUE, alphabet, edition, likely, rhymes, standard
 
@@ -103,7 +103,13 @@ def table_of(vocabulary: Vocabulary, beyond: str = "") -> Table:
         with suppress(OSError, EOFError, KeyError, TypeError, ValueError, BadZipFile, zlib.error):
             return _read(path)
     table = _build(vocabulary)
-    with writing(path) as temporary, temporary.open("wb") as file:
+    # Without a place to keep it, it is built again the next time.
+    with (
+        suppress(UserError),
+        locked(path),
+        writing(path) as temporary,
+        temporary.open("wb") as file,
+    ):
         arrays = {item.name: np.array(getattr(table, item.name)) for item in fields(table)}
         np.savez(file, allow_pickle=False, **arrays)
     return table

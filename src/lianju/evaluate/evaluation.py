@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +37,15 @@ from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
-from lianju.files import cache_dir, read_json, sweep, weights_digest, write_json, write_text
+from lianju.files import (
+    cache_dir,
+    locked,
+    read_json,
+    sweep,
+    weights_digest,
+    write_json,
+    write_text,
+)
 from lianju.model import LanguageModel, has_bf16_units
 from lianju.output_folder import Kind, holding
 from lianju.progress import SILENT, Reporter
@@ -133,12 +142,7 @@ def evaluate(
             metrics=METRICS,
             systems=systems,
             comparisons=compare(systems[0], systems[1], METRICS) if len(systems) == 2 else [],
-            contamination=_once(
-                _known_by_heart(systems[0].sha256),
-                schema.Contamination,
-                lambda: _contamination(base, kit, reporter),
-                reporter,
-            ),
+            contamination=_contamination(systems[0].sha256, base, kit, reporter),
         )
         report = report.model_copy(update={"verdict": verdict(report)})
         write_report(report, folder)
@@ -380,8 +384,14 @@ def _known_by_heart(model: str) -> Path:
     return cache_dir() / "contamination" / f"{schema.CONTAMINATION}-{model[:12]}.json"
 
 
-def _contamination(base: Load, kit: Tools, reporter: Reporter) -> schema.Contamination:
-    model, _ = base()
-    heldout = suite("heldout", None, reporter)
-    large = large_corpus(reporter)
-    return contamination(model, "plain", heldout, large, kit.parallelism, reporter)
+def _contamination(sha256: str, base: Load, kit: Tools, reporter: Reporter) -> schema.Contamination:
+    def work() -> schema.Contamination:
+        model, _ = base()
+        heldout = suite("heldout", None, reporter)
+        large = large_corpus(reporter)
+        return contamination(model, "plain", heldout, large, kit.parallelism, reporter)
+
+    path = _known_by_heart(sha256)
+    # What is there can be read where nothing can be written.
+    with nullcontext() if path.is_file() else locked(path):
+        return _once(path, schema.Contamination, work, reporter)

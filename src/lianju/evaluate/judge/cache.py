@@ -7,7 +7,7 @@ from typing import Any
 
 from lianju.errors import UserError
 from lianju.evaluate.judge.client import Endpoint, Message
-from lianju.files import read_json, write_json
+from lianju.files import locked, read_json, sweep, write_json
 
 
 class Answers:
@@ -38,7 +38,9 @@ class Answers:
     ) -> None:
         """Keep an answer; it is whole on the disk when this returns."""
         asked = {"model": endpoint.model, "messages": messages, "parameters": parameters}
-        write_json(self._path(endpoint, messages, parameters), {**asked, "answer": answer})
+        with locked(self.folder / "answers"):
+            sweep(self.folder)
+            write_json(self._path(endpoint, messages, parameters), {**asked, "answer": answer})
 
     def _path(
         self, endpoint: Endpoint, messages: list[Message], parameters: dict[str, Any]
