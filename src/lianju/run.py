@@ -6,6 +6,7 @@ run skips the stages whose result stands.
 
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,13 @@ def execute(run: Run) -> dict[str, Any]:
     compute = fix_compute(run)
     plan = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
-    before = run.once("before", lambda: judge_base(run, poems, compute))
+    before = run.once(
+        "before", lambda: judge_base(run, poems, compute), partial(_check_judged, run, "before")
+    )
     outcome = train(run, poems, compute, plan)
-    after = run.once("after", lambda: judge_tuned(run, poems, compute))
+    after = run.once(
+        "after", lambda: judge_tuned(run, poems, compute), partial(_check_judged, run, "results")
+    )
     summary = _summary(run, poems, compute, outcome, before, after)
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
     summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
@@ -138,7 +143,9 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
     """
 
     def check(result: dict[str, Any]) -> None:
-        steps = [row for row in read_jsonl(run.folder / STEPS) if row["kind"] == "train"]
+        steps = [
+            row for row in read_jsonl(run.folder / STEPS, "it is lost") if row["kind"] == "train"
+        ]
         if len(steps) != Outcome(**result).steps:
             raise UserError(f"{run.folder / STEPS} has lost steps")
         _check_adapter(run.folder / "adapter")
@@ -147,6 +154,17 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
     run.processes.share(None)
     run.processes.part()
     return Outcome(**outcome)
+
+
+def _check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
+    """Raise an error where a result lacks what is told of it, or its files are gone or damaged."""
+    rows = read_jsonl(run.folder / f"{file}.jsonl", "it is lost")
+    told = (result["model"]["parameters"], result["validation"]["loss_per_character"])
+    if len(rows) != result["test"]["n"] or not all(told):
+        raise UserError(f"{run.folder / file}.jsonl has lost poems")
+    text = run.folder / "results.txt"
+    if file == "results" and not (text.is_file() and text.stat().st_size):
+        raise UserError(f"{text} is gone")
 
 
 def _check_adapter(folder: Path) -> None:

@@ -168,15 +168,25 @@ def _together(
 
     None on a process that only assists.
     """
+    from safetensors import SafetensorError
+
     from lianju.job import assist
     from lianju.processes import together
 
     with together() as processes:
-        if processes.main:
+        if not processes.main:
+            assist(processes)
+            return None
+        job = None
+        try:
             with begin(processes) as job:
                 return job, _interruptible(job, verb, work)
-        assist(processes)
-        return None
+        except UserError as error:
+            # A failed start leaves nothing to go on with; other settings would be a new run.
+            kept = job and (job.folder / "settings.json").is_file()
+            if job and kept and isinstance(error.__cause__, (OSError, SafetensorError)):
+                err.print(f"What is done is kept. {_go_on(job, verb)}", markup=False)
+            raise
 
 
 def _open(
@@ -209,9 +219,12 @@ def _interruptible(job: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:
         return work(job)
     except (Interrupted, KeyboardInterrupt) as error:
         note = f" after step {error.step}" if isinstance(error, Interrupted) else ""
-        folder = shlex.quote(str(job.folder))
-        err.print(f"Stopped{note}. Go on with: lianju {verb} --resume {folder}", markup=False)
+        err.print(f"Stopped{note}. {_go_on(job, verb)}", markup=False)
         raise SystemExit(130) from None
+
+
+def _go_on(job: "Run", verb: str) -> str:
+    return f"Go on with: lianju {verb} --resume {shlex.quote(str(job.folder))}"
 
 
 def _tell(job: "Run", summary: dict[str, Any]) -> None:
