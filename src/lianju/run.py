@@ -20,7 +20,7 @@ from lianju.evaluate import write_report
 from lianju.files import read_jsonl, write_json
 from lianju.finetune import STEPS, Outcome, encode, remarks
 from lianju.job import Job, fine_tune, trainable
-from lianju.judging import judge_base, judge_tuned
+from lianju.judging import check, judge_base, judge_tuned
 from lianju.model import (
     Compute,
     base_config,
@@ -42,9 +42,15 @@ def execute(run: Run) -> dict[str, Any]:
     compute = fix_compute(run)
     plan = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
-    before = run.once("before", lambda: judge_base(run, poems, compute))
+    before = run.once(
+        "before", lambda: judge_base(run, poems, compute), lambda found: check(run, found, "before")
+    )
     outcome = train(run, poems, compute, plan)
-    after = run.once("after", lambda: judge_tuned(run, poems, compute))
+    after = run.once(
+        "after",
+        lambda: judge_tuned(run, poems, compute),
+        lambda found: check(run, found, "results"),
+    )
     summary = _summary(run, poems, compute, outcome, before, after)
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
     summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
