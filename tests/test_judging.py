@@ -12,12 +12,14 @@ import torch
 from lianju import judging
 from lianju.config import load_settings
 from lianju.corpus import RunPoems, run_poems
+from lianju.errors import UserError
 from lianju.evaluate import cache
 from lianju.evaluate.statistics import perplexity
+from lianju.files import write_jsonl
 from lianju.judging import judge_base
 from lianju.model import Compute
 from lianju.progress import Reporter
-from lianju.run_folder import new_run
+from lianju.run_folder import Run, new_run
 from tests import tiny
 
 POEMS = "Test couplets, before: from the cache"
@@ -65,7 +67,7 @@ def judged(
         compute = Compute(torch.device("cpu"), settings.model.precision, "as asked")
         with new_run(tmp_path / f"run{next(runs)}", settings, said) as run:
             result = judge_base(run, replace(gathered, split=split), compute)
-            return result, said.lines, (run.folder / "before.jsonl").read_text(encoding="utf-8")
+        return result, said.lines, (run.folder / "before.jsonl").read_text(encoding="utf-8")
 
     return judge
 
@@ -138,6 +140,22 @@ def test_a_cache_that_cannot_be_written_stops_nothing(judged: Any, kept: Path) -
     kept.write_text("no folder")
     assert judged()[0] == judged()[0]
     assert kept.read_text() == "no folder"
+
+
+def test_a_result_whose_poems_are_lost_is_not_whole(tmp_path: Path) -> None:
+    run = Run(tmp_path, load_settings("default"))
+    sound = {"test": {"n": 2, "right": 0}, "validation": {"perplexity": 9.5}}
+    result = {**sound, "model": {"parameters": 7}}
+    write_jsonl(tmp_path / "before.jsonl", [{"index": 1}, {"index": 2}])
+    judging.check(run, result, "before")
+    for damaged in (sound, {**result, "test": {"n": 2}}, {**result, "validation": []}):
+        with pytest.raises((LookupError, TypeError)):
+            judging.check(run, damaged, "before")
+    write_jsonl(tmp_path / "before.jsonl", [{"index": 1}])
+    with pytest.raises(UserError, match="lost poems"):
+        judging.check(run, result, "before")
+    with pytest.raises(UserError, match=r"results\.jsonl"):
+        judging.check(run, result, "results")
 
 
 def test_perplexity_of_a_model_that_has_gone_mad_is_a_number() -> None:

@@ -95,8 +95,8 @@ def test_a_long_poem_in_rules_is_as_long_as_asked(
         (["RUN", "--form", "free", "--particles", "2"], "add --form auto"),
         (["RUN", "--form", "wujue"], "lines of 5"),
         (["RUN", "--top-p", "7"], "--top-p: "),
-        (["RUN/.."], "is no run folder"),
-        (["nowhere"], "nowhere is no run folder"),
+        (["RUN/.."], "is not a run folder"),
+        (["nowhere"], "nowhere is not a run folder"),
         (["NEW"], "has no adapter yet: finish it with lianju run --resume"),
     ],
 )

@@ -7,11 +7,12 @@ from typing import Any
 from lianju.config import DecodeSettings
 from lianju.corpus import Example, RunPoems
 from lianju.decode import Completion, complete
+from lianju.errors import UserError
 from lianju.evaluate import as_row, tally
 from lianju.evaluate.cache import kept, speaker
 from lianju.evaluate.statistics import perplexity
 from lianju.evaluate.suites import digest
-from lianju.files import write_jsonl, write_text
+from lianju.files import read_jsonl, write_jsonl, write_text
 from lianju.finetune import Loss, encode, validation_loss
 from lianju.job import base
 from lianju.model import Compute, LanguageModel, load_adapter, pack
@@ -66,6 +67,23 @@ def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
         counted = tally(others).as_json()
         result["validation"] |= {f"shape_{name}": value for name, value in counted.items()}
     return result
+
+
+def check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
+    """Raise an error where a result, `file`.jsonl or results.txt beside it is not whole."""
+    rows = read_jsonl(run.folder / f"{file}.jsonl", "it is lost")
+    if len(rows) != result["test"]["n"]:
+        raise UserError(f"{run.folder / file}.jsonl has lost poems")
+    for part, name in (
+        ("test", "right"),
+        ("validation", "perplexity"),
+        ("validation", "loss_per_character"),
+        ("model", "parameters"),
+    ):
+        float(result[part][name])
+    text = run.folder / "results.txt"
+    if file == "results" and not (text.is_file() and text.stat().st_size):
+        raise UserError(f"{text} is gone")
 
 
 def results_text(completions: Sequence[Completion]) -> str:

@@ -21,7 +21,7 @@ from lianju.evaluate import write_report
 from lianju.files import read_jsonl, write_json
 from lianju.finetune import STEPS, Outcome, encode, remarks
 from lianju.job import Job, fine_tune, trainable
-from lianju.judging import judge_base, judge_tuned
+from lianju.judging import check_judged, judge_base, judge_tuned
 from lianju.model import (
     Compute,
     base_config,
@@ -44,11 +44,11 @@ def execute(run: Run) -> dict[str, Any]:
     plan = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
     before = run.once(
-        "before", lambda: judge_base(run, poems, compute), partial(_check_judged, run, "before")
+        "before", lambda: judge_base(run, poems, compute), partial(check_judged, run, "before")
     )
     outcome = train(run, poems, compute, plan)
     after = run.once(
-        "after", lambda: judge_tuned(run, poems, compute), partial(_check_judged, run, "results")
+        "after", lambda: judge_tuned(run, poems, compute), partial(check_judged, run, "results")
     )
     summary = _summary(run, poems, compute, outcome, before, after)
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
@@ -154,17 +154,6 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
     run.processes.share(None)
     run.processes.part()
     return Outcome(**outcome)
-
-
-def _check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
-    """Raise an error where a result lacks what is told of it, or its files are gone or damaged."""
-    rows = read_jsonl(run.folder / f"{file}.jsonl", "it is lost")
-    told = (result["model"]["parameters"], result["validation"]["loss_per_character"])
-    if len(rows) != result["test"]["n"] or not all(told):
-        raise UserError(f"{run.folder / file}.jsonl has lost poems")
-    text = run.folder / "results.txt"
-    if file == "results" and not (text.is_file() and text.stat().st_size):
-        raise UserError(f"{text} is gone")
 
 
 def _check_adapter(folder: Path) -> None:
