@@ -6,7 +6,9 @@ Knows nothing of torch or models, and reads no files but its own data and that o
 books.
 """
 
-from lianju.verse.check import check, form_of_lines
+from lianju.verse.check import check
+from lianju.verse.glyph import standard
+from lianju.verse.kinds import form_of_lines
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.opening import Opening, opening
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
@@ -20,7 +22,6 @@ from lianju.verse.reading import (
     readings,
     rhymes,
     secure,
-    standard,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.shape import Shape, couplet_fault, shape_of
