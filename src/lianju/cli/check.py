@@ -20,7 +20,7 @@ from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 from lianju.verse import FORMS, Verdict, words
 from lianju.verse import check as judge
-from lianju.verse.words import Language
+from lianju.verse.rule_texts import Language
 
 # More than this takes over two seconds; the bar moves once a batch.
 _MANY = 4000
@@ -55,8 +55,9 @@ Example: lianju check "移舟泊煙渚，日暮客愁新。野曠天低樹，江
 A file is JSON or JSONL as the homework has it (input, output), as a run writes it \
 (results.jsonl), or as chinese-poetry has it (paragraphs); or it is text with one poem a line \
 (results.txt) or blank lines between poems. Several poems give a table and totals: rhyme, every \
-rhyme is right; tone, every other tone is; full, both, by readings that poets used. A terminal shows the first 50 rows; a \
-file or a pipe gets all. Faults are an answer, not an error: the exit status is 0."""
+rhyme is right; tone, every other tone is; full, both, by readings that poets used. A terminal \
+shows the first 50 rows; a file or a pipe gets all. Faults are an answer, not an error: the \
+exit status is 0."""
 
 
 def check(

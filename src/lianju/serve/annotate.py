@@ -21,7 +21,7 @@ from lianju.serve.native_answers import (
 )
 from lianju.verse import Fault as VerseFault
 from lianju.verse import Verdict, check, lines_of, shape_of, words
-from lianju.verse.words import Language
+from lianju.verse.rule_texts import Language
 
 # The poems of the corpus that have a line.
 Find = Callable[[str], Sequence[KnownPoem]]

@@ -7,7 +7,9 @@ books.
 """
 
 from lianju.verse.check import check
+from lianju.verse.compounds import Word, beginnings, joined, word_of
 from lianju.verse.glyph import standard
+from lianju.verse.hearing import anywhere, heard, possible
 from lianju.verse.kinds import form_of_lines
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.opening import Opening, opening
@@ -43,7 +45,10 @@ __all__ = [
     "Reading",
     "Shape",
     "Verdict",
+    "Word",
     "alphabet",
+    "anywhere",
+    "beginnings",
     "bit",
     "check",
     "common",
@@ -52,7 +57,9 @@ __all__ = [
     "form_of",
     "form_of_lines",
     "groups",
+    "heard",
     "is_han",
+    "joined",
     "likely",
     "lines_of",
     "may_follow",
@@ -60,10 +67,12 @@ __all__ = [
     "names",
     "normal",
     "opening",
+    "possible",
     "readings",
     "rhymes",
     "secure",
     "shape_of",
     "standard",
     "type_after",
+    "word_of",
 ]

@@ -38,14 +38,18 @@ def decided(line: str) -> tuple[int, ...]:
     shapes = list(map(standard, line))
     words, others = beginnings(), elsewhere()
     for at, shape in enumerate(shapes[:-1]):
-        if shape in words and joined(len(line), at + 1):
-            word = words[shape].get(shapes[at + 1])
-            if word:
-                found[at] |= word.first
-                found[at + 1] |= word.second
+        known = words.get(shape) if joined(len(line), at + 1) else None
+        if known and (word := known.get(shapes[at + 1])):
+            found[at] |= word.first
+            found[at + 1] |= word.second
         if shape in others and not found[at]:
             found[at] = others[shape]
     return tuple(found)
+
+
+def word_of(first: str, second: str) -> Word | None:
+    """The word that two characters make, given as standard forms."""
+    return beginnings().get(first, {}).get(second)
 
 
 def joined(length: int, at: int) -> bool:

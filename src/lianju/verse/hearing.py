@@ -7,7 +7,8 @@ A word that fixes a reading decides in both: see `compounds`.
 (['尤', '東', '物', '陽', '賄'], '東送')
 """
 
-from lianju.verse.compounds import decided
+from lianju.verse.compounds import decided, elsewhere
+from lianju.verse.glyph import standard
 from lianju.verse.reading import common, groups, likely, rhymes
 from lianju.verse.rhyme_groups import LEVEL, OBLIQUE
 
@@ -30,6 +31,13 @@ def end(character: str) -> int:
     """The groups of a character at the end of a line, if no word decides."""
     found = rhymes(character)
     return found if found & LEVEL else found | (likely(character) or UNKNOWN)
+
+
+def anywhere(character: str) -> int:
+    """The groups of a character by which it holds its place whatever stands beside it, but for the
+    words that `compounds` lists; 0 if it has none.
+    """
+    return elsewhere().get(standard(character)) or likely(character)
 
 
 def possible(line: str) -> list[int]:
