@@ -20,7 +20,7 @@ from lianju.serve.native_answers import (
     Source,
 )
 from lianju.verse import Fault as VerseFault
-from lianju.verse import Verdict, check, lines_of, shape_of, words
+from lianju.verse import Verdict, check, form_of_lines, lines_of, shape_of, words
 from lianju.verse.rule_texts import Language
 
 # The poems of the corpus that have a line.
@@ -56,7 +56,7 @@ def poem(
         logprob=completion.logprob,
         logprob_per_character=completion.logprob / max(len(text), 1),
         allowed=completion.allowed,
-        form=verdict.form if ruled else of_shape,
+        form=form_of_lines(lines_of(couplet + text)) if ruled else of_shape,
         fault="" if ruled else shape.fault,
         verdict=PoemVerdict(**words.verdict_row(verdict), said=said(verdict)),
         lines=list(_lines(verdict, find, standing, len(_standing(verdict, couplet)))),

@@ -13,9 +13,9 @@ from lianju.verse.rhyme_groups import LEVEL, NEIGHBOURS, OBLIQUE
 # A wrong tone costs a little more than a break between two lines, so that two couplets in the
 # wrong order are one break and not many wrong tones; yet one wrong tone is cheaper than the two
 # breaks around a line. Where faults are equal the readings tell: rare ones are avoided first, then
-# a line that is only tolerated, then any but the most common reading.
+# any but the most common, then lines that are only tolerated.
 _WRONG, _BREAK, _NEVER = 10 << 40, 9 << 40, 1000 << 40
-_RARE, _TOLERATED, _UNUSUAL = 1 << 25, 1 << 20, 1
+_RARE, _UNUSUAL, _TOLERATED = 1 << 28, 1 << 14, 1
 
 # The demand of a type that depends on those after it, by its place from the end.
 _DEPENDENT = {"B": 5, "D": 3}

@@ -4,7 +4,7 @@
 >>> [(type, names(rhyme)) for type, rhyme in opening(("白日依山盡", "黃河入海流")).ways]
 [('B', '尤')]
 >>> [fault.rule for fault in opening(("千山鳥飛絕", "萬徑人蹤滅")).faults]
-['出律', '落韻']
+['落韻']
 """
 
 from collections.abc import Iterator, Sequence

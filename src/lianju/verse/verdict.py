@@ -23,6 +23,12 @@ class Fault:
     expected: str
     found: str
 
+    @property
+    def of_rhyme(self) -> bool:
+        """Whether it is about the rhyme, not about a tone."""
+        unsure = self.rule in (RARE, UNREAD)
+        return self.expected not in ("平", "仄") if unsure else self.rule in RHYME_RULES
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -114,5 +120,4 @@ class Verdict:
         """Whether all is right of rhyme, or of tone, and rests on nothing unsure."""
         if self.form is None or not self.types:
             return False
-        wrong = any((fault.rule in RHYME_RULES) == rhyme for fault in self.faults)
-        return not wrong and not any((rest.expected in "平仄") != rhyme for rest in self.rests)
+        return all(fault.of_rhyme != rhyme for fault in (*self.faults, *self.rests))
