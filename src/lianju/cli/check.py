@@ -69,12 +69,14 @@ def check(
         Parameter(
             help="The strict school: three oblique tones at the end of a line 三仄尾 are a fault, "
             "and a rare reading excuses nothing.",
-            negative="",
         ),
     ] = False,
     borrow: Annotated[
         bool,
-        Parameter(help="Whether the first line may rhyme in a neighbouring group 借鄰韻."),
+        Parameter(
+            help="Whether the first line may rhyme in a neighbouring group 借鄰韻.",
+            negative="--no-borrow",
+        ),
     ] = True,
     lang: Annotated[Language, Parameter(help="The language of the answer.")] = "en",
     as_json: Annotated[
