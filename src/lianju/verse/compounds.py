@@ -17,7 +17,7 @@ from typing import NamedTuple
 from lianju.verse.glyph import data, standard
 from lianju.verse.rhyme_groups import union
 
-_ELSEWHERE = "*"
+_ELSEWHERE, _END = "*", "$"
 _PAUSES = {5: frozenset({2}), 7: frozenset({2, 4})}
 
 
@@ -44,6 +44,8 @@ def decided(line: str) -> tuple[int, ...]:
             found[at + 1] |= word.second
         if shape in others and not found[at]:
             found[at] = others[shape]
+    if shapes and not found[-1]:
+        found[-1] = endings().get(shapes[-1], 0)
     return tuple(found)
 
 
@@ -62,7 +64,7 @@ def beginnings() -> dict[str, dict[str, Word]]:
     """The words: first character, second character, what they fix. All are standard forms."""
     table: dict[str, dict[str, Word]] = {}
     for character, groups, words in _rows():
-        for text in () if words == [_ELSEWHERE] else words:
+        for text in () if words in ([_ELSEWHERE], [_END]) else words:
             first, second = map(standard, text)
             known = table.setdefault(first, {}).get(second, Word(0, 0))
             if first == character:
@@ -79,7 +81,17 @@ def elsewhere() -> dict[str, int]:
 
     The end of a line is left open.
     """
-    return {character: groups for character, groups, words in _rows() if words == [_ELSEWHERE]}
+    return _marked(_ELSEWHERE)
+
+
+@cache
+def endings() -> dict[str, int]:
+    """The groups of characters that may be read at the end of a line as seldom within it."""
+    return _marked(_END)
+
+
+def _marked(sign: str) -> dict[str, int]:
+    return {character: groups for character, groups, words in _rows() if words == [sign]}
 
 
 def _rows() -> Iterator[tuple[str, int, list[str]]]:
