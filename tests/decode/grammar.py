@@ -1,6 +1,7 @@
 """What tests of the constraint share: couplets, walks, and a quatrain's language spelled out.
 
-The language is built from the readings and the patterns of verse alone, not from `decode`.
+The language is built from the readings and the patterns of verse alone, not from `decode`; the
+words that fix a reading are not in it.
 """
 
 import random
@@ -20,7 +21,7 @@ from lianju.verse import (
     PATTERNS,
     Pattern,
     alphabet,
-    likely,
+    anywhere,
     lines_of,
     may_follow,
     opening,
@@ -38,11 +39,11 @@ LEGAL = (
     "月落烏啼霜滿天，江楓漁火對愁眠。",
     "兩箇黃鸝鳴翠柳，一行白鷺上青天。",
 )
-# An oblique rhyme, a broken metre, and a first line of another rhyme.
+# An oblique rhyme, a broken metre, and a first line of another rhyme that is no neighbour.
 ILLEGAL = (
     "千山鳥飛絕，萬徑人蹤滅。",
     "床前看月光，疑是地上霜。",
-    "清明時節雨紛紛，路上行人欲斷魂。",
+    "清明時節雨如絲，路上行人欲斷魂。",
 )
 
 
@@ -143,7 +144,8 @@ def regex(couplet: str, heads: str = "", given: Mapping[int, str] = MappingProxy
 
 def _third(type: str, rhyme: int, length: int) -> list[Pattern]:
     if type:
-        return [p for p in PATTERNS[length] if p.type == type_after(type, 2)]
+        after = type_after(type, 2)
+        return [p for p in PATTERNS[length] if p.type == after and not p.tolerated]
     return [Pattern("", "0" * (length - 1) + ("2" if rhyme & LEVEL else "1"))]
 
 
@@ -169,7 +171,7 @@ def _line(marks: str, head: str, end: str = "") -> str:
 @cache
 def _toned(mark: str) -> str:
     tones = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}[mark]
-    return "".join(c for c in alphabet() if likely(c) & tones)
+    return "".join(c for c in alphabet() if anywhere(c) & tones)
 
 
 @cache

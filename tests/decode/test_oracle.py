@@ -14,6 +14,14 @@ from tests.decode.grammar import ILLEGAL, LEGAL, constraint, regex, walk
 WALKS = 4
 
 
+@pytest.fixture(autouse=True)
+def without_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No word fixes a reading: an expression that holds each pair apart is too long to read."""
+    for module in ("constraint", "masks"):
+        monkeypatch.setattr(f"lianju.decode.{module}.beginnings", lambda: {"": {}})
+        monkeypatch.setattr(f"lianju.decode.{module}.word_of", lambda first, second: None)
+
+
 @pytest.mark.parametrize(
     ("vocabulary", "couplet", "heads", "given"),
     [

@@ -22,8 +22,8 @@ OLD = "千山鳥飛絕，萬徑人蹤滅。"
             OLD,
             {},
             [
-                "it cannot open regulated verse (出律 in line 2, 落韻 in line 2); the lines to "
-                "come keep what they can: length, rhyme."
+                "it cannot open regulated verse (落韻 in line 2); the lines to come keep what "
+                "they can: length, rhyme."
             ],
         ),
         (HERON, {"rhyme": "東"}, ["line 2 ends in 流, which does not rhyme in 東."]),

@@ -35,6 +35,10 @@ def broken(found: Rules) -> list[tuple[str, int]]:
         ("兩箇黃鸝鳴翠柳，一行白鷺上青天。", {"A 0102012 先", "A 0102022 先"}),
         # The first line rhymes: it must share a group with the second.
         ("君問歸期未有期，巴山夜雨漲秋池。", {"A 0102012 支", "A 0102022 支"}),
+        # A neighbouring rhyme in the first line: 紛 文 beside 魂 元, 言 元 beside 廛 先. Line 2 is
+        # of type B, whatever tone 論 may have besides.
+        ("清明時節雨紛紛，路上行人欲斷魂。", {"C 0201122 元", "C 0211212 元"}),
+        ("爐邊靜坐默無言，勿論麤疏若市廛。", {"C 0201122 先", "C 0211212 先"}),
         # Poets rhymed on 還 in 刪 only, on 行 in 陽 and in 庚.
         (BAIDI, {"C 0201122 刪", "C 0211212 刪"}),
         ("白日依山盡，孤帆此日行。", {"C 01122 陽庚", "C 11212 陽庚"}),
@@ -96,15 +100,17 @@ def test_rhyme_and_tone_can_be_off() -> None:
     ("couplet", "faults", "third"),
     [
         # An oblique rhyme: the rhyme is kept, and odd lines end level.
-        (SNOW, [("出律", 2), ("落韻", 2)], {"00001 屑"}),
+        (SNOW, [("落韻", 2)], {"00001 屑"}),
         # The fourth character of the second line is oblique; type D is what its second tells.
         ("床前看月光，疑是地上霜。", [("出律", 2)], {"A 02012 陽", "A 02022 陽"}),
-        # 紛 is of the group 文, 魂 of 元.
+        # 絲 is of the group 支, 魂 of 元, which is no neighbour.
         (
-            "清明時節雨紛紛，路上行人欲斷魂。",
+            "清明時節雨如絲，路上行人欲斷魂。",
             [("落韻", 1)],
             {"C 0201122 元", "C 0211212 元"},
         ),
+        # The second character of line 2 may be level or oblique; the others tell which: type B.
+        ("月黑雁飛東，單看夜遁逃。", [("落韻", 1)], {"C 01122 豪", "C 11212 豪"}),
     ],
 )
 def test_a_couplet_that_cannot_open_regulated_verse_keeps_what_it_can(

@@ -134,7 +134,7 @@ def test_the_headings_of_a_verdict() -> None:
         "zh": ["五絕 · 近體詩，合律", "平起，首句不入韻 · 押上平聲十一真"],
     }
     old = annotate.said(check("千山鳥飛絕，萬徑人蹤滅。孤舟蓑笠翁，獨釣寒江雪。")).zh
-    assert old == ["五絕 · 古體詩", "押入聲九屑", "偶數句以仄聲收尾；近體詩押平聲韻。"]
+    assert old == ["五言古絕 · 古體詩", "押入聲九屑", "偶數句以仄聲收尾；近體詩押平聲韻。"]
 
 
 @given(st.text(st.sampled_from("山水天月，。？ 「a\n𠮷"), max_size=40), st.integers(0, 30))

@@ -16,6 +16,7 @@ ALLOWED = {
     "B": "平平仄仄平",
     "B, which rescues 救": "平平平仄平 仄平平仄平",
     "C": "平平平仄仄 仄平平仄仄 平平仄平仄",
+    "C, tolerated 三仄尾": "平平仄仄仄 仄平仄仄仄",
     "D": "平仄仄平平 仄仄仄平平",
 }
 TONES = {"平": bit("東"), "仄": bit("送")}
@@ -23,7 +24,7 @@ TONES = {"平": bit("東"), "仄": bit("送")}
 
 def kind(pattern: Pattern) -> str:
     more = ", if rescued 拗" if pattern.rescued else ", which rescues 救" if pattern.rescues else ""
-    return pattern.type + more
+    return pattern.type + (", tolerated 三仄尾" if pattern.tolerated else more)
 
 
 def allowed(tones: str) -> list[str]:
@@ -46,7 +47,7 @@ def test_lines_of_seven_are_those_of_five_with_two_before() -> None:
 
 
 def test_the_types_are_chosen_by_name() -> None:
-    assert [p.marks for p in patterns("C", 5)] == ["01122", "11212"]
+    assert [p.marks for p in patterns("C", 5)] == ["01122", "11212", "01222"]
     assert {p.type for p in patterns("BD", 7)} == {"B", "D"}
     assert patterns("", 5) == ()
 
@@ -79,7 +80,12 @@ def test_a_broken_line_needs_a_line_that_makes_up_for_it() -> None:
 def cost(lines: list[list[int]], chosen: tuple[Pattern, ...], rhyme: int) -> int:
     """What `fit` makes small, written anew: 10 a wrong tone or rhyme, 9 a break."""
     total = sum(10 * len(misses(line, p)) for line, p in zip(lines, chosen, strict=True))
-    total += 10 * (chosen[0].type in "BD" and not lines[0][-1] & rhyme)
+    end = lines[0][-1]
+    if chosen[0].type in "BD":
+        total += 10 * (not end & rhyme)
+    else:
+        # What rhymes, and cannot be oblique, is not taken for a slip that does not.
+        total += 10 * (end == rhyme)
     for number in range(1, len(lines)):
         above, below = chosen[number - 1], chosen[number]
         if below.type != type_after(above.type, number):

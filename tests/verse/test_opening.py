@@ -22,6 +22,10 @@ from lianju.verse import (
 
 # Couplets of each order, A–B, C–D, D–B and B–D: how the second line can go on, in five and seven.
 LEGAL = [
+    ("爐邊靜坐默無言，勿論麤疏若市廛", "B", "先"),
+    ("地僻風光到後時，誰吹律琯轉陽暉", "D", "微"),
+    ("輕雲細雨放花時，才過清明已夾衣", "B", "微"),
+    ("清明時節雨紛紛，路上行人欲斷魂", "B", "元"),
     ("白日依山盡，黃河入海流", "B", "尤"),
     ("野火燒未盡，春風吹又生", "B", "庚"),
     ("空山新雨後，天氣晚來秋", "D", "尤"),
@@ -86,8 +90,9 @@ def test_nothing_else_leads_to_a_regular_poem() -> None:
         ("白日依山盡，黃河入海□", {("B", names(LEVEL))}),
         ("白日依山盡，□□□□流", {("B", "尤")}),
         ("□□□□□，□□□□流", {("B", "尤"), ("D", "尤")}),
-        # 儒行 may be level or oblique.
-        ("賈生年最少，儒行漢庭聞", {("B", "文"), ("D", "文")}),
+        # 看 may be level or oblique; the word 儒行 fixes that 行 is oblique.
+        ("看看看看看，看看看看寒", {("B", "寒"), ("D", "寒")}),
+        ("賈生年最少，儒行漢庭聞", {("D", "文")}),
     ],
 )
 def test_a_couplet_may_leave_several_ways(couplet: str, expected: set[tuple[str, str]]) -> None:
@@ -107,7 +112,8 @@ def test_a_rhyming_first_line_narrows_the_rhyme() -> None:
         ("白日依山盡，月湧大江流", {("D", "尤")}, ["失對"]),
         ("白日依山盡，赤河入海流", {("B", "尤")}, ["孤平"]),
         ("床前看月光，疑是地上霜", {("D", "陽")}, ["出律"]),
-        ("清明時節雨紛紛，路上行人欲斷魂", {("B", "元")}, ["落韻"]),
+        ("清明時節雨如絲，路上行人欲斷魂", {("B", "元")}, ["落韻"]),
+        ("月黑雁飛東，單看夜遁逃", {("B", "豪")}, ["落韻"]),
         ("黃河入海流，白日上高流", {("D", "尤")}, ["重韻"]),
     ],
 )
@@ -122,7 +128,7 @@ def test_a_broken_couplet_keeps_the_tone_of_its_second_line(
 @pytest.mark.parametrize(
     ("couplet", "rhyme", "found"),
     [
-        ("千山鳥飛絕，萬徑人蹤滅", "屑", ["出律", "落韻"]),
+        ("千山鳥飛絕，萬徑人蹤滅", "屑", ["落韻"]),
         ("春眠不覺曉，處處聞啼鳥", "篠", ["落韻"]),
     ],
 )

@@ -14,6 +14,7 @@ from lianju.verse.words import (
     line_rhymes,
     opening_words,
     reading_words,
+    rest_words,
     rhyme_words,
     rule_words,
     style_words,
@@ -39,10 +40,9 @@ RULES = [
         "重韻：第6句第5字「書」與第4句韻腳重複",
     ),
     (
-        "芳辰追逸趣，禁苑信多奇。橋形通漢上，峰勢接雲危。"
-        "煙霞交隱映，花鳥自參差。何如肆轍跡？萬里賞瑤池。",
-        "失對 not opposed, line 8, character 2 里: opens 仄; after line 7 must open 平",
-        "失對：第8句第2字「里」仄起，承第7句應平起",
+        "白日依山盡，月湧大江流。欲窮千里目，更上一層樓。",
+        "失對 not opposed, line 2, character 2 湧: opens 仄; after line 1 must open 平",
+        "失對：第2句第2字「湧」仄起，承第1句應平起",
     ),
     (
         "芳辰追逸趣，禁苑信多奇。橋形通漢上，峰勢接雲危。"
@@ -108,8 +108,6 @@ def test_a_fault_and_a_remark_of_one_name_have_different_rules() -> None:
     ("poem", "english", "chinese"),
     [
         (SNOW, "oblique", "仄聲"),
-        (TOWER.replace("一層樓", "層樓"), "Line 4 has 4 characters, not 5.", "第4句4字，非5字。"),
-        ("白日依山盡，黃河入海流。", "2 lines.", "共2句。"),
         ("白日山盡，黃河海流。" * 2, "Lines of 4 characters.", "每句4字。"),
         (
             "朝日東方紅，暮雲南山陰。春風江上來，夜月樓前明。"
@@ -130,6 +128,64 @@ def test_old_style_verse_says_why(poem: str, english: str, chinese: str) -> None
     assert english in why_words(verdict, "en") and chinese in why_words(verdict, "zh")
     assert not opening_words(verdict, "en")
     assert style_words(verdict, "zh") == "古體詩" and brief_words(verdict, "en")
+
+
+@pytest.mark.parametrize(
+    ("poem", "english", "chinese"),
+    [
+        ("", "a fragment 殘句", "殘句"),
+        ("海內存知己，天涯若比鄰。", "a couplet 一聯 with no fault", "一聯，合律"),
+        ("白日依山盡，月湧大江流。", "a couplet 一聯 with 1 fault", "一聯，1 處不合律"),
+        ("晴川歷歷，芳草萋萋。", "a couplet 一聯", "一聯"),
+        (
+            "桃紅復含宿雨，柳綠更帶春煙。花落家童未掃，鶯啼山客猶眠。",
+            "six-character verse 六言詩",
+            "六言詩",
+        ),
+        (
+            "平林漠漠煙如織，寒山一帶傷心碧。暝色入高樓，有人樓上愁。",
+            "a ci or lines of several lengths 詞或雜言",
+            "詞或雜言",
+        ),
+        (TOWER.replace("一層樓", "層樓"), "a line of another length", "字數不合"),
+        (
+            "白鷺下秋水，孤飛如墜霜。心閑且未去，獨立沙洲傍。",
+            "regular only by a rare reading",
+            "近體詩，合律，惟賴罕用讀音",
+        ),
+        (
+            TOWER.replace("上", "□"),
+            "no fault found, but a reading is unknown",
+            "近體詩，未見失律，惟有字音不詳",
+        ),
+    ],
+)
+def test_every_kind_of_verse_has_a_name(poem: str, english: str, chinese: str) -> None:
+    verdict = check(poem)
+    assert (style_words(verdict, "en"), style_words(verdict, "zh")) == (english, chinese)
+
+
+def test_a_slip_in_the_shape_is_said() -> None:
+    verdict = check(TOWER.replace("一層樓", "層樓"))
+    assert "Line 4 has 4 characters, not 5." in why_words(verdict, "en")
+    assert "第4句4字，非5字。" in why_words(verdict, "zh")
+
+
+def test_what_a_verdict_rests_on_is_named() -> None:
+    egret = check("白鷺下秋水，孤飛如墜霜。心閑且未去，獨立沙洲傍。")
+    assert rest_words(egret, "en") == [
+        "罕讀 rare reading, line 4, character 3 沙: read 去聲二十二禡 ●, as poets hardly did; "
+        "commonly 下平聲六麻 ○"
+    ]
+    assert rest_words(egret, "zh") == [
+        "罕讀：第4句第3字「沙」讀去聲二十二禡 ●，詩人罕用，通常讀下平聲六麻 ○"
+    ]
+    assert not any("沙" in line for line in reading_words(egret, "en"))
+    assert brief_words(egret, "en") == "罕讀 line 4: 沙"
+    unread = check(TOWER.replace("上", "□"))
+    assert rest_words(unread, "zh") == ["未詳：第4句第2字「□」韻書未收，此處應為仄"]
+    assert brief_words(unread, "zh") == "未詳 第4句「□」"
+    assert rest_words(check(TOWER), "en") == []
 
 
 def test_a_regular_poem_in_learners_terms() -> None:
@@ -156,24 +212,23 @@ def test_oblique_rhyme_is_named_where_two_lines_share_it() -> None:
 
 
 def test_only_uncommon_readings_are_told() -> None:
-    verdict = check("床前看月光，疑是地上霜。舉頭望山月，低頭思故鄉。")
+    verdict = check(TOWER.replace("目", "看"))
     assert reading_words(verdict, "en") == [
-        "line 1, 看 is 去聲十五翰 ●, commonly 上平聲十四寒 ○",
-        "line 4, 思 is 去聲四寘 ●, commonly 上平聲四支 ○",
+        "line 3, 看 is 去聲十五翰 ●, commonly 上平聲十四寒 ○",
     ]
-    assert reading_words(verdict, "zh")[0].startswith("第1句「看」讀去聲十五翰")
+    assert reading_words(verdict, "zh")[0].startswith("第3句「看」讀去聲十五翰")
 
 
 def test_unknown_characters_are_named_once() -> None:
     verdict = check(TOWER.replace("日", "□").replace("千", "□"))
-    assert unknown_words(verdict, "en").endswith("fitting: □")
+    assert unknown_words(verdict, "en").endswith("book: □")
     assert "□" in unknown_words(verdict, "zh")
 
 
 def test_brief_words_count_the_rest() -> None:
     verdict = check(RULES[2][0])
-    assert brief_words(verdict, "en") == "失粘 line 3: 平, not 仄 +2"
-    assert brief_words(verdict, "zh") == "失粘 第3句 平，應仄 +2"
+    assert brief_words(verdict, "en") == "失對 line 2: 仄, not 平 +1"
+    assert brief_words(verdict, "zh") == "失對 第2句 仄，應平 +1"
 
 
 def test_a_row_holds_all_of_the_verdict() -> None:
@@ -212,5 +267,5 @@ def test_words_are_found_for_any_verdict(lines: list[str], strict: bool, borrow:
             *reading_words(verdict, lang),
             *(item[f"words_{lang}"] for item in row["faults"] + row["remarks"]),
         ]
-        assert "{" not in "".join(said) and bool(said[2]) == (verdict.style == "old-style")
+        assert "{" not in "".join(said) and bool(said[2]) == bool(verdict.why)
     assert len(line_rhymes(verdict)) == len(verdict.marks)

@@ -20,7 +20,7 @@ from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 from lianju.verse import FORMS, Verdict, words
 from lianju.verse import check as judge
-from lianju.verse.words import Language
+from lianju.verse.rule_texts import Language
 
 # More than this takes over two seconds; the bar moves once a batch.
 _MANY = 4000
@@ -31,9 +31,19 @@ _QUOTED = 100
 _LEGEND = {"en": "○ level 平  ● oblique 仄  ◌ unknown", "zh": "○ 平  ● 仄  ◌ 不明"}
 _HEADS: dict[Language, tuple[str, ...]] = {
     "en": ("no.", "poem", "form", "verse", "rhyme", "first fault"),
-    "zh": ("序號", "詩", "體裁", "格律", "韻部", "首個問題"),
+    "zh": ("序號", "詩", "體裁", "格律", "韻部", "第一處問題"),
 }
-_STYLES = {"regulated": "合律", "faulty": "失律", "old-style": "古體"}
+_STYLES = {
+    "regulated": "合律",
+    "rare": "罕讀",
+    "undecided": "未定",
+    "faulty": "失律",
+    "old-style": "古體",
+    "six": "六言",
+    "couplet": "一聯",
+    "fragment": "殘句",
+    "mixed": "雜言",
+}
 _TOTALS: dict[Language, tuple[str, ...]] = {
     "en": ("form", "poems", "rhyme", "tone", "full"),
     "zh": ("體裁", "首數", "押韻", "平仄", "全合"),
@@ -45,8 +55,9 @@ Example: lianju check "移舟泊煙渚，日暮客愁新。野曠天低樹，江
 A file is JSON or JSONL as the homework has it (input, output), as a run writes it \
 (results.jsonl), or as chinese-poetry has it (paragraphs); or it is text with one poem a line \
 (results.txt) or blank lines between poems. Several poems give a table and totals: rhyme, every \
-rhyme is right; tone, every other tone is; full, both. A terminal shows the first 50 rows; a \
-file or a pipe gets all. Faults are an answer, not an error: the exit status is 0."""
+rhyme is right; tone, every other tone is; full, both, by readings that poets used. A terminal \
+shows the first 50 rows; a file or a pipe gets all. Faults are an answer, not an error: the \
+exit status is 0."""
 
 
 def check(
@@ -54,11 +65,19 @@ def check(
     /,
     *,
     strict: Annotated[
-        bool, Parameter(help="Read every character in its common way only, even where it fails.")
+        bool,
+        Parameter(
+            help="The strict school: three oblique tones at the end of a line 三仄尾 are a fault, "
+            "and a rare reading excuses nothing.",
+        ),
     ] = False,
     borrow: Annotated[
-        bool, Parameter(help="Let the first line rhyme in a neighbouring group 借鄰韻.")
-    ] = False,
+        bool,
+        Parameter(
+            help="Whether the first line may rhyme in a neighbouring group 借鄰韻.",
+            negative="--no-borrow",
+        ),
+    ] = True,
     lang: Annotated[Language, Parameter(help="The language of the answer.")] = "en",
     as_json: Annotated[
         bool, Parameter(name="--json", help="One JSON object a poem, with all that is known of it.")
@@ -143,7 +162,7 @@ def _name_bad(file: VerseFile, path: str) -> None:
 
 def _show(item: Verse, verdict: Verdict, lang: Language) -> None:
     """One poem: the verdict, the lines with their marks, and everything to say of them."""
-    style = "green" if verdict.regular else "yellow" if verdict.why else "red"
+    style = "green" if verdict.regular else "red" if verdict.style == "faulty" else "yellow"
     if about := " ".join(part for part in (item.author, item.title) if part):
         out.print(about, markup=False, style="dim")
     heading = " · ".join(
@@ -166,22 +185,23 @@ def _show(item: Verse, verdict: Verdict, lang: Language) -> None:
 
 
 def _notes(verdict: Verdict, lang: Language) -> None:
-    """The readings that the verdict rests on, and the characters without any."""
+    """The less common readings, and the characters without any."""
     for line in words.reading_words(verdict, lang) if verdict.types else []:
-        out.print(f"{'Reading' if lang == 'en' else '讀音'}: {line}", markup=False)
+        out.print(f"Reading: {line}" if lang == "en" else f"讀音：{line}", markup=False)
     if unknown := words.unknown_words(verdict, lang):
-        out.print(f"{'Unknown' if lang == 'en' else '不明'}: {unknown}", markup=False)
+        out.print(f"Unknown: {unknown}" if lang == "en" else f"不明：{unknown}", markup=False)
 
 
 def _faults(verdict: Verdict, lang: Language) -> None:
-    """Faults, then remarks, the first of each rule with the rule."""
+    """Faults, what the verdict rests on, then remarks, the first of each rule with the rule."""
     shown = verdict.faults
     if verdict.why:
         # Old-style verse is not held to these rules; a few show what made it so.
         shown = verdict.faults[:3] if verdict.why == "metre" else ()
     explained = set()
     remarks = () if verdict.why else verdict.remarks
-    for sign, fault in [("✗", f) for f in shown] + [("·", f) for f in remarks]:
+    signs = {"✗": shown, "?": () if verdict.why else verdict.rests, "·": remarks}
+    for sign, fault in ((sign, fault) for sign, every in signs.items() for fault in every):
         out.print()
         out.print(f"{sign} {words.fault_words(verdict, fault, lang)}", markup=False)
         if (rule := words.rule_words(fault, lang)) not in explained:
@@ -229,12 +249,12 @@ def _opening(verdict: Verdict) -> str:
 
 def _totals(verdicts: Sequence[Verdict], lang: Language) -> None:
     """Per form, how many poems keep the rules, and what share of them."""
-    names = [*(form.name for form in FORMS), "wupai", "qipai", None]
+    names = [*(form.name for form in FORMS), "wupai", "qipai", "wugu", "qigu", "liuyan", None]
     rows = [_TOTALS[lang]]
     for name in names:
         if group := [verdict for verdict in verdicts if verdict.form == name]:
             other = "other shapes" if lang == "en" else "其他"
-            rows.append(_count(words.form_words(group[0], lang) or other, group))
+            rows.append(_count(words.form_name(name, lang) or other, group))
     rows.append(_count("all" if lang == "en" else "合計", verdicts))
     _columns(rows, "<>>>>")
     if old := sum(verdict.style == "old-style" for verdict in verdicts):

@@ -13,7 +13,7 @@ from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, dec
 from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.corpus import KnownLines, Poem, hear_couplet, known_lines, read_couplets
-from lianju.verse import check, lines_of, shape_of, words
+from lianju.verse import check, form_of_lines, lines_of, shape_of, words
 
 if TYPE_CHECKING:
     from lianju.decode import Completion, Constraint
@@ -111,7 +111,8 @@ def _row(
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
     verdict = check(completion.couplet + completion.text)
     # With rules a poem has the shape that was asked for, whatever that is.
-    form = verdict.form if constraint else shape.form.name if shape.form else None
+    lines = lines_of(completion.couplet + completion.text)
+    form = form_of_lines(lines) if constraint else shape.form.name if shape.form else None
     return {
         **asdict(completion),
         "logprob_per_character": _liking(completion),

@@ -14,10 +14,10 @@ import numpy as np
 from lianju.decode.masks import Demand, Key, Masks
 from lianju.decode.rules import Rules
 from lianju.decode.table import COMMA, STOP, Flags
-from lianju.decode.threads import Thread
+from lianju.decode.threads import TONES, Thread
 from lianju.errors import UserError
 from lianju.model import Vocabulary
-from lianju.verse import names
+from lianju.verse import Pattern, Word, beginnings, joined, names, word_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class State:
 
     `line` is the one being written, counted from 1; `position` characters of it stand.
     `threads`: what it can still be; none after the last line. `used`: the rhyme characters that
-    may not come again. `partial`: the bytes of an unfinished character.
+    may not come again. `partial`: the bytes of an unfinished character. `before`: the character
+    that stands before, in standard form, where the next one may make a word of it that fixes a
+    reading; else nothing.
     """
 
     line: int
@@ -34,6 +36,7 @@ class State:
     threads: frozenset[Thread]
     used: frozenset[str]
     partial: bytes = b""
+    before: str = ""
 
 
 class Constraint:
@@ -86,12 +89,14 @@ class Constraint:
         key = self._key(state)
         base = self.masks.kept(key)
         if base is None:
-            base = self._base(replace(state, threads=key.threads, used=frozenset()))
+            base = self._base(replace(state, threads=key.threads, used=frozenset(), before=""))
             self.masks.keep(key, base)
-        if not state.used or not self._near_rhyme(state):
+        suspects = state.used if self._near_rhyme(state) else frozenset()
+        suspects |= beginnings().get(state.before, {}).keys()
+        if not suspects:
             return base
         mask = base.copy()
-        for token in self.masks.suspects(state.used, state.partial, base):
+        for token in self.masks.suspects(suspects, state.partial, base):
             mask[token] = self.advance(state, token) is not None
         return mask
 
@@ -136,20 +141,36 @@ class Constraint:
                 following = rules.follow(state.line, state.threads)
             return State(state.line + 1, 0, following, state.used)
         rhyming = self._rhymes(state.line, state.position)
-        threads = set()
-        for pattern, rhyme in state.threads:
-            demand = self._demand(state.line, state.position, (pattern, rhyme))
-            if self.masks.meeting(demand)[index]:
-                threads.add((pattern, rhyme & self.table.rhymes[index] if rhyming else rhyme))
+        form = self.table.standards[index]
+        sounds = self.table.rhymes[index] & (self._word(state, form).second or -1)
+        threads = frozenset(
+            (pattern, rhyme & sounds if rhyming else rhyme)
+            for pattern, rhyme in state.threads
+            if self._fits(state, (pattern, rhyme), index)
+        )
         if not threads:
             return None
         used = state.used
         if rhyming and any(rhyme for _, rhyme in threads):
-            form = self.table.standards[index]
             if form in used:
                 return None
             used |= {form}
-        return State(state.line, state.position + 1, frozenset(threads), used)
+        position = state.position + 1
+        word = joined(rules.length, position) and not rules.text(state.line)
+        before = form if word and form in beginnings() else ""
+        return State(state.line, position, threads, used, before=before)
+
+    def _word(self, state: State, form: str) -> Word:
+        """What the word fixes that a character makes with the one before it, if it makes one."""
+        return word_of(state.before, form) or _NO_WORD
+
+    def _fits(self, state: State, thread: Thread, index: int) -> bool:
+        """Whether a character can stand next where this thread is."""
+        demand = self._demand(state.line, state.position, thread)
+        if not self.masks.meeting(demand)[index]:
+            return False
+        word = self._word(state, self.table.standards[index])
+        return _suits(word, thread[0], state.position, demand)
 
     def _rhymes(self, line: int, position: int) -> bool:
         """Whether the character there is a rhyme, and not one that is given."""
@@ -175,6 +196,10 @@ class Constraint:
         if state.used and rhyming and any(rhyme for _, rhyme in state.threads):
             flags = flags.copy()
             flags[self.masks.variants(state.used)] = False
+        if state.before:
+            flags = flags.copy()
+            for index in self.masks.variants(beginnings()[state.before]):
+                flags[index] &= any(self._fits(state, thread, index) for thread in state.threads)
         return flags
 
     def _near_rhyme(self, state: State) -> bool:
@@ -228,6 +253,12 @@ class Constraint:
                 fits &= self.masks.characters({demand})[words[:, column]]
             else:
                 fits &= words[:, column] < 0
+        if not self.rules.text(state.line):
+            for row, column, word in self.masks.compounds:
+                position = state.position + column
+                if fits[row] and joined(self.rules.length, position):
+                    demand = self._demand(state.line, position, thread)
+                    fits[row] = _suits(word, thread[0], position, demand)
         return fits
 
 
@@ -239,6 +270,17 @@ def constrain(vocabulary: Vocabulary, every: Sequence[Rules | None]) -> list[Con
     return [Constraint(rules, masks) if rules else None for rules in every]
 
 
+def _suits(word: Word, pattern: Pattern, position: int, demand: Demand) -> bool:
+    """Whether what a word fixes suits a line, its second character standing at `position`."""
+    if word.first and not word.first & TONES[pattern.marks[position - 1]]:
+        return False
+    if not word.second:
+        return True
+    asked = demand if isinstance(demand, int) else TONES[pattern.marks[position]]
+    return word.second & asked != 0
+
+
+_NO_WORD = Word(0, 0)
 # Bytes of a character by the upper half of its first byte; 8 where that cannot begin one.
 _SIZES = (1,) * 8 + (8,) * 4 + (2, 2, 3, 4)
 

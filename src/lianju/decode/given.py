@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from lianju.decode.threads import TONES, Thread, after
 from lianju.errors import UserError
-from lianju.verse import LEVEL, OBLIQUE, PATTERNS, Pattern, groups, likely, names, rhymes, standard
+from lianju.verse import PATTERNS, Pattern, anywhere, heard, names, possible, standard
 
-_UNKNOWN = LEVEL | OBLIQUE
 _TONE_NAMES = {"1": "level 平", "2": "oblique 仄"}
 
 Patterns = frozenset[Pattern]
@@ -105,7 +104,7 @@ def _settled(
 def _rhyming(given: Mapping[int, str], threads: frozenset[Thread], rare: bool) -> frozenset[Thread]:
     """`threads` with the rhyme groups that all given lines share."""
     for number, text in _even(given):
-        end = _end(text[-1], rare)
+        end = _known(text, rare)[-1]
         left = frozenset((p, rhyme & end) for p, rhyme in threads if rhyme & end or not rhyme)
         if not left:
             asked = 0
@@ -128,8 +127,12 @@ def _layers(
         if number in given:
             known = _known(given[number], rare)
         else:
-            known = _known(heads[number - 3 : number - 2], rare=True)
-        fitting = frozenset(pattern for pattern in patterns if not _wrong(known, pattern))
+            known = [anywhere(head) for head in heads[number - 3 : number - 2]]
+        fitting = frozenset(
+            pattern
+            for pattern in patterns
+            if not _wrong(known, pattern) and (number in given or not pattern.tolerated)
+        )
         if not fitting:
             raise UserError(_misfit(number, given[number], known, patterns))
         layers.append(fitting)
@@ -139,15 +142,7 @@ def _layers(
 
 def _known(text: str, rare: bool) -> list[int]:
     """The groups that each character can be read in; any if nothing is known of it."""
-    return [(groups(c) if rare else likely(c)) or _UNKNOWN for c in text]
-
-
-def _end(character: str, rare: bool) -> int:
-    """The groups that a character can rhyme in."""
-    if rare:
-        return groups(character) or _UNKNOWN
-    found = rhymes(character)
-    return found if found & LEVEL else found | (likely(character) or _UNKNOWN)
+    return possible(text) if rare else heard(text)
 
 
 def _wrong(known: Sequence[int], pattern: Pattern) -> list[int]:

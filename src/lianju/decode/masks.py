@@ -1,6 +1,8 @@
 """What all constraints over one vocabulary share: its table, and the masks worked out so far."""
 
 from collections.abc import Iterable
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from lianju.decode.rules import Locked
 from lianju.decode.table import Flags, Table, table_of
 from lianju.decode.threads import Thread
 from lianju.model import Vocabulary
-from lianju.verse import GROUPS
+from lianju.verse import GROUPS, Word, beginnings, word_of
 
 # The masks of one vocabulary are kept up to this size.
 _BYTES = 64 * 2**20
@@ -114,8 +116,30 @@ class Masks:
         return sum(
             1 << index
             for index in range(len(GROUPS))
-            if rhyme >> index & 1 and len(self._forms(index) - used) >= needed
+            if rhyme >> index & 1
+            and len(self._forms(index) - used) >= needed + self._crowded(index)
         )
+
+    def _crowded(self, group: int) -> int:
+        """How many characters of a group the one before may rule out, by the words they make."""
+        forms = self._forms(group)
+        return max(len(forms & words.keys()) for words in beginnings().values())
+
+    @cached_property
+    def compounds(self) -> list[tuple[int, int, Word]]:
+        """The words that fix a reading within tokens: the token's row, the place of the second
+        character in it, and what is fixed.
+        """
+        rows = [
+            [self.table.standards[index] for index in row if index >= 0]
+            for row in self.table.word_characters
+        ]
+        return [
+            (number, place, word)
+            for number, row in enumerate(rows)
+            for place, pair in enumerate(pairwise(row), 1)
+            if (word := word_of(*pair))
+        ]
 
     def _forms(self, group: int) -> frozenset[str]:
         """The characters of a group, in standard form."""

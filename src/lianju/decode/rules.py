@@ -15,8 +15,10 @@ from lianju.verse import (
     RHYME_RULES,
     Fault,
     alphabet,
+    anywhere,
     bit,
     groups,
+    heard,
     is_han,
     lines_of,
     names,
@@ -96,7 +98,8 @@ class Rules:
         return found if len(found) > 1 or here else ()
 
     def begin(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
-        """Those of `threads` that can be line `line`: its head has the tone that they begin with.
+        """Those of `threads` that can be line `line`: its head has the tone that they begin with,
+        and they are not only tolerated.
 
         Some always can: each type has a pattern for either tone, and a line that is rescued
         does not ask anything of the next one's first character. Up to the last given line it is
@@ -105,10 +108,11 @@ class Rules:
         if line - 3 < len(self.open):
             return frozenset(thread for thread in threads if thread[0] in self.open[line - 3])
         head = self.head(line)
-        if not head:
-            return threads
+        tones = anywhere(head) if head else TONES["0"]
         return frozenset(
-            (pattern, rhyme) for pattern, rhyme in threads if groups(head) & TONES[pattern.marks[0]]
+            (pattern, rhyme)
+            for pattern, rhyme in threads
+            if tones & TONES[pattern.marks[0]] and not pattern.tolerated
         )
 
     def follow(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
@@ -241,7 +245,8 @@ def _ways(
         if seen.rare and settings.tone == "on":
             notes.append("it fits the metre only by rare readings of its characters")
     else:
-        ways = frozenset({("", known & LEVEL or known or LEVEL)})
+        end = heard(lines[1])[-1] if known else LEVEL
+        ways = frozenset({("", end & LEVEL or end)})
         if settings.tone == "on":
             notes.append(f"no metre is known for lines of {len(lines[0])} characters")
     if not known and settings.rhyme == "auto":

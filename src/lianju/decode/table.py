@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from lianju.errors import UserError
 from lianju.files import cache_dir, locked, writing
 from lianju.model import Vocabulary
-from lianju.verse import GROUPS, LEVEL, OBLIQUE, alphabet, edition, likely, rhymes, standard
+from lianju.verse import GROUPS, LEVEL, OBLIQUE, alphabet, anywhere, edition, rhymes, standard
 
 COMMA, STOP = "，", "。"
-_VERSION = "3"
+_VERSION = "4"
 _PAD = -1
 
 Ids = NDArray[np.int32]
@@ -174,7 +174,7 @@ def _sounds(characters: str, beyond: str) -> tuple[str, Flags, Flags]:
     silent = {*beyond, COMMA, STOP}
     sets = [0 if c in silent else rhymes(c) for c in characters]
     members = [[groups >> index & 1 for groups in sets] for index in range(len(GROUPS))]
-    known = [0 if c in silent else likely(c) for c in characters]
+    known = [0 if c in silent else anywhere(c) for c in characters]
     tones = [[groups & tone > 0 for groups in known] for tone in (LEVEL | OBLIQUE, LEVEL, OBLIQUE)]
     standards = "".join(map(standard, letters)) + characters[-2:]
     return standards, np.array(members, dtype=np.bool_), np.array(tones)

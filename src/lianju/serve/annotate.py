@@ -20,8 +20,8 @@ from lianju.serve.native_answers import (
     Source,
 )
 from lianju.verse import Fault as VerseFault
-from lianju.verse import Verdict, check, lines_of, shape_of, words
-from lianju.verse.words import Language
+from lianju.verse import Verdict, check, form_of_lines, lines_of, shape_of, words
+from lianju.verse.rule_texts import Language
 
 # The poems of the corpus that have a line.
 Find = Callable[[str], Sequence[KnownPoem]]
@@ -56,7 +56,7 @@ def poem(
         logprob=completion.logprob,
         logprob_per_character=completion.logprob / max(len(text), 1),
         allowed=completion.allowed,
-        form=verdict.form if ruled else of_shape,
+        form=form_of_lines(lines_of(couplet + text)) if ruled else of_shape,
         fault="" if ruled else shape.fault,
         verdict=PoemVerdict(**words.verdict_row(verdict), said=said(verdict)),
         lines=list(_lines(verdict, find, standing, len(_standing(verdict, couplet)))),
@@ -73,6 +73,7 @@ def checked(verdict: Verdict, find: Find, notes: Iterable[str] = ()) -> CheckAns
     row = words.verdict_row(verdict)
     return CheckAnswer(
         **{name: row[name] for name in ("form", "style", "why", "rhyme", "types", "regular")},
+        rests=[_fault(verdict, rest) for rest in verdict.rests],
         notes=list(notes),
         lines=list(_lines(verdict, find, set(), 0)),
         faults=[_fault(verdict, fault) for fault in verdict.faults],
@@ -87,7 +88,9 @@ def said(verdict: Verdict) -> SaidLines:
 
 
 def _headings(verdict: Verdict, lang: Language) -> Iterator[str]:
-    """Form and style; opening and rhyme; why old-style; uncommon readings; unknown characters."""
+    """Form and style; opening and rhyme; why it is not judged; what the verdict rests on; less
+    common readings; unknown characters.
+    """
     rhyme = words.rhyme_words(verdict, lang)
     if rhyme:
         rhyme = f"{'rhyme ' if lang == 'en' else '押'}{rhyme}"
@@ -97,6 +100,7 @@ def _headings(verdict: Verdict, lang: Language) -> Iterator[str]:
         (words.why_words(verdict, lang),),
     )
     yield from (joined for parts in lines if (joined := " · ".join(filter(None, parts))))
+    yield from words.rest_words(verdict, lang) if not verdict.why else ()
     for line in words.reading_words(verdict, lang) if verdict.types else []:
         yield f"Reading: {line}" if lang == "en" else f"讀音：{line}"
     if unknown := words.unknown_words(verdict, lang):

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from lianju.serve.native_schema import Part
+from lianju.verse.verdict import Style, Why
 
 
 class Said(Part):
@@ -87,11 +88,14 @@ class PoemVerdict(Part):
     """What the checker says of couplet and text together."""
 
     form: str | None
-    """wujue, qijue, wulü, qilü, wupai or qipai; null for any other shape."""
-    style: Literal["regulated", "faulty", "old-style"]
-    """regulated: no fault; faulty: meant to be; old-style 古體: not meant to be."""
-    why: Literal["", "shape", "oblique rhyme", "no rhyme", "metre"]
-    """Why it is old-style verse."""
+    """wujue, qijue, wulü, qilü, wupai or qipai; of old-style verse wugu 五古, qigu 七古, or wujue
+    and qijue for a quatrain; liuyan 六言; null for any other shape."""
+    style: Style
+    """regulated: no fault; rare: none, but only by readings that poets hardly used; undecided:
+    none, but a reading is unknown; faulty: meant to be regulated; old-style 古體: not meant to be;
+    six 六言; couplet 一聯; fragment 殘句; mixed 詞或雜言."""
+    why: Why
+    """Why it is not judged as regulated verse; empty where it is."""
     regular: bool
     """Whether it keeps every rule."""
     rhymes: bool
@@ -104,10 +108,12 @@ class PoemVerdict(Part):
     types: str
     """The line types A to D of the metre that it was fitted to, one a line."""
     unknown: str
-    """The characters that neither rhyme book has; they count as fitting."""
+    """The characters that neither rhyme book has."""
     lines: list[VerdictLine]
     faults: list[VerdictFault]
     remarks: list[VerdictFault]
+    rests: list[VerdictFault]
+    """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
     said: SaidLines
     """Form, style, opening and rhyme; why it is old-style verse; what the verdict rests on."""
 
@@ -241,8 +247,8 @@ class CheckAnswer(Part):
     """What the checker says of a poem."""
 
     form: str | None
-    style: Literal["regulated", "faulty", "old-style"]
-    why: Literal["", "shape", "oblique rhyme", "no rhyme", "metre"]
+    style: Style
+    why: Why
     rhyme: str
     types: str
     regular: bool
@@ -251,6 +257,8 @@ class CheckAnswer(Part):
     faults: list[Fault]
     """Of old-style verse: what keeps it from being regulated."""
     remarks: list[Fault]
+    rests: list[Fault]
+    """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
     said: SaidLines
 
 

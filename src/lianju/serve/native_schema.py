@@ -156,9 +156,10 @@ class CheckRequest(Part):
     text: str = Field(min_length=1, max_length=LONGEST_TEXT)
     """A whole poem in Chinese characters."""
     strict: bool = False
-    """Read every character in its common way only, even where it fails."""
-    borrow: bool = False
-    """Let the first line rhyme in a neighbouring group 借鄰韻."""
+    """The strict school: three oblique tones at the end of a line 三仄尾 are a fault, and a rare
+    reading excuses nothing."""
+    borrow: bool = True
+    """Whether the first line may rhyme in a neighbouring group 借鄰韻."""
 
 
 # --- errors --------------------------------------------------------------------------------

@@ -6,7 +6,11 @@ Knows nothing of torch or models, and reads no files but its own data and that o
 books.
 """
 
-from lianju.verse.check import check, form_of_lines
+from lianju.verse.check import check
+from lianju.verse.compounds import Word, beginnings, joined, word_of
+from lianju.verse.glyph import standard
+from lianju.verse.hearing import anywhere, heard, possible
+from lianju.verse.kinds import form_of_lines
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.opening import Opening, opening
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
@@ -20,7 +24,6 @@ from lianju.verse.reading import (
     readings,
     rhymes,
     secure,
-    standard,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.shape import Shape, couplet_fault, shape_of
@@ -42,7 +45,10 @@ __all__ = [
     "Reading",
     "Shape",
     "Verdict",
+    "Word",
     "alphabet",
+    "anywhere",
+    "beginnings",
     "bit",
     "check",
     "common",
@@ -51,7 +57,9 @@ __all__ = [
     "form_of",
     "form_of_lines",
     "groups",
+    "heard",
     "is_han",
+    "joined",
     "likely",
     "lines_of",
     "may_follow",
@@ -59,10 +67,12 @@ __all__ = [
     "names",
     "normal",
     "opening",
+    "possible",
     "readings",
     "rhymes",
     "secure",
     "shape_of",
     "standard",
     "type_after",
+    "word_of",
 ]

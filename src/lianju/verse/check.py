@@ -10,56 +10,131 @@
 (Fault(rule='落韻', line=4, position=5, expected='尤', found='冬'),)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
 from lianju.verse.fit import Line, fit, misses, rhyme_of, widened
+from lianju.verse.glyph import standard
+from lianju.verse.hearing import UNKNOWN, commonest, heard, possible
+from lianju.verse.kinds import OLD_STYLE, Kind, kind_of
 from lianju.verse.metre import LEVEL_MARK, PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.poem import FORMS, lines_of
-from lianju.verse.reading import common, groups, readings, standard
+from lianju.verse.reading import groups, readings
 from lianju.verse.rhyme_groups import FAMILIES, LEVEL, OBLIQUE, names
-from lianju.verse.verdict import Fault, Mark, Verdict
+from lianju.verse.verdict import RARE, UNREAD, Fault, Mark, Style, Verdict, Why
 
-_UNKNOWN = LEVEL | OBLIQUE
 _TONES = {"1": "平", "2": "仄"}
+_WANTED = {"0": UNKNOWN, "1": LEVEL, "2": OBLIQUE}
 
 
-def check(text: str, strict: bool = False, borrow: bool = False) -> Verdict:
+def check(text: str, strict: bool = False, borrow: bool = True) -> Verdict:
     """Judge a poem; one without anything between its lines is parted by its length.
 
-    Of a character with several readings the one that fits is taken; `strict` allows only the
-    common one. With `borrow`, a rhyming first line may rhyme in a neighbouring group 借鄰韻.
+    Characters are read as poets read them. Only where that leaves faults, and readings that are
+    hardly used none, are these taken: the poem is then "rare". `strict` takes no such reading, and
+    holds three oblique tones at the end 三仄尾 for a fault. With `borrow`, a rhyming first line may
+    rhyme in a neighbouring group 借鄰韻.
     """
     poem = _parted(lines_of(text))
-    known = [[_groups(character, strict) for character in line] for line in poem]
-    form = form_of_lines(poem)
-    if form is None:
-        marks = [[_mark(c, _UNKNOWN) for c in line] for line in poem]
-        return Verdict(None, "old-style", "shape", "", "", _frozen(marks), (), ())
+    kind = kind_of(poem)
+    if not kind.judged:
+        return _by_shape(poem, kind)
+    read = [heard(line) for line in poem]
+    verdict = _judged(_fitted(poem, read, read, strict, borrow), kind)
+    if verdict.faults and verdict.why != "oblique rhyme" and not strict:
+        other = [possible(line) for line in poem]
+        if other != read:
+            saved = _judged(_fitted(poem, other, read, strict, borrow), kind)
+            if not saved.faults and len(saved.rests) <= len(poem) // 2:
+                return saved
+    return verdict
+
+
+def check_by(poem: Sequence[str], read: Callable[[str], Line]) -> Verdict:
+    """As `check`, with every line read by `read`."""
+    kind = kind_of(poem)
+    known = list(map(read, poem))
+    if not kind.judged:
+        return _by_shape(poem, kind)
+    return _judged(_fitted(poem, known, known, strict=False, borrow=True), kind)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A poem with the groups that its characters can be read in, those that they are `heard` in,
+    and the patterns, the rhyme and the rhyme of the first line that suit it best.
+    """
+
+    poem: Sequence[str]
+    known: Sequence[Line]
+    heard: Sequence[Line]
+    patterns: Sequence[Pattern]
+    rhyme: int
+    first: int
+
+    @property
+    def rhyming(self) -> list[int]:
+        """The lines, from 0, that rhyme."""
+        return [i for i, p in enumerate(self.patterns) if p.marks[-1] == LEVEL_MARK]
+
+    def wanted(self, line: int) -> list[int]:
+        """The groups that the places of a line, counted from 0, ask for."""
+        marks = self.patterns[line].marks
+        found = [_WANTED[mark] for mark in marks]
+        if marks[-1] == LEVEL_MARK:
+            found[-1] = self.rhyme if line or self.known[0][-1] & self.rhyme else self.first
+        return found
+
+
+def _fitted(
+    poem: Sequence[str], known: Sequence[Line], read: Sequence[Line], strict: bool, borrow: bool
+) -> _Fitted:
     rhyme = rhyme_of(known)
     first = widened(rhyme, borrow)
-    patterns = fit(known, first)
-    faults = _faults(poem, known, patterns, rhyme, first)
-    why = _old_style(known, faults, rhyme)
-    marks = _marks(poem, known, patterns, rhyme, first)
+    patterns = fit(known, first, strict, read, [commonest(line) for line in poem])
+    return _Fitted(poem, known, read, patterns, rhyme, first)
+
+
+def _by_shape(poem: Sequence[str], kind: Kind) -> Verdict:
+    """The verdict on a poem whose shape tells what it is."""
+    read = [heard(line) for line in poem]
+    rhyme = names(rhyme_of(read)) if kind.style in ("six", "old-style") else ""
+    marks = tuple(
+        tuple(_mark(c, sets) for c, sets in zip(line, row, strict=True))
+        for line, row in zip(poem, read, strict=True)
+    )
+    why: Why = "" if kind.style == "couplet" else "shape"
+    return Verdict(kind.form, kind.style, why, rhyme, "", marks, (), ())
+
+
+def _judged(fitted: _Fitted, kind: Kind) -> Verdict:
+    faults = _faults(fitted)
+    rests = tuple(_rests(fitted))
+    why = _old_style(fitted, faults, kind)
+    style: Style = "regulated"
+    if kind.style == "couplet":
+        style = "couplet"
+    elif why:
+        style = "old-style"
+    elif faults:
+        style = "faulty"
+    elif rests:
+        style = "undecided" if any(rest.rule == UNREAD for rest in rests) else "rare"
+    form = OLD_STYLE.get(kind.form or "", kind.form) if why else kind.form
+    marks = _marks(fitted)
     return Verdict(
         form,
-        "old-style" if why else "faulty" if faults else "regulated",
+        style,
         why,
-        names(rhyme),
-        "".join(pattern.type for pattern in patterns),
-        _frozen(marks),
+        names(fitted.rhyme),
+        "".join(pattern.type for pattern in fitted.patterns),
+        marks,
         faults,
-        tuple(_remarks(marks, patterns, rhyme)),
+        tuple(_remarks(fitted, marks, faults)),
+        rests,
     )
-
-
-def couplet_faults(poem: Sequence[str]) -> tuple[Fault, ...]:
-    """What keeps two lines of five or of seven characters from opening regulated verse."""
-    known = [[_groups(character, strict=False) for character in line] for line in poem]
-    rhyme = rhyme_of(known)
-    return _faults(poem, known, fit(known, rhyme), rhyme, rhyme)
 
 
 def _parted(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,73 +146,49 @@ def _parted(lines: tuple[str, ...]) -> tuple[str, ...]:
     return lines
 
 
-def form_of_lines(lines: Sequence[str]) -> str | None:
-    """The form of regulated verse that these lines have the shape of, or None."""
-    length = len(lines[0]) if lines else 0
-    if length not in PATTERNS or any(len(line) != length for line in lines):
-        return None
-    if any(character.isascii() for line in lines for character in line):
-        return None
-    for form in FORMS:
-        if (form.lines, form.characters) == (len(lines), length):
-            return form.name
-    if len(lines) >= 10 and len(lines) % 2 == 0:
-        return "wupai" if length == 5 else "qipai"
-    return None
-
-
-def _groups(character: str, strict: bool) -> int:
-    return (common(character) if strict else groups(character)) or _UNKNOWN
-
-
-def _faults(
-    poem: Sequence[str], known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int, first: int
-) -> tuple[Fault, ...]:
-    faults = [
-        *_rhyme_faults(poem, known, patterns, rhyme, first),
-        *_tone_faults(known, patterns, rhyme),
-        *_breaks(patterns),
-    ]
+def _faults(fitted: _Fitted) -> tuple[Fault, ...]:
+    faults = [*_rhyme_faults(fitted), *_tone_faults(fitted), *_breaks(fitted.patterns)]
     return tuple(sorted(faults, key=lambda fault: (fault.line, fault.position)))
 
 
-def _rhyming(patterns: Sequence[Pattern]) -> list[int]:
-    """The lines, from 0, that rhyme."""
-    return [i for i, p in enumerate(patterns) if p.marks[-1] == LEVEL_MARK]
-
-
-def _rhyme_faults(
-    poem: Sequence[str], known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int, first: int
-) -> Iterator[Fault]:
+def _rhyme_faults(fitted: _Fitted) -> Iterator[Fault]:
     seen = set()
-    for index in _rhyming(patterns):
-        end, position = poem[index][-1], len(poem[index])
-        if not known[index][-1] & (rhyme if index else first) & LEVEL:
-            found = names(known[index][-1])
-            yield Fault("落韻", index + 1, position, names(rhyme & LEVEL) or "平", found)
+    for index in fitted.rhyming:
+        known, position = fitted.known[index][-1], len(fitted.poem[index])
+        if not known & fitted.wanted(index)[-1] & LEVEL:
+            expected = names(fitted.rhyme & LEVEL) or "平"
+            yield Fault("落韻", index + 1, position, expected, names(known))
+        end = fitted.poem[index][-1]
         if standard(end) in seen:
             yield Fault("重韻", index + 1, position, "", end)
         seen.add(standard(end))
 
 
-def _tone_faults(known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int) -> Iterator[Fault]:
-    for index, (line, pattern) in enumerate(zip(known, patterns, strict=True)):
-        rhyming = pattern.marks[-1] == LEVEL_MARK
+def _tone_faults(fitted: _Fitted) -> Iterator[Fault]:
+    for index, (line, pattern) in enumerate(zip(fitted.known, fitted.patterns, strict=True)):
         missed = misses(line, pattern)
         for miss in missed:
             from_end = len(line) - miss
-            if rhyming and from_end == 1:
+            if pattern.marks[-1] == LEVEL_MARK and from_end == 1:
                 continue  # it is the rhyme that is wrong
             expected = _TONES[pattern.marks[miss]]
             found = "仄" if expected == "平" else "平"
-            rule = "出律"
-            if pattern.type == "B" and from_end == 5 and len(missed) == 1:
-                rule = "孤平"
-            elif pattern.type == "D" and from_end == 3 and all(g & LEVEL for g in line[-3:]):
-                rule = "三平尾"
-            elif from_end == 1 and line[-1] & rhyme:
-                rule, found = "撞韻", names(line[-1] & rhyme)
+            rule = _tone_rule(line, pattern, from_end, missed)
+            if from_end == 1 and line[-1] & fitted.rhyme:
+                rule, found = "撞韻", names(line[-1] & fitted.rhyme)
             yield Fault(rule, index + 1, miss + 1, expected, found)
+
+
+def _tone_rule(line: Line, pattern: Pattern, from_end: int, missed: Sequence[int]) -> str:
+    """The name of the rule that a wrong tone breaks."""
+    if pattern.type == "B" and from_end == 5:
+        return "孤平"
+    if from_end == 3 and missed[-1] == len(line) - 3:
+        if pattern.type == "D" and all(g & LEVEL for g in line[-3:]):
+            return "三平尾"
+        if pattern.type == "C" and all(g & OBLIQUE for g in line[-3:]):
+            return "三仄尾"
+    return "出律"
 
 
 def _breaks(patterns: Sequence[Pattern]) -> Iterator[Fault]:
@@ -150,34 +201,46 @@ def _breaks(patterns: Sequence[Pattern]) -> Iterator[Fault]:
             yield Fault("失對" if number % 2 else "失粘", number + 1, 2, expected, found)
 
 
-def _old_style(known: Sequence[Line], faults: Sequence[Fault], rhyme: int) -> str:
+def _rests(fitted: _Fitted) -> Iterator[Fault]:
+    """The characters that suit their place only by a rare reading, or because they have none."""
+    for number, line in enumerate(fitted.poem, 1):
+        if fitted.known is fitted.heard and UNKNOWN not in fitted.known[number - 1]:
+            continue
+        marks = fitted.patterns[number - 1].marks
+        places = zip(line, marks, fitted.wanted(number - 1), fitted.heard[number - 1], strict=True)
+        for position, (character, mark, wanted, read) in enumerate(places, 1):
+            if read & wanted and read != UNKNOWN:
+                continue
+            rhyme = mark == LEVEL_MARK and position == len(line)
+            expected = names(fitted.rhyme) if rhyme else _TONES.get(mark, "")
+            if expected and not groups(character):
+                yield Fault(UNREAD, number, position, expected, character)
+            elif sets := fitted.known[number - 1][position - 1] & wanted & ~read:
+                yield Fault(RARE, number, position, expected, _mark(character, sets).reading)
+
+
+def _old_style(fitted: _Fitted, faults: Sequence[Fault], kind: Kind) -> Why:
     """Why a poem is old-style verse 古體 rather than regulated verse with faults; or nothing."""
-    if not rhyme & LEVEL:
+    if not fitted.rhyme & LEVEL:
         return "oblique rhyme"
-    ends = [line[-1] for line in known[1::2]]
-    if sum(bool(end & rhyme) for end in ends) * 2 < len(ends):
+    if kind.style == "couplet":
+        return ""
+    ends = [line[-1] for line in fitted.known[1::2]]
+    if sum(bool(end & fitted.rhyme) for end in ends) * 2 < len(ends):
         return "no rhyme"
-    if len({fault.line for fault in faults}) * 2 > len(known):
+    if len({fault.line for fault in faults}) * 2 > len(fitted.known):
         return "metre"
     return ""
 
 
-def _marks(
-    poem: Sequence[str], known: Sequence[Line], patterns: Sequence[Pattern], rhyme: int, first: int
-) -> list[list[Mark]]:
-    rhyming = set(_rhyming(patterns))
-    marks = []
-    for index, (line, sets_of, pattern) in enumerate(zip(poem, known, patterns, strict=True)):
-        row = []
-        for position, (character, sets, mark) in enumerate(
-            zip(line, sets_of, pattern.marks, strict=True), 1
-        ):
-            wanted = {"0": _UNKNOWN, "1": LEVEL, "2": OBLIQUE}[mark]
-            if position == len(line) and index in rhyming:
-                wanted = rhyme if index or sets & rhyme else first
-            row.append(_mark(character, sets & wanted or sets))
-        marks.append(row)
-    return marks
+def _marks(fitted: _Fitted) -> tuple[tuple[Mark, ...], ...]:
+    return tuple(
+        tuple(
+            _mark(character, sets & wanted or sets)
+            for character, sets, wanted in zip(line, row, fitted.wanted(index), strict=True)
+        )
+        for index, (line, row) in enumerate(zip(fitted.poem, fitted.known, strict=True))
+    )
 
 
 @cache
@@ -188,18 +251,22 @@ def _mark(character: str, wanted: int) -> Mark:
     return Mark(character, tuple(map(str, every)))
 
 
-def _frozen(marks: list[list[Mark]]) -> tuple[tuple[Mark, ...], ...]:
-    return tuple(tuple(row) for row in marks)
-
-
 def _remarks(
-    marks: Sequence[Sequence[Mark]], patterns: Sequence[Pattern], rhyme: int
+    fitted: _Fitted, marks: Sequence[Sequence[Mark]], faults: Sequence[Fault]
 ) -> Iterator[Fault]:
-    """What is no fault: three oblique tones at the end, an odd line that echoes the rhyme."""
+    """What is no fault: a first rhyme that is borrowed, three oblique tones at the end, an odd line
+    that echoes the rhyme.
+    """
+    rhyme = fitted.rhyme
     family = sum({FAMILIES[1 << i] for i in range(30) if rhyme >> i & 1}) if rhyme & LEVEL else 0
     echo = names(family)
-    for number, (row, pattern) in enumerate(zip(marks, patterns, strict=True), 1):
-        if all(mark.sign == "●" for mark in row[-3:]):
+    wrong = {(fault.rule, fault.line) for fault in faults}
+    for number, (row, pattern) in enumerate(zip(marks, fitted.patterns, strict=True), 1):
+        last = row[-1]
+        borrows = number == 1 and pattern.type in "BD" and not fitted.known[0][-1] & rhyme
+        if borrows and ("落韻", 1) not in wrong:
+            yield Fault("借韻", 1, len(row), "", last.reading[1:])
+        if all(mark.sign == "●" for mark in row[-3:]) and ("三仄尾", number) not in wrong:
             yield Fault("三仄尾", number, len(row) - 2, "", "仄仄仄")
-        if pattern.marks[-1] != LEVEL_MARK and row[-1].sign == "●" and row[-1].reading[1] in echo:
-            yield Fault("撞韻", number, len(row), "", row[-1].reading[1])
+        if pattern.marks[-1] != LEVEL_MARK and last.sign == "●" and last.reading[1] in echo:
+            yield Fault("撞韻", number, len(row), "", last.reading[1])

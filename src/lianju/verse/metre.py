@@ -9,7 +9,7 @@ five with two characters before. After Wang Li 王力, 漢語詩律學 (1958), c
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LEVEL_MARK, OBLIQUE_MARK = "1", "2"
 
@@ -19,17 +19,20 @@ class Pattern:
     """One way to write a line of a type.
 
     `rescued`: allowed only if the next line makes up for it (對句救), by a pattern that `rescues`.
+    `tolerated`: a fault to the strict school, and never written anew.
     """
 
     type: str
     marks: str
     rescued: bool = False
     rescues: bool = False
+    tolerated: bool = False
 
 
 # For lines of five: A and C end oblique and open a couplet, B and D end level and close it.
 # B never has 21221, its only level before the rhyme alone (孤平); D never ends in three level
-# tones (三平尾); 11212 is C's own licence (特拗), which needs the first level.
+# tones (三平尾); 11212 is C's own licence (特拗), which needs the first level; 01222 ends in three
+# oblique tones (三仄尾).
 _FIVE = (
     Pattern("A", "02012"),
     Pattern("A", "02022", rescued=True),
@@ -38,16 +41,12 @@ _FIVE = (
     Pattern("B", "21121", rescues=True),
     Pattern("C", "01122"),
     Pattern("C", "11212"),
+    Pattern("C", "01222", tolerated=True),
     Pattern("D", "02211"),
 )
 # Before the five: free, then the tone opposite to that of the line's second character. In lines
 # of seven the first of the five is the third, and counts as before.
-_SEVEN = tuple(
-    Pattern(
-        p.type, ("01" if p.type in "AD" else "02") + p.marks, rescued=p.rescued, rescues=p.rescues
-    )
-    for p in _FIVE
-)
+_SEVEN = tuple(replace(p, marks=("01" if p.type in "AD" else "02") + p.marks) for p in _FIVE)
 PATTERNS = {5: _FIVE, 7: _SEVEN}
 
 # Within a couplet the tones are opposed (對); between couplets they stick (粘).

@@ -4,20 +4,18 @@
 >>> [(type, names(rhyme)) for type, rhyme in opening(("白日依山盡", "黃河入海流")).ways]
 [('B', '尤')]
 >>> [fault.rule for fault in opening(("千山鳥飛絕", "萬徑人蹤滅")).faults]
-['出律', '落韻']
+['落韻']
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lianju.verse.check import couplet_faults
-from lianju.verse.fit import Line, misses
+from lianju.verse.check import check
+from lianju.verse.fit import Line, misses, widened
+from lianju.verse.hearing import heard, possible
 from lianju.verse.metre import PATTERNS, may_follow
-from lianju.verse.reading import groups, likely, rhymes
-from lianju.verse.rhyme_groups import LEVEL, OBLIQUE
+from lianju.verse.rhyme_groups import LEVEL, OBLIQUE, bit, members
 from lianju.verse.verdict import Fault
-
-_UNKNOWN = LEVEL | OBLIQUE
 
 
 @dataclass(frozen=True)
@@ -37,27 +35,16 @@ class Opening:
 
 def opening(lines: Sequence[str]) -> Opening:
     """Read a couplet: by the readings that poets used, or else by any that the books give."""
-    first, second = ([*map(_likely, line[:-1]), _likely_end(line[-1])] for line in lines)
-    faults = couplet_faults(lines)
+    first, second = map(heard, lines)
+    faults = check("\n".join(lines)).faults
     if ways := frozenset(_legal(first, second)):
         return Opening(ways, faults)
     if not faults:
-        known = ([groups(c) or _UNKNOWN for c in line] for line in lines)
-        return Opening(frozenset(_legal(*known)), (), rare=True)
+        return Opening(frozenset(_legal(*map(possible, lines))), (), rare=True)
     rhyme = second[-1] & LEVEL
     if not rhyme:
         return Opening(frozenset({("", second[-1])}), faults)
     return Opening(frozenset((type, rhyme) for type in _sticking(second)), faults)
-
-
-def _likely(character: str) -> int:
-    return likely(character) or _UNKNOWN
-
-
-def _likely_end(character: str) -> int:
-    """As `_likely`, with only those level groups, if any, in which poets rhymed on it."""
-    found = rhymes(character)
-    return found if found & LEVEL else found | _likely(character)
 
 
 def _legal(first: Line, second: Line) -> Iterator[tuple[str, int]]:
@@ -69,14 +56,27 @@ def _legal(first: Line, second: Line) -> Iterator[tuple[str, int]]:
                     continue
                 rhyme = second[-1] & LEVEL
                 if above.type in "BD":
-                    rhyme &= first[-1]
+                    rhyme = rhyme & first[-1] or _borrowed(rhyme, first[-1])
                 if rhyme:
                     yield below.type, rhyme
 
 
+def _borrowed(rhyme: int, first: int) -> int:
+    """Those groups of `rhyme` that are beside one in which the first line can end."""
+    every = (bit(group.name) for group in members(rhyme))
+    return sum(group for group in every if widened(group, borrow=True) & first)
+
+
 def _sticking(second: Line) -> Iterator[str]:
-    """The rhyming types whose second character has the tone that this line's has (粘)."""
-    for type in "BD":
-        mark = next(p for p in PATTERNS[len(second)] if p.type == type).marks[1]
-        if second[1] & (LEVEL if mark == "1" else OBLIQUE):
-            yield type
+    """The rhyming types that a line of a broken couplet stands for.
+
+    Those whose second character has the tone that this line's has (粘); where it may have both,
+    those from which the rest of the line departs least.
+    """
+    found = {
+        p: len(misses(second, p))
+        for p in PATTERNS[len(second)]
+        if p.type in "BD" and second[1] & (LEVEL if p.marks[1] == "1" else OBLIQUE)
+    }
+    least = min(found.values())
+    yield from {pattern.type for pattern, missed in found.items() if missed == least}

@@ -66,8 +66,9 @@ GUANGYUN = {
 LEVEL = (1 << 30) - 1
 OBLIQUE = ((1 << len(GROUPS)) - 1) & ~LEVEL
 
-# Groups that sound alike enough for a first line to borrow from (借韻, 鄰韻).
-_NEIGHBOURS = "東冬 支微齊 魚虞 佳灰 真文元 寒刪先 蕭肴豪 庚青蒸 覃鹽咸"
+# Groups that sound alike enough for a first line to borrow from (借韻, 鄰韻): Wang Li, 漢語詩律學,
+# section 5, whose one class 真文元寒刪先 is parted here at 元, which is beside all of them.
+_NEIGHBOURS = "東冬 支微齊 魚虞 佳灰 真文元 元寒刪先 蕭肴豪 庚青蒸 覃鹽咸 江陽 佳麻"
 # The level group and its counterparts in the rising and the departing tone.
 _FAMILIES = (
     "東董送 冬腫宋 江講絳 支紙寘 微尾未 魚語御 虞麌遇 齊薺霽 佳蟹卦泰 灰賄隊 真軫震 文吻問 元阮願 "
@@ -94,13 +95,18 @@ def names(groups: int) -> str:
     return "".join(group.name for group in members(groups))
 
 
-def _union(text: str) -> int:
+def union(text: str) -> int:
+    """The set of the groups of these names."""
     return sum(bit(name) for name in text)
 
 
 def _table(texts: str) -> dict[int, int]:
-    return {bit(name): _union(text) for text in texts.split() for name in text}
+    table: dict[int, int] = {}
+    for text in texts.split():
+        for name in text:
+            table[bit(name)] = table.get(bit(name), 0) | union(text)
+    return table
 
 
 NEIGHBOURS = _table(_NEIGHBOURS)
-FAMILIES = {bit(family[0]): _union(family[1:]) for family in _FAMILIES.split()}
+FAMILIES = {bit(family[0]): union(family[1:]) for family in _FAMILIES.split()}

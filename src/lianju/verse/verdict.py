@@ -1,8 +1,11 @@
 """What the checker says: marks, faults and the verdict."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 RHYME_RULES = frozenset({"落韻", "重韻"})
+# On what a verdict may rest: a reading that poets hardly used, a character without any.
+RARE, UNREAD = "罕讀", "未詳"
 
 
 @dataclass(frozen=True)
@@ -10,7 +13,8 @@ class Fault:
     """A broken rule: its Chinese name, where, what was expected and what was found.
 
     `line` and `position` count from 1. `expected` and `found` are 平 or 仄, or names of rhyme
-    groups; for a repeated rhyme (重韻), `found` is the character.
+    groups; for a repeated rhyme (重韻), `found` is the character; for a rare reading (罕讀), the
+    reading, such as 平尤.
     """
 
     rule: str
@@ -18,6 +22,12 @@ class Fault:
     position: int
     expected: str
     found: str
+
+    @property
+    def of_rhyme(self) -> bool:
+        """Whether it is about the rhyme, not about a tone."""
+        unsure = self.rule in (RARE, UNREAD)
+        return self.expected not in ("平", "仄") if unsure else self.rule in RHYME_RULES
 
 
 @dataclass(frozen=True)
@@ -43,43 +53,71 @@ class Mark:
         return "○" if self.reading[0] == "平" else "●"
 
 
+Style = Literal[
+    "regulated",
+    "rare",
+    "undecided",
+    "faulty",
+    "old-style",
+    "six",
+    "couplet",
+    "fragment",
+    "mixed",
+]
+Why = Literal["", "shape", "oblique rhyme", "no rhyme", "metre"]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the checker says of a poem.
 
-    `form`: wujue, qijue, wulü, qilü, or wupai and qipai, which are pailü 排律 of five and seven
-    characters; None for a poem of any other shape.
-    `style`: "regulated" with no fault, "faulty" if meant to be regulated, else "old-style".
-    `why`, for old-style verse only: "shape", "oblique rhyme", "no rhyme" or "metre".
+    `form`: of regulated verse wujue, qijue, wulü, qilü, or wupai and qipai, which are pailü 排律 of
+    five and seven characters; of old-style verse wugu 五古, qigu 七古, or wujue and qijue for a
+    quatrain 古絕; liuyan 六言 for lines of six; None for any other shape.
+    `style`: "regulated" with no fault; "rare" if only readings that poets hardly used save it from
+    one; "undecided" if it has none but for characters without a reading; "faulty" if meant to be
+    regulated; else "old-style". By its shape: "six" 六言, "couplet" for two equal lines, "fragment"
+    for one or three, "mixed" 詞或雜言 for lines of several lengths.
+    `why`: what keeps the poem from being judged as regulated verse: "shape", and for old-style
+    verse also "oblique rhyme", "no rhyme" or "metre"; empty where it is judged, as a couplet is.
     `rhyme`: the names of the groups that most rhymes share.
     `types`: the line types A to D that the poem was fitted to, one a line.
+    `rests`: the rare readings (罕讀) and the characters without a reading (未詳) on which it rests
+    that there is no other fault; `expected` is what the place asks for.
     """
 
     form: str | None
-    style: str
-    why: str
+    style: Style
+    why: Why
     rhyme: str
     types: str
     marks: tuple[tuple[Mark, ...], ...]
     faults: tuple[Fault, ...]
     remarks: tuple[Fault, ...]
+    rests: tuple[Fault, ...] = ()
 
     @property
     def regular(self) -> bool:
-        """Whether the poem keeps every rule."""
-        return self.form is not None and not self.faults
+        """Whether the poem keeps every rule of regulated verse, by readings that poets used."""
+        return self.rhymes and self.scans
 
     @property
     def rhymes(self) -> bool:
         """Whether every rhyme is right."""
-        return self.form is not None and not any(f.rule in RHYME_RULES for f in self.faults)
+        return self._right(rhyme=True)
 
     @property
     def scans(self) -> bool:
         """Whether every tone is right that is no rhyme's."""
-        return self.form is not None and all(f.rule in RHYME_RULES for f in self.faults)
+        return self._right(rhyme=False)
 
     @property
     def unknown(self) -> str:
-        """The characters without a reading. They count as fitting, and nothing is known of them."""
+        """The characters without a reading: nothing is known of them."""
         return "".join(m.character for line in self.marks for m in line if not m.readings)
+
+    def _right(self, rhyme: bool) -> bool:
+        """Whether all is right of rhyme, or of tone, and rests on nothing unsure."""
+        if self.form is None or not self.types:
+            return False
+        return all(fault.of_rhyme != rhyme for fault in (*self.faults, *self.rests))

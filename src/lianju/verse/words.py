@@ -11,17 +11,26 @@
 """
 
 from dataclasses import asdict
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from lianju.verse.glyph import standard
 from lianju.verse.poem import FORMS
-from lianju.verse.reading import readings, standard
+from lianju.verse.reading import readings
 from lianju.verse.rhyme_groups import GROUPS
-from lianju.verse.verdict import Fault, Mark, Verdict
+from lianju.verse.rule_texts import REMARKS, RESTS, RULES, Language, Rule
+from lianju.verse.verdict import RARE, Fault, Mark, Verdict
 
-Language = Literal["en", "zh"]
 _Words = dict[str, dict[Language, str]]
 
-_FORMS = {form.name: form.chinese for form in FORMS} | {"wupai": "五排", "qipai": "七排"}
+_FORMS = {form.name: form.chinese for form in FORMS} | {
+    "wupai": "五排",
+    "qipai": "七排",
+    "wugu": "五古",
+    "qigu": "七古",
+    "liuyan": "六言",
+}
+# A quatrain's name where it is old-style verse, or has lines of six.
+_QUATRAINS = {"wujue": "五言古絕", "qijue": "七言古絕", "liuyan": "六言絕句"}
 _GROUPS = {group.name: group for group in GROUPS}
 # A rhyme that could be in more groups than this was read off unknown characters.
 _MOST_GROUPS = 4
@@ -34,115 +43,29 @@ _GOES = {
 }
 
 
-class _Rule(NamedTuple):
-    """A rule's English name, what a fault says of a character, and the rule for learners."""
-
-    name: str
-    detail: dict[Language, str]
-    rule: dict[Language, str]
-
-
-_TONE: dict[Language, str] = {
-    "en": "{found}, must be {expected}",
-    "zh": "為{found}，應為{expected}",
-}
-_OPENS: dict[Language, str] = {
-    "en": "opens {found}; after line {above} must open {expected}",
-    "zh": "{found}起，承第{above}句應{expected}起",
-}
-_RULES = {
-    "落韻": _Rule(
-        "off the rhyme",
-        {"en": "in {found}, not {expected}", "zh": "屬{found}，本詩押{expected}"},
-        {
-            "en": "All rhymes of a poem are level and of one rhyme group.",
-            "zh": "一首詩的韻腳須為平聲，且同屬一個韻部。",
-        },
-    ),
-    "重韻": _Rule(
-        "rhyme repeated",
-        {"en": "line {above} rhymes on it already", "zh": "與第{above}句韻腳重複"},
-        {
-            "en": "A word may rhyme only once in a poem.",
-            "zh": "同一個字在一首詩裏只可作一次韻腳。",
-        },
-    ),
-    "失對": _Rule(
-        "not opposed",
-        _OPENS,
-        {
-            "en": "Within a couplet the second characters have opposite tones 對.",
-            "zh": "一聯之內，上下句第二字平仄須相反，稱為「對」。",
-        },
-    ),
-    "失粘": _Rule(
-        "not linked",
-        _OPENS,
-        {
-            "en": "A couplet takes up the tone of the second character of the line before it 粘.",
-            "zh": "後聯上句與前聯下句的第二字平仄須相同，稱為「粘」。",
-        },
-    ),
-    "孤平": _Rule(
-        "lone level tone",
-        _TONE,
-        {
-            "en": "In 平平仄仄平, the end of the line, the first 平 may go only if the third place "
-            "is 平 instead: but for the rhyme, one level tone would be left alone.",
-            "zh": "「平平仄仄平」（七言在句末）首字用仄，須第三字用平相救，"
-            "否則除韻腳外只剩一個平聲。",
-        },
-    ),
-    "三平尾": _Rule(
-        "all-level end",
-        _TONE,
-        {"en": "A line may not end in three level tones.", "zh": "句末三字不可都用平聲。"},
-    ),
-    "撞韻": _Rule(
-        "rhyme clash",
-        {
-            "en": "in {found} itself, must be {expected}",
-            "zh": "屬本詩韻部{found}，應為{expected}",
-        },
-        {
-            "en": "Only the even lines, and the first if it likes, rhyme; others end oblique 仄.",
-            "zh": "只有偶數句與首句可以押韻，其餘各句須以仄聲收尾。",
-        },
-    ),
-    "出律": _Rule(
-        "off the metre",
-        {
-            "en": "{found}, must be {expected} in {goes}",
-            "zh": "為{found}，應為{expected}：此句當作「{goes}」",
-        },
-        {
-            "en": "中 may be either tone; the other places of a line are fixed.",
-            "zh": "「中」處可平可仄，其餘位置平仄固定。",
-        },
-    ),
-}
-_REMARKS = {
-    "三仄尾": _Rule(
-        "all-oblique end",
-        {"en": "this and the next two are 仄", "zh": "起三字皆仄"},
-        {"en": "No fault, but poets mostly avoid it.", "zh": "不算犯律，但詩人多避之。"},
-    ),
-    "撞韻": _Rule(
-        "rhyme echo",
-        {
-            "en": "in {found}, like the rhyme",
-            "zh": "屬{found}，與本詩韻部只差聲調",
-        },
-        {
-            "en": "No fault, but a line that does not rhyme had better not sound like the rhyme.",
-            "zh": "不算犯律，但不押韻的句子，句末宜避與韻腳音近之字。",
-        },
-    ),
+_STYLES: _Words = {
+    "rare": {
+        "en": "regular only by a rare reading",
+        "zh": "近體詩，合律，惟賴罕用讀音",
+    },
+    "undecided": {
+        "en": "no fault found, but a reading is unknown",
+        "zh": "近體詩，未見失律，惟有字音不詳",
+    },
+    "old-style": {"en": "old-style verse 古體詩", "zh": "古體詩"},
+    "six": {"en": "six-character verse 六言詩", "zh": "六言詩"},
+    "couplet": {"en": "a couplet 一聯", "zh": "一聯"},
+    "fragment": {"en": "a fragment 殘句", "zh": "殘句"},
+    "mixed": {"en": "a ci or lines of several lengths 詞或雜言", "zh": "詞或雜言"},
 }
 _SHAPE: dict[Language, str] = {
     "en": "Regulated verse has 4, 8, or an even number of 10 or more lines, all of five "
     "characters or all of seven.",
     "zh": "近體詩須為四句、八句，或十句以上的偶數句，每句同為五字或七字。",
+}
+_SIX: dict[Language, str] = {
+    "en": "Lines of six characters have no fixed order of tones, so only the rhyme is shown.",
+    "zh": "六言近體的平仄沒有定式，故只標韻腳。",
 }
 _WHY: _Words = {
     "oblique rhyme": {
@@ -162,25 +85,42 @@ _BRIEF = {"oblique rhyme": "押仄韻", "no rhyme": "不同韻", "metre": "不�
 
 
 def form_words(verdict: Verdict, lang: Language) -> str:
-    """The form, such as 五絕 wujue; empty for none of regulated verse's."""
-    if verdict.form is None:
+    """The form, such as 五絕 wujue; empty for a shape that has no name among them."""
+    if verdict.form and len(verdict.marks) == 4 and verdict.style in ("old-style", "six"):
+        name = _QUATRAINS[verdict.form]
+        return f"{name} {verdict.form}" if lang == "en" else name
+    return form_name(verdict.form, lang)
+
+
+def form_name(form: str | None, lang: Language) -> str:
+    """A form by its name, such as 五絕 wujue for wujue; empty for None."""
+    if form is None:
         return ""
-    return f"{_FORMS[verdict.form]} {verdict.form}" if lang == "en" else _FORMS[verdict.form]
+    return f"{_FORMS[form]} {form}" if lang == "en" else _FORMS[form]
 
 
 def style_words(verdict: Verdict, lang: Language) -> str:
-    """Regulated or old-style verse, and how many faults."""
-    if verdict.style == "old-style":
-        return "old-style verse 古體詩" if lang == "en" else "古體詩"
+    """Regulated or another kind of verse, and how many faults."""
     number = len(verdict.faults)
-    if lang == "zh":
-        return f"近體詩，{number} 處不合律" if number else "近體詩，合律"
-    counted = "no fault" if not number else "1 fault" if number == 1 else f"{number} faults"
-    return f"regulated verse 近體詩 with {counted}"
+    counted = "1 fault" if number == 1 else f"{number} faults" if number else "no fault"
+    if verdict.style == "faulty" and verdict.why:
+        return "a line of another length" if lang == "en" else "字數不合"
+    if verdict.style in ("regulated", "faulty"):
+        if lang == "zh":
+            return f"近體詩，{number} 處不合律" if number else "近體詩，合律"
+        return f"regulated verse 近體詩 with {counted}"
+    said = _STYLES[verdict.style][lang]
+    if verdict.style == "couplet" and verdict.types and not verdict.why:
+        if lang == "zh":
+            return said + (f"，{number} 處不合律" if number else "，合律")
+        return f"{said} with {counted}"
+    return said
 
 
 def why_words(verdict: Verdict, lang: Language) -> str:
-    """Why this is old-style verse, in a sentence or two; empty for regulated verse."""
+    """Why this is not judged as regulated verse, in a sentence or two; empty where it is."""
+    if verdict.style == "six":
+        return _SIX[lang]
     if verdict.why == "shape":
         found = _shape_words(verdict, lang)
         stop = ". " if lang == "en" else "。"
@@ -189,8 +129,8 @@ def why_words(verdict: Verdict, lang: Language) -> str:
 
 
 def opening_words(verdict: Verdict, lang: Language) -> str:
-    """平起 or 仄起, and whether the first line rhymes; empty for old-style verse."""
-    if verdict.style == "old-style":
+    """平起 or 仄起, and whether the first line rhymes; empty where tones were not judged."""
+    if verdict.why or not verdict.types:
         return ""
     level = _goes(verdict, 1)[1] == "平"
     rhymes = verdict.types[0] in "BD"
@@ -208,11 +148,11 @@ def titles(groups: str) -> tuple[str, ...]:
 
 
 def rhyme_words(verdict: Verdict, lang: Language) -> str:
-    """The rhyme group by its title; empty when no two lines of old-style verse share one."""
+    """The rhyme group by its title; empty when no two lines of other verse share one."""
     if len(verdict.rhyme) > _MOST_GROUPS:
         return ""
     ends = [row[-1].reading[1:] for row in verdict.marks[1::2]]
-    if verdict.style == "old-style" and sum(end in tuple(verdict.rhyme) for end in ends) < 2:
+    if (verdict.why or not verdict.types) and sum(end in tuple(verdict.rhyme) for end in ends) < 2:
         return ""
     return _named(verdict.rhyme, lang)
 
@@ -231,11 +171,13 @@ def line_rhymes(verdict: Verdict) -> tuple[str, ...]:
 
 
 def fault_words(verdict: Verdict, fault: Fault, lang: Language) -> str:
-    """One fault or remark of the verdict: the rule, where, what was found and what expected."""
-    character = verdict.marks[fault.line - 1][fault.position - 1].character
+    """One fault, remark or rest of the verdict: the rule, where, what was found, what expected."""
+    mark = verdict.marks[fault.line - 1][fault.position - 1]
+    character = mark.character
     rule = _rule(fault)
     detail = rule.detail[lang].format(
-        found=_named(fault.found, lang),
+        found=_reading(fault.found) if fault.rule == RARE else _named(fault.found, lang),
+        usual=_reading(_usual(mark)) if mark.readings else "",
         expected=_named(fault.expected, lang),
         above=_same_rhyme(verdict, fault) if fault.rule == "重韻" else fault.line - 1,
         goes=_goes(verdict, fault.line),
@@ -263,7 +205,7 @@ def brief_words(verdict: Verdict, lang: Language) -> str:
     if verdict.why:
         return verdict.why if lang == "en" else _BRIEF[verdict.why]
     if not verdict.faults:
-        return ""
+        return _rest_brief(verdict, lang)
     fault = verdict.faults[0]
     more = f" +{len(verdict.faults) - 1}" if len(verdict.faults) > 1 else ""
     again, but = (" again", ", not ") if lang == "en" else ("重用", "，應")
@@ -272,25 +214,29 @@ def brief_words(verdict: Verdict, lang: Language) -> str:
     return f"{fault.rule} {where} {fault.found}{what}{more}"
 
 
+def rest_words(verdict: Verdict, lang: Language) -> list[str]:
+    """What the verdict rests on: rare readings, and characters of which nothing is known."""
+    return [fault_words(verdict, rest, lang) for rest in verdict.rests]
+
+
 def reading_words(verdict: Verdict, lang: Language) -> list[str]:
-    """The characters that were not read in the common way, because only another way fits."""
+    """The characters that were not read in the commonest way, as another suits the place."""
     words = "line {}, {} is {}, commonly {}" if lang == "en" else "第{}句「{}」讀{}，常讀{}"
+    told = {(rest.line, rest.position) for rest in verdict.rests}
     return [
         words.format(number, mark.character, _reading(mark.reading), _reading(usual))
         for number, row in enumerate(verdict.marks, 1)
-        for mark in row
-        if (usual := _usual(mark)) != mark.reading
+        for position, mark in enumerate(row, 1)
+        if (usual := _usual(mark)) != mark.reading and (number, position) not in told
     ]
 
 
 def unknown_words(verdict: Verdict, lang: Language) -> str:
-    """The characters that neither rhyme book has, and how they were judged; empty if none."""
+    """The characters that neither rhyme book has; empty if there are none."""
     unknown = "".join(dict.fromkeys(verdict.unknown))
     if not unknown:
         return ""
-    if lang == "zh":
-        return f"韻書未收：{unknown}，視為合律"
-    return f"in neither rhyme book, so taken as fitting: {unknown}"
+    return f"韻書未收：{unknown}" if lang == "zh" else f"in neither rhyme book: {unknown}"
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
@@ -318,6 +264,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         ],
         "faults": [_fault_row(verdict, fault) for fault in verdict.faults],
         "remarks": [_fault_row(verdict, remark) for remark in verdict.remarks],
+        "rests": [_fault_row(verdict, rest) for rest in verdict.rests],
     }
 
 
@@ -328,12 +275,12 @@ def _fault_row(verdict: Verdict, fault: Fault) -> dict[str, Any]:
     return asdict(fault) | words | rules
 
 
-def _rule(fault: Fault) -> _Rule:
-    """Of a fault; of a remark, which has nothing expected."""
+def _rule(fault: Fault) -> Rule:
+    """Of a fault; of a remark, which has nothing expected; or of what the verdict rests on."""
+    if fault.rule in RESTS:
+        return RESTS[fault.rule]
     return (
-        _REMARKS[fault.rule]
-        if not fault.expected and fault.rule in _REMARKS
-        else _RULES[fault.rule]
+        REMARKS[fault.rule] if not fault.expected and fault.rule in REMARKS else RULES[fault.rule]
     )
 
 
@@ -363,6 +310,17 @@ def _same_rhyme(verdict: Verdict, fault: Fault) -> int:
         for number, row in enumerate(verdict.marks, 1)
         if _rhymes(verdict, number) and standard(row[-1].character) == standard(fault.found)
     )
+
+
+def _rest_brief(verdict: Verdict, lang: Language) -> str:
+    """For a table: the first thing that a verdict without a fault rests on."""
+    if not verdict.rests:
+        return ""
+    rest = verdict.rests[0]
+    character = verdict.marks[rest.line - 1][rest.position - 1].character
+    if lang == "zh":
+        return f"{rest.rule} 第{rest.line}句「{character}」"
+    return f"{rest.rule} line {rest.line}: {character}"
 
 
 def _shape_words(verdict: Verdict, lang: Language) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lianju.evaluate.schema import Mark
-from lianju.verse import RHYME_RULES, Fault, Opening, check, is_han, lines_of, opening, shape_of
+from lianju.verse import Fault, Opening, check, is_han, lines_of, opening, shape_of
 
 if TYPE_CHECKING:
     from lianju.decode import Completion
@@ -15,11 +15,12 @@ def form_marks(completion: "Completion") -> dict[str, Mark]:
 
     `shape`, `form` and `fault` (of shape, in words) are those of `verse.shape_of`. `rhyme`: no
     fault of rhyme, but where the couplet by itself has a fault. `tone`: no other fault in the
-    lines written. `full`: both. These are False where the shape is wrong. `tone_share`: of the
-    characters written, those on which no fault of tone stands; None where the shape is wrong, for
-    then there is no metre to keep. After a couplet that rhymes on an oblique tone no regulated
-    verse can come, whoever writes: these four are None. `lines` and `characters` are those
-    written, characters being Han ones.
+    lines written. What is right only by a rare reading, or because a reading is unknown, is one.
+    `full`: both. These are False where the shape is wrong. `tone_share`: of the characters written,
+    those on which no fault of tone stands; None where the shape is wrong, for then there is no
+    metre to keep. After a couplet that rhymes on an oblique tone no regulated verse can come,
+    whoever writes: these four are None. `lines` and `characters` are those written, characters
+    being Han ones.
     """
     couplet, text = completion.couplet, completion.text
     shape = shape_of(couplet, text, completion.finish == "stop")
@@ -53,8 +54,7 @@ def counted_faults(couplet: str, faults: Sequence[Fault]) -> tuple[Fault, ...]:
     return tuple(
         fault
         for fault in faults
-        if fault.line > above
-        or (fault.rule in RHYME_RULES and (fault.line, fault.position) not in own)
+        if fault.line > above or (fault.of_rhyme and (fault.line, fault.position) not in own)
     )
 
 
@@ -66,8 +66,9 @@ def _opening(couplet: str) -> Opening | None:
 
 def _rules_kept(couplet: str, text: str) -> dict[str, Mark]:
     """The marks of rhyme and tone of a poem of right shape."""
-    faults = counted_faults(couplet, check(couplet + text).faults)
-    rhyme = not any(fault.rule in RHYME_RULES for fault in faults)
-    off = {(fault.line, fault.position) for fault in faults if fault.rule not in RHYME_RULES}
+    verdict = check(couplet + text)
+    faults = counted_faults(couplet, (*verdict.faults, *verdict.rests))
+    rhyme = not any(fault.of_rhyme for fault in faults)
+    off = {(fault.line, fault.position) for fault in faults if not fault.of_rhyme}
     share = 1 - len(off) / sum(map(is_han, text))
     return {"rhyme": rhyme, "tone": not off, "full": rhyme and not off, "tone_share": share}

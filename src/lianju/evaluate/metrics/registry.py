@@ -30,7 +30,7 @@ _FORM = (
     ),
     Metric(
         name="rhyme",
-        version=1,
+        version=2,
         title="Right rhyme",
         chinese="押韻",
         better="more",
@@ -38,12 +38,13 @@ _FORM = (
         formula="Poems of right shape whose rhymes, the couplet's among them, are all level, of "
         f"one rhyme group and different words, over all poems. {_FAIR}.",
         source=_WANG,
-        limits="whether a rhyme is forced; of a character with several readings it takes the one "
-        "that fits. Poets of old-style verse 古體 break these rules on purpose.",
+        limits="whether a rhyme is forced; of a character with several readings it takes "
+        "any that poets used and that fits. Poets of old-style verse 古體 break these rules on "
+        "purpose.",
     ),
     Metric(
         name="tone",
-        version=1,
+        version=2,
         title="Right tones",
         chinese="平仄",
         better="more",
@@ -56,7 +57,7 @@ _FORM = (
     ),
     Metric(
         name="full",
-        version=1,
+        version=2,
         title="All rules kept",
         chinese="全合",
         better="more",
@@ -68,7 +69,7 @@ _FORM = (
     ),
     Metric(
         name="tone_share",
-        version=1,
+        version=2,
         title="Characters in metre",
         chinese="合律字",
         better="more",

@@ -27,7 +27,7 @@ class Checker {
     this.text = el("textarea", { id, rows: 5, maxLength: LONGEST, lang: "zh-Hant", spellcheck: false });
     this.text.addEventListener("input", debounced(() => this.#judge(), TYPING));
     this.strict = toggle({ name: "met.strict", value: false, change: () => this.#judge() });
-    this.borrow = toggle({ name: "met.borrow", value: false, change: () => this.#judge() });
+    this.borrow = toggle({ name: "met.borrow", value: true, change: () => this.#judge() });
     this.verdict = el("div", { class: "met-verdict" });
     this.told = el("p", { class: "off", role: "status" });
     root.append(
@@ -55,7 +55,7 @@ class Checker {
   open(kept) {
     this.text.value = kept.text ?? EXAMPLES[0][1];
     this.strict.value = kept.strict === "1";
-    this.borrow.value = kept.borrow === "1";
+    this.borrow.value = kept.borrow !== "0";
     this.#judge();
   }
 
@@ -64,7 +64,7 @@ class Checker {
     this.#controller.abort();
     this.#controller = new AbortController();
     const { signal } = this.#controller;
-    app.keep({ text: text.value, strict: strict.value ? "1" : "", borrow: borrow.value ? "1" : "" });
+    app.keep({ text: text.value, strict: strict.value ? "1" : "", borrow: borrow.value ? "" : "0" });
     this.#answer = null;
     if (![...text.value].some(isHan)) return this.#show();
     if (!this.verdict.hasChildNodes()) this.verdict.append(busy("met.judging"));
@@ -94,7 +94,7 @@ class Checker {
     const [head, ...more] = found.said[app.lang];
     this.told.textContent = head;
     // Old-style verse breaks no rule that it wants to keep.
-    const regular = found.style !== "old-style";
+    const regular = !found.why;
     const faults = found.faults.map((fault) => said(fault, app));
     this.verdict.replaceChildren(notes(found.notes),
       el("div", { class: `sheet met-poem ${found.style}` },
