@@ -144,18 +144,21 @@ def test_a_cache_that_cannot_be_written_stops_nothing(judged: Any, kept: Path) -
 
 def test_a_result_whose_poems_are_lost_is_not_whole(tmp_path: Path) -> None:
     run = Run(tmp_path, load_settings("default"))
-    sound = {"test": {"n": 2, "right": 0}, "validation": {"perplexity": 9.5}}
+    sound = {
+        "test": {"n": 2, "right": 0},
+        "validation": {"perplexity": 9.5, "loss_per_character": 2.3},
+    }
     result = {**sound, "model": {"parameters": 7}}
     write_jsonl(tmp_path / "before.jsonl", [{"index": 1}, {"index": 2}])
-    judging.check(run, result, "before")
+    judging.check_judged(run, "before", result)
     for damaged in (sound, {**result, "test": {"n": 2}}, {**result, "validation": []}):
         with pytest.raises((LookupError, TypeError)):
-            judging.check(run, damaged, "before")
+            judging.check_judged(run, "before", damaged)
     write_jsonl(tmp_path / "before.jsonl", [{"index": 1}])
     with pytest.raises(UserError, match="lost poems"):
-        judging.check(run, result, "before")
+        judging.check_judged(run, "before", result)
     with pytest.raises(UserError, match=r"results\.jsonl"):
-        judging.check(run, result, "results")
+        judging.check_judged(run, "results", result)
 
 
 def test_perplexity_of_a_model_that_has_gone_mad_is_a_number() -> None:
