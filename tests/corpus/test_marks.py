@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lianju.corpus import check_file, hear_couplet, training_corpus
+from lianju.corpus import check_file, hear_couplet, hear_text, training_corpus
 from lianju.corpus.verse_text import verse_only
 from lianju.errors import UserError
-from lianju.verse import lines_of, normal
+from lianju.verse import check, lines_of, normal
 
 from .conftest import Listener
 
@@ -172,3 +172,11 @@ def test_a_text_of_any_length_is_read_in_time_that_grows_with_it(text: str, tmp_
     path.write_text(text, encoding="utf-8")
     with contextlib.suppress(UserError):
         check_file(path)
+
+
+def test_half_a_surrogate_pair_is_no_character_and_breaks_nothing() -> None:
+    verdict = check("白日\ud800山盡，黃河入海流。欲窮千里目，更上一層樓。")
+    assert verdict.marks[0][2].readings == ()
+    assert hear_text("尽\ud800").text == "尽\ud800"
+    with pytest.raises(UserError, match="no text"):
+        hear_couplet("白日\udcff山盡，黃河入海流。")

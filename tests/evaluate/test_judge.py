@@ -60,6 +60,15 @@ def test_choices_are_read_strictly(text: str, expected: str | None) -> None:
     assert choice(text) == expected
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ['{"a":[' * 10**5, "{" * 10**6, f"answer{' ' * 10**6}x", "answer: " * 10**5]
+)
+def test_an_answer_of_any_length_is_read_at_once(text: str) -> None:
+    assert choice(text) is None and score(text) is None
+    assert choice(f'{text}\n{{"better": "A"}}') == "A"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

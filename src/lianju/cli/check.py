@@ -52,12 +52,14 @@ _HELP = """A poem in quotes, or a file of poems. One poem is shown line by line 
 its rhymes and what is wrong. \
 Example: lianju check "移舟泊煙渚，日暮客愁新。野曠天低樹，江清月近人。"
 
-A file is JSON or JSONL as the homework has it (input, output), as a run writes it \
-(results.jsonl), or as chinese-poetry has it (paragraphs); or it is text with one poem a line \
-(results.txt) or blank lines between poems. Several poems give a table and totals: rhyme, every \
-rhyme is right; tone, every other tone is; full, both, by readings that poets used. A terminal \
-shows the first 50 rows; a file or a pipe gets all. Faults are an answer, not an error: the \
-exit status is 0."""
+A file is JSON or JSONL with input and output, as the homework has them, with paragraphs, as \
+chinese-poetry has them, or a run's results.jsonl; a CSV or TSV that names its columns; or text \
+with one poem a line or blank lines between poems. Titles, authors and page numbers are told from \
+verse, and a line that looks like no verse is named.
+
+Several poems give a table and totals: rhyme, every rhyme is right; tone, every other tone is; \
+full, both, by readings that poets used. A terminal shows the first 50 rows; a file or a pipe \
+gets all. Faults are an answer, not an error: the exit status is 0."""
 
 
 def check(

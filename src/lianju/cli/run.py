@@ -70,7 +70,7 @@ _Model = Annotated[
 ]
 _Source = Annotated[
     str | None,
-    Parameter(help="A folder or file of poems in the homework's format.", show_default=False),
+    Parameter(help="A file of poems, or a folder that has one.", show_default=False),
 ]
 
 

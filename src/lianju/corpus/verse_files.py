@@ -22,7 +22,7 @@ _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
 _JSON_SUFFIXES = (".json", ".jsonl")
 _TABLE_SUFFIXES = (".csv", ".tsv")
 # The number before a line of a text.
-_COUNTED = re.compile(r"\d{1,6}[.．、)）:：][ \u3000]{0,4}")
+_COUNTED = re.compile(r"^\d{1,6}[.．、)）:：][ \u3000]{0,4}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ Choice = Literal["A", "B", "tie"]
 _LEAD = r"(?i:(?:final |the )*(?:answer|verdict|better|score|答案|分數|評分)(?: is)? ?[:：]? ?)?"
 _LAST_CHOICE = re.compile(f"{_LEAD}(A|B|(?i:tie))")
 _LAST_SCORE = re.compile(rf"{_LEAD}(\d+(?:\.\d+)?)(?: ?/ ?10)?")
+# Characters of an answer, from its end, in which a verdict is looked for.
+_LONGEST = 10_000
 _ORNAMENTS = str.maketrans("", "", "*_`\"'()[]")
 
 
@@ -79,5 +81,5 @@ def _last(text: str, pattern: re.Pattern[str]) -> str | None:
 
 
 def _spoken(text: str) -> str:
-    """The answer without what a reasoning model thought before it."""
-    return text.rpartition("</think>")[2]
+    """The end of the answer, without what a reasoning model thought before it."""
+    return text.rpartition("</think>")[2][-_LONGEST:]
