@@ -16,10 +16,11 @@ from lianju.config import DecodeSettings, ServeSettings
 from lianju.decode import Grown, Token, complete
 from lianju.model import LanguageModel
 from lianju.prompt import render
-from lianju.serve import Service, create_app, openai_api
+from lianju.serve import Service, create_app, openai_call
+from lianju.serve.conversation import Opening, parted
 from lianju.serve.errors import ApiError
 from lianju.serve.openai_answers import ChatShape, TextShape
-from lianju.serve.openai_api import merged, parted
+from lianju.serve.openai_call import merged
 from lianju.serve.openai_schema import ChatRequest, CompletionRequest
 from lianju.serve.written import Piece
 from lianju.verse import check, lines_of
@@ -286,13 +287,15 @@ def test_verse_is_kept(gemma: LanguageModel) -> None:
         (FIRST, FIRST, ""),
         (f"{FIRST}欲窮千里目，", FIRST, "欲窮千里目，"),
         ("白日依山盡\n黃河入海流\n欲窮", "白日依山盡 黃河入海流", "欲窮"),
-        ("白日依山盡，黃河入海", "白日依山盡，黃河入海", ""),
-        ("Hello, world. More", "Hello, world. More", ""),
-        ("。", "。", ""),
     ],
 )
 def test_a_prompt_is_a_couplet_and_what_follows(text: str, couplet: str, rest: str) -> None:
-    assert parted(text) == (couplet, rest)
+    assert parted(text) == Opening(couplet, rest)
+
+
+@pytest.mark.parametrize("text", ["白日依山盡，黃河入海", "Hello, world. More", "。", ""])
+def test_a_prompt_without_a_couplet_is_not_parted(text: str) -> None:
+    assert parted(text) is None
 
 
 def test_only_the_last_couplet_of_a_conversation_is_shown(client: TestClient) -> None:
@@ -576,7 +579,7 @@ def test_what_breaks_on_the_way_is_an_event(
         yield Grown(0, (Token(1, "山".encode(), -1.0),), "山")
         raise failure
 
-    monkeypatch.setattr(openai_api, "events", events)
+    monkeypatch.setattr(openai_call, "events", events)
     *_, grown, error = _stream(client, "completions", prompt=FIRST)
     assert grown["choices"][0]["text"] == "山"
     assert said in error["error"]["message"]

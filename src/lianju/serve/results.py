@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse
 from lianju.serve.errors import ApiError
 from lianju.serve.native_answers import Result, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
-from lianju.serve.openai_schema import ERRORS
+from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
 
 # A report may style and script itself, but reaches neither the network nor the page around it:
