@@ -142,6 +142,8 @@ def _run(service: "Service", listening: socket.socket, host: str, keyed: bool) -
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("lianju.serve").setLevel(logging.INFO)
+    # Its warnings are of clients that go away, a line for each write to them.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     name = f"[{host}]" if ":" in host else host
     hosts = [*_LOCAL, name] if _is_local(host) else []
     address = f"http://{name}:{listening.getsockname()[1]}"
