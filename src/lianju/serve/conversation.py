@@ -81,9 +81,9 @@ def opening_in(text: str) -> Opening | None:
         last = at + 1
         while last + 1 < len(runs) and _follows(plain, runs[last], runs[last + 1]):
             last += 1
-        couplet = _verse(plain, runs[at].start(), runs[at + 1].end())
-        begun = _verse(plain, runs[at + 1].end(), runs[last].end()).lstrip(STOPS)
-        begun += _unfinished(plain, runs[last:])
+        lines = [_signed(plain, run) for run in runs[at : last + 1]]
+        couplet = "".join(lines[:2]).strip()
+        begun = "".join(lines[2:]).strip() + _unfinished(plain, runs[last:])
         taken = len("".join(_RUN.findall(couplet + begun)))
         return Opening(couplet, begun, taken == sum(map(str.isalnum, text)))
     return None
@@ -126,8 +126,8 @@ def _unfinished(text: str, runs: list[re.Match[str]]) -> str:
     return rest[0] if short and between and set(between) <= set(STOPS) else ""
 
 
-def _verse(text: str, start: int, end: int) -> str:
-    """A stretch of verse with the sign after it, without quotes and white space at its signs."""
-    signs = re.match(f"[{STOPS}]?", text[end:])
-    found = re.sub(f"[{_SIGNS}]", "", text[start:end] + (signs[0] if signs else ""))
-    return re.sub(rf"\s*([{STOPS}])\s*", r"\1", " ".join(found.split()))
+def _signed(text: str, line: re.Match[str]) -> str:
+    """A line of verse with the first sign after it, a space if there is none."""
+    between = _BETWEEN.match(text, line.end())
+    signs = [sign for sign in between[0] if sign in STOPS] if between else []
+    return line[0] + (signs[0] if signs else " ")
