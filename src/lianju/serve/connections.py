@@ -46,28 +46,37 @@ class Connection(H11Protocol):
         self.since, self._begun = monotonic(), False
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """The client takes its answer slower than it is written."""
+        self.since = monotonic()
+        super().pause_writing()
+
     @property
     def _between(self) -> bool:
         """Whether there is no request, at least none whose headers are complete."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
+    def _due(self) -> bool:
+        """Whether the client is to send a request or to take an answer."""
+        return self._between or self.flow.write_paused or self.transport.is_closing()
+
+    @property
     def waiting(self) -> bool:
-        """Whether the client is to act next: no whole request of it is being answered."""
-        return self._between or self.cycle.more_body or self.transport.is_closing()
+        """Whether the client is to act next, be it to send the rest of a request."""
+        return self._due or self.cycle.more_body
 
     def look(self) -> None:
         """End the connection if its client has let it wait too long.
 
-        A client that takes its answer slowly is not waited for but served. Bodies of requests have
-        a time limit of their own, which answers.
+        Who takes an answer slowly is not waited for but served. The body of a request has a time
+        limit of its own, which answers.
         """
         left = self.transport.get_write_buffer_size()
         if left < self._left:
             self.since = monotonic()
         self._left = left
-        stuck = self._between or self.transport.is_closing()
-        if stuck and monotonic() - self.since > PATIENCE:
+        if self._due and monotonic() - self.since > PATIENCE:
             self.end()
 
     def end(self) -> None:

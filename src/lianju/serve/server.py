@@ -14,6 +14,8 @@ from lianju.serve.service import Service, log
 GRACE = 20
 # Between two looks for a place, or two tries of a system that has none.
 _PACE = 0.05
+# A connection has this long to say something before it must make room for another.
+_FAIR = 0.5
 # The log says at most this often, in seconds, that the system gives no connections.
 _SAID = 60.0
 
@@ -85,11 +87,13 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0 if self._make_room() else _PACE)
 
     def _make_room(self) -> bool:
-        """End the connection that has waited longest; False where all are being answered."""
+        """End the connection that has waited longest; False where none has waited for long."""
         waiting = [connection for connection in self._connections if connection.waiting]
-        if waiting:
-            min(waiting, key=lambda connection: connection.since).end()
-        return bool(waiting)
+        longest = min(waiting, key=lambda connection: connection.since, default=None)
+        if longest is None or monotonic() - longest.since < _FAIR:
+            return False
+        longest.end()
+        return True
 
     async def _refused(self, error: OSError) -> None:
         """The system gave no connection, mostly for want of file descriptors."""
