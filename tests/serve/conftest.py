@@ -56,6 +56,13 @@ def served(model: LanguageModel, name: str = "tang", folder: Path | None = None)
 @contextmanager
 def running(service: Service, hosts: Sequence[str] = ()) -> Iterator[str]:
     """A server in a thread; its address."""
+    with started(service, hosts) as (_, address):
+        yield address
+
+
+@contextmanager
+def started(service: Service, hosts: Sequence[str] = ()) -> Iterator[tuple[Server, str]]:
+    """A server in a thread, and its address."""
     config = uvicorn.Config(create_app(service, hosts), log_level="warning", access_log=False)
     server = Server(service, config)
     listening = socket.socket()
@@ -66,7 +73,7 @@ def running(service: Service, hosts: Sequence[str] = ()) -> Iterator[str]:
         assert thread.is_alive(), "the server did not start"
         time.sleep(0.02)
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield server, f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(30)

@@ -162,8 +162,9 @@ def test_openai_knows_the_errors(client: OpenAI, service: Service) -> None:
     with pytest.raises(openai.BadRequestError) as bad:
         client.completions.create(**TEXT | {"temperature": 99})
     assert (bad.value.param, bad.value.type) == ("temperature", "invalid_request_error")
+    tool: Any = {"type": "function", "function": {"name": "f"}}
     with pytest.raises(openai.BadRequestError) as unknown:
-        client.chat.completions.create(**TALK, tools=[])
+        client.chat.completions.create(**TALK, tools=[tool])
     assert unknown.value.param == "tools"
     for ask in (
         lambda: client.completions.create(**TEXT | {"model": "gpt-4o"}),

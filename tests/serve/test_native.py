@@ -350,6 +350,12 @@ def test_simplified_characters_are_read_and_editors_notes_are_not(client: TestCl
     assert "尽黄穷层楼" in note
 
 
+def test_a_poem_may_be_called_text_or_poem(client: TestClient) -> None:
+    poem = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
+    named = [client.post("/v1/check", json={name: poem}).json() for name in ("text", "poem")]
+    assert named[0] == named[1] and named[0]["regular"]
+
+
 # --- settings ------------------------------------------------------------------------------
 
 
@@ -418,6 +424,10 @@ POEMS, NEXT, CHECK = "/v1/poems", "/v1/explore/next", "/v1/check"
         (NEXT, {"couplet": SEVEN, "verse": {"form": "wujue"}}, 400, "verse"),
         (CHECK, {"text": ""}, 400, "text"),
         (CHECK, {"text": "to be or not"}, 400, "text"),
+        (CHECK, {"poem": "to be or not"}, 400, "poem"),
+        (CHECK, {"poem": ""}, 400, "poem"),
+        (CHECK, {}, 400, "text"),
+        (CHECK, {"text": "山", "poem": "山"}, 400, "text"),
         (CHECK, {"text": "山" * 4001}, 400, "text"),
         (CHECK, {"text": "山", "strict": "yes"}, 400, "strict"),
         (CHECK, {"text": "山", "lang": "zh"}, 400, "lang"),

@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,8 +88,107 @@ def test_a_report_without_readable_numbers_is_listed_all_the_same(
     put(tmp_path / "evaluations/e", "report.html", "report.json", value, 1)
     put(tmp_path / "runs/r", "report.html", "summary.json", value, 1)
     put(tmp_path / "sweeps/s", "sweep.html", "sweep.json", value, 1)
-    (tmp_path / "runs/r/summary.json").write_bytes(b"\xff{")
     assert [one["summary"] for one in listed(client)] == ["", "", ""]
+
+
+DAMAGED = {
+    "empty": b"",
+    "cut": b'{"model": {"name": "gem',
+    "no text": b"\xff{",
+    "nested": b"[" * 100_000 + b"]" * 100_000,
+    "huge": b'{"before": ' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_numbers_are_told_beside_the_report(
+    client: TestClient, tmp_path: Path, data: bytes
+) -> None:
+    put(tmp_path / "runs/good", "report.html", "summary.json", SUMMARY, 2)
+    put(tmp_path / "runs/bad", "report.html", "summary.json", None, 1)
+    (tmp_path / "runs/bad/summary.json").write_bytes(data)
+    good, bad = listed(client)
+    assert "14 of 15" in str(good["summary"])
+    assert (bad["name"], bad["summary"]) == ("bad", "summary.json is damaged")
+    assert client.get(f"/v1/results/{bad['id']}").text == "<title>bad</title>"
+
+
+def test_numbers_that_no_answer_can_hold_are_shown_as_far_as_they_go(
+    client: TestClient, tmp_path: Path
+) -> None:
+    put(tmp_path / "runs/infinite", "report.html", "summary.json", SUMMARY, 2)
+    text = json.dumps(SUMMARY).replace("5.423", "1" * 400)
+    (tmp_path / "runs/infinite/summary.json").write_text(text)
+    put(tmp_path / "evaluations/half", "report.html", "report.json", None, 1)
+    half = '{"verdict": ["half \\ud800 of it' + "." * 10_000 + '"]}'
+    (tmp_path / "evaluations/half/report.json").write_text(half)
+    first, second = (one["summary"] for one in listed(client))
+    assert first == "" and str(second).startswith("half ? of it...") and len(str(second)) == 300
+
+
+def _folder(page: Path) -> None:
+    page.mkdir()
+
+
+def _link(page: Path) -> None:
+    secret = page.parents[2] / "secret.html"
+    secret.write_text("SECRET")
+    page.symlink_to(secret)
+
+
+def _pipe(page: Path) -> None:
+    os.mkfifo(page)
+
+
+def _socket(page: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as own:
+        own.bind(str(page))
+
+
+def _huge(page: Path) -> None:
+    with page.open("wb") as file:
+        file.truncate(2**33)
+
+
+def _linked_folder(page: Path) -> None:
+    elsewhere = page.parents[2] / "elsewhere"
+    put(elsewhere, "report.html", "summary.json", SUMMARY, 1)
+    page.parent.rmdir()
+    page.parent.symlink_to(elsewhere)
+
+
+BAD = [_folder, _link, _pipe, _socket, _huge, _linked_folder]
+
+
+@pytest.mark.parametrize("make", BAD)
+def test_what_is_no_file_of_its_folder_is_a_row_that_says_so(
+    client: TestClient, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    put(tmp_path / "runs/good", "report.html", "summary.json", SUMMARY, 1)
+    (tmp_path / "runs/bad").mkdir()
+    make(tmp_path / "runs/bad/report.html")
+    rows = {one["name"]: one for one in listed(client)}
+    assert "14 of 15" in str(rows["good"]["summary"])
+    assert str(rows["bad"]["summary"]).startswith("report.html cannot be shown: ")
+    answer = client.get(f"/v1/results/{rows['bad']['id']}")
+    assert answer.status_code == 404
+    assert "cannot be shown" in answer.json()["error"]["message"] and "SECRET" not in answer.text
+
+
+def test_numbers_are_read_from_a_file_of_their_folder_only(
+    client: TestClient, tmp_path: Path
+) -> None:
+    put(tmp_path / "runs/r", "report.html", "summary.json", SUMMARY, 1)
+    numbers = tmp_path / "runs/r/summary.json"
+    numbers.rename(tmp_path / "summary.json")
+    numbers.symlink_to(tmp_path / "summary.json")
+    [one] = listed(client)
+    assert one["summary"] == "summary.json cannot be shown: it is a link"
+
+
+def test_a_folder_that_is_being_written_is_not_listed(client: TestClient, tmp_path: Path) -> None:
+    put(tmp_path / "sweeps/.s.0123456789abcdef.part", "sweep.html", "sweep.json", SWEEP, 1)
+    assert listed(client) == []
 
 
 def test_a_report_that_is_written_again_is_summed_up_again(

@@ -98,6 +98,87 @@ def test_keys() -> None:
             assert httpx2.get(address + path).status_code == 200, path
 
 
+# UTF-8 whose last byte is white space in Latin-1, in which headers are read.
+KEYS = (" outer ", "inner space", "à", "頭…", "ends in \u3000", "\u00a0", "\udcff")
+
+
+def test_a_key_is_compared_as_it_was_sent() -> None:
+    with tiny_server(api_keys=KEYS) as (address, _):
+        host, port = address.removeprefix("http://").split(":")
+
+        def asked(key: bytes) -> bytes:
+            with socket.create_connection((host, int(port)), timeout=20) as line:
+                head = b"GET /v1/models HTTP/1.1\r\nhost: a\r\nauthorization: Bearer "
+                line.sendall(head + key + b"\r\nconnection: close\r\n\r\n")
+                return line.recv(1000).split(b" ")[1]
+
+        for key in KEYS:
+            sent = key.encode(errors="surrogateescape")
+            assert asked(sent) == b"200", key
+            for other in (sent.strip(), b" " + sent, sent[:-1], sent + b"."):
+                assert (asked(other) == b"200") is (other.rstrip() == sent.rstrip()), other
+        assert asked(b"") == asked(b"  ") == b"401"
+
+
+def test_head_is_answered_as_get_without_a_body() -> None:
+    with tiny_server() as (address, _):
+        paths = [
+            *("/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/page/app.js"),
+            *("/v1/models", "/v1/models/tang", "/v1/settings", "/v1/examples", "/v1/results"),
+            *("/v1/models/none", "/v1/results/none", "/v1/completions", "/v1/poems", "/nothing"),
+        ]
+        for path in paths:
+            got, head = (httpx2.request(m, address + path) for m in ("GET", "HEAD"))
+            assert (head.status_code, head.content) == (got.status_code, b""), path
+            assert head.headers["content-type"] == got.headers["content-type"]
+            if path not in ("/metrics", "/v1/examples"):
+                assert head.headers["content-length"] == got.headers["content-length"]
+        text = httpx2.get(f"{address}/metrics").text
+        assert 'route="/healthz",status="200"} 2.0' in text
+    with tiny_server(api_keys=("secret",)) as (address, _):
+        assert httpx2.head(f"{address}/v1/models").status_code == 401
+
+
+def test_a_browsers_client_may_ask_from_an_origin_that_was_named() -> None:
+    with tiny_server(origins=("https://a.example",), api_keys=("secret",)) as (address, _):
+        url = f"{address}/v1/chat/completions"
+        # What the openai package sends from a page.
+        names = "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-os"
+        asked = {
+            "access-control-request-method": "POST",
+            "access-control-request-headers": names,
+            "access-control-request-private-network": "true",
+        }
+        for origin, status in (("https://a.example", 200), ("https://b.example", 400)):
+            answer = httpx2.options(url, headers=asked | {"origin": origin})
+            assert answer.status_code == status, answer.text
+            assert (answer.headers.get("access-control-allow-origin") == origin) is (status == 200)
+        assert set(names.split(",")) <= set(
+            httpx2.options(url, headers=asked | {"origin": "https://a.example"})
+            .headers["access-control-allow-headers"]
+            .split(",")
+        )
+        refused = httpx2.get(f"{address}/v1/models", headers={"origin": "https://a.example"})
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == "https://a.example"
+
+
+def test_an_error_names_what_no_answer_can_hold() -> None:
+    with tiny_server() as (address, _):
+        url = f"{address}/v1/completions"
+        kind = {"content-type": "application/json"}
+        for body in (
+            b'{"\\ud800": 1}',
+            b'{"prompt": "\\udfff", "model": "\\ud800"}',
+            b'{"prompt": "a", "model": "\\ud800"}',
+            b'{"prompt": "a", "response_format": {"\\ud800": "\\ud800"}}',
+            b'{"messages": [{"role": "\\ud800"}]}',
+        ):
+            answer = httpx2.post(url, content=body, headers=kind)
+            assert answer.status_code in (400, 404), answer.text
+            assert answer.json()["error"]["message"]
+
+
 def test_what_is_too_large_unknown_or_no_json_is_told_by_name() -> None:
     with tiny_server() as (address, _):
         url = f"{address}/v1/completions"
@@ -126,10 +207,16 @@ def test_only_this_machine_and_no_other_page_unless_asked(tmp_path: Path) -> Non
     service = Service(list, ServeSettings())
     service.open([served(tiny.model())])
     with running(service, ["127.0.0.1", "[::1]"]) as address:
-        for host, status in (("evil.example", 400), ("127.0.0.1:8000", 200), ("[::1]:1", 200)):
+        for host in ("127.0.0.1", "127.0.0.1:8000", "127.0.0.1.", "[::1]", "[::1]:1", "[::1]:"):
+            assert httpx2.get(f"{address}/healthz", headers={"host": host}).status_code == 200, host
+        for host in (
+            *("evil.example", "127.0.0.1.evil.example", "127.0.0.1:80.evil.example", "::1", "[::1"),
+            *("[::1].evil.example", "[::1]:1:2", "127.0.0.1:80:80", "127.0.0.1@evil.example", ""),
+            *("evil.example:127.0.0.1", "127.0.0.1:80,evil.example", "[127.0.0.1]"),
+        ):
             asked = httpx2.get(f"{address}/healthz", headers={"host": host})
-            assert asked.status_code == status, host
-            assert status == 200 or "127.0.0.1" in asked.json()["error"]["message"]
+            assert asked.status_code == 400, host
+            assert "127.0.0.1" in asked.json()["error"]["message"]
         answer = httpx2.get(f"{address}/healthz", headers={"origin": "https://a.example"})
         assert "access-control-allow-origin" not in answer.headers
     with tiny_server(origins=("https://a.example",)) as (address, _):
@@ -158,9 +245,6 @@ async def _many(address: str, body: dict[str, Any], count: int) -> list[int]:
 def test_limits_of_time_and_tokens() -> None:
     with tiny_server(seconds=0.2, tokens=500) as (address, service):
         url = f"{address}/v1/completions"
-        assert httpx2.post(url, json=ASK | {"max_tokens": 501}).json()["error"]["param"] == (
-            "max_tokens"
-        )
         late = httpx2.post(url, json=ENDLESS | {"max_tokens": 500, "n": 16})
         assert late.status_code == 504 and late.json()["error"]["code"] == "timeout"
         _free(service)
@@ -233,6 +317,17 @@ def test_prompts_are_logged_only_if_asked(caplog: pytest.LogCaptureFixture) -> N
         with caplog.at_level("INFO", "lianju.serve"), tiny_server(log_prompts=asked) as (url, _):
             httpx2.post(f"{url}/v1/completions", json=ASK).raise_for_status()
         assert (COUPLET[:5] in caplog.text) is asked
+
+
+def test_a_prompt_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    forged = "2026-01-01 lianju.serve: all is well"
+    with caplog.at_level("INFO", "lianju.serve"), tiny_server(log_prompts=True) as (url, _):
+        for end in ("\n", "\r", "\x1b[2J", "\u2028", "\x85", "\u202e"):
+            body = {"couplet": COUPLET + end + forged, "max_tokens": 1, "verse": {"form": "free"}}
+            httpx2.post(f"{url}/v1/poems", json=body)
+        said = [record.getMessage() for record in caplog.records if forged in record.getMessage()]
+    assert len(said) == 6
+    assert all(line.isprintable() and COUPLET[:5] in line for line in said)
 
 
 def test_shutdown_lets_poems_end_and_refuses_new_ones() -> None:

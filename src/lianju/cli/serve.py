@@ -83,11 +83,15 @@ def serve(
     """
     given = {} if grants is None else {k: v for k, v in vars(grants).items() if v is not None}
     keys = (*(api_key or ()), *filter(None, [os.environ.get(_KEY)]))
-    if not all(keys):
-        raise UserError("--api-key is empty: is the variable that it comes from set?")
+    for key in keys:
+        _check_key(key)
     from_flags(ServeSettings, given)
     settings = ServeSettings(
-        **given, api_keys=keys, origins=tuple(origin or ()), log_prompts=log_prompts
+        **given,
+        api_keys=keys,
+        # As browsers send it.
+        origins=tuple(one.rstrip("/") for one in origin or ()),
+        log_prompts=log_prompts,
     )
     folders = list(adapter or ()) or ([] if base else [str(newest_adapter())])
     listening = _listen(host, port)
@@ -101,6 +105,17 @@ def serve(
         return load_served(adapters, model, base, ModelSettings(), style, TerminalReporter())
 
     _run(Service(load, settings), listening, host, bool(keys))
+
+
+def _check_key(key: str) -> None:
+    """Raise `UserError` for a key that no request could carry."""
+    if not key.strip(" \t"):
+        raise UserError("--api-key is empty: is the variable that it comes from set?")
+    if any(ord(character) < 32 or ord(character) == 127 for character in key.replace("\t", " ")):
+        raise UserError(
+            "--api-key has a line end or another control character, which no request can carry: "
+            "leave it out"
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -127,15 +142,18 @@ def _run(service: "Service", listening: socket.socket, host: str, keyed: bool) -
 
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("lianju.serve").setLevel(logging.INFO)
-    hosts = [*_LOCAL, host] if _is_local(host) else []
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+    # Its warnings are of clients that go away, a line for each write to them.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    name = f"[{host}]" if ":" in host else host
+    hosts = [*_LOCAL, name] if _is_local(host) else []
+    address = f"http://{name}:{listening.getsockname()[1]}"
     if not hosts and not keyed:
         err.print("Note: everybody who reaches this machine may ask; --api-key asks for a key.")
     options: dict[str, Any] = {
-        "log_level": "warning",
+        # Its warnings are of what any client can send, a line for each time.
+        "log_level": "error",
         "access_log": False,
         "timeout_graceful_shutdown": GRACE + 5,
-        "http": "h11",
         "server_header": False,
     }
     server = Server(service, uvicorn.Config(create_app(service, hosts), **options))

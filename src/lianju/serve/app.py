@@ -15,11 +15,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, JSONResponse
 
 from lianju import __version__
-from lianju.serve import native_api, openai_api, results
+from lianju.serve import native_api, openai_api, openai_schema, results
 from lianju.serve.errors import ApiError
 from lianju.serve.guard import Guard, answer
-from lianju.serve.openai_schema import NOT_OFFERED
 from lianju.serve.service import Service
+from lianju.serve.unasked import NOT_OFFERED, permitted
 
 _ABOUT = """A language model that finishes Tang poems, in their rules. `/v1/poems` is the native
 call; `/v1/completions` and `/v1/chat/completions` are what OpenAI's clients speak, with the rules
@@ -54,8 +54,12 @@ def create_app(service: Service, hosts: Sequence[str] = ()) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=service.settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
+            allow_methods=["GET", "HEAD", "POST"],
+            # Clients tell of themselves in headers of their own, as x-stainless-os.
+            allow_headers=["*"],
+            # A page out there may ask this machine, since somebody named it.
+            allow_private_network=True,
+            expose_headers=["retry-after"],
         )
     return app
 
@@ -134,7 +138,11 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
     if detail["type"] == "json_invalid":
         return ApiError(400, f"the body is not JSON: {detail['ctx']['error']}")
     if detail["type"] == "extra_forbidden":
-        hint = _hint(path, _fields(_asked_for(request)))
+        asked = _asked_for(request)
+        if len(path) == 1 and field in NOT_OFFERED and issubclass(asked, openai_schema.Asking):
+            said = f"{field}: not offered here; it can only be {permitted(field)} or left out"
+            return ApiError(400, said, field, "unsupported_field")
+        hint = _hint(path, _fields(asked))
         return ApiError(400, f"unknown field {field!r}{hint}", field, "unknown_field")
     if field is None:
         return ApiError(400, "send a JSON object with content-type: application/json")

@@ -54,14 +54,15 @@ def ask(
     """
     served = service.served(model)
     if service.settings.log_prompts:
-        log.info("%s: %s", served.name, couplet)
+        # As Python writes it: a line end or an escape in a couplet would forge a line of the log.
+        log.info("%s: %r", served.name, couplet)
     try:
         heard = hear_couplet(" ".join(couplet.split()))
     except UserError as error:
         raise ApiError(400, str(error), "couplet") from None
     constraint, notes = constrained(served, heard.text, verse)
     after = hear_text(prefix)
-    limit = _limit(service, constraint, decode)
+    limit, cut = _limit(service, constraint, decode)
     words = served.model.vocabulary
     try:
         begun = prefix_ids(served.model, after.text)
@@ -73,7 +74,7 @@ def ask(
     except UserError as error:
         raise ApiError(400, str(error), "prefix" if prefix else "couplet") from None
     order = Order(served.name, jobs, growing)
-    return Asked(order, served, heard.text, constraint, (*heard.notes, *after.notes, *notes))
+    return Asked(order, served, heard.text, constraint, (*heard.notes, *after.notes, *notes, *cut))
 
 
 def constrained(
@@ -100,13 +101,11 @@ def constrained(
     return (Constraint(rules, served.masks) if rules else None), tuple(notes)
 
 
-def _limit(service: Service, constraint: Constraint | None, decode: DecodeSettings) -> int:
-    """How many tokens a candidate may have."""
+def _limit(
+    service: Service, constraint: Constraint | None, decode: DecodeSettings
+) -> tuple[int, list[str]]:
+    """How many tokens a candidate may have, and a note where more were asked for."""
     most = service.settings.tokens
-    if decode.max_length is not None and decode.max_length > most:
-        raise ApiError(
-            400, f"{decode.max_length} tokens are too many: at most {most} here", "max_tokens"
-        )
     if constraint and constraint.longest() > most:
         lines = constraint.rules.last
         raise ApiError(
@@ -120,7 +119,9 @@ def _limit(service: Service, constraint: Constraint | None, decode: DecodeSettin
         limit = length_limit(constraint, decode)
     except UserError as error:
         raise ApiError(400, str(error).replace("max_length", "max_tokens"), "max_tokens") from None
-    return min(limit, most)
+    if decode.max_length is not None and decode.max_length > most:
+        return most, [f"This server writes poems of at most {most} tokens: max_tokens was cut."]
+    return min(limit, most), []
 
 
 def check_rows(count: int, param: str) -> None:

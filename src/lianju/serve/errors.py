@@ -21,14 +21,13 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The JSON that is sent."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"error": {name: value and readable(value) for name, value in error.items()}}
+
+
+def readable(text: str) -> str:
+    """`text` as UTF-8 can hold it: halves of characters, which JSON can name, are spelled out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def unavailable(what: str) -> ApiError:

@@ -4,6 +4,7 @@ becomes of it when nobody waits any more.
 
 import asyncio
 import hmac
+import re
 from collections.abc import Sequence
 from time import monotonic
 
@@ -26,6 +27,8 @@ _BODY_SECONDS = 20.0
 _GRACE = 10.0
 # Nginx's status for a client that has gone; nobody receives it, only the metrics.
 _GONE = 499
+# A name or an address with a port; of IPv6 in brackets.
+_HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::\d*)?")
 # Anybody may see whether the server is alive, and the page that asks for the key.
 _OPEN = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json", "/static-offline-docs/")
 
@@ -42,13 +45,16 @@ class Guard:
     ):
         self.app, self.hosts, self.metrics = app, hosts, metrics
         self.seconds = settings.seconds + _GRACE
-        self.keys = [key.encode() for key in settings.api_keys]
+        # HTTP drops white space at the end of a header, so a key is compared without.
+        self.keys = [_bytes(key).rstrip(b" \t") for key in settings.api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _headers_only(send)
         start, status = monotonic(), _GONE
 
         async def counted(message: Message) -> None:
@@ -61,7 +67,7 @@ class Guard:
         except ApiError as error:
             await answer(error)(scope, receive, counted)
         except Exception as error:
-            log.error("%s failed", scope["path"], exc_info=error)
+            log.error("%r failed", scope["path"], exc_info=error)
             if status == _GONE:
                 failed = ApiError(500, "the server failed; its log says why", type="server_error")
                 await answer(failed)(scope, receive, counted)
@@ -88,16 +94,19 @@ class Guard:
             raise too_slow(self.seconds)
 
     def _check_host(self, headers: Headers) -> None:
-        host = headers.get("host", "").rsplit(":", 1)[0].removesuffix(".").lower()
+        given = headers.get("host", "")
+        found = _HOST.fullmatch(given)
+        host = found[1].removesuffix(".").lower() if found else given
         if self.hosts and host not in self.hosts:
-            raise ApiError(400, f"this server answers for {', '.join(self.hosts)} only, not {host}")
+            there = ", ".join(self.hosts)
+            raise ApiError(400, f"this server answers for {there} only, not {host!r}")
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
         if not self.keys or path == "/" or path.startswith(_OPEN) or scope["method"] == "OPTIONS":
             return
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        given = key.strip().encode("latin-1")
+        given = key.encode("latin-1")
         # Every key is looked at, so that the time says nothing of which one is near.
         matches = [hmac.compare_digest(given, each) for each in self.keys]
         if scheme.lower() != "bearer" or True not in matches:
@@ -108,6 +117,20 @@ class Guard:
                 type="authentication_error",
                 headers={"www-authenticate": "Bearer"},
             )
+
+
+def _bytes(key: str) -> bytes:
+    """A key as the shell gave it, which need not be UTF-8."""
+    return key.encode("utf-8", "surrogateescape")
+
+
+def _headers_only(send: Send) -> Send:
+    """For HEAD: the answer to GET without its body."""
+
+    async def headers(message: Message) -> None:
+        await send({**message, "body": b""} if "body" in message else message)
+
+    return headers
 
 
 def answer(error: ApiError) -> JSONResponse:
@@ -131,7 +154,8 @@ async def _body(receive: Receive) -> bytes:
                     parts.append(part)
                 more = message.get("more_body", False)
     except TimeoutError:
-        raise ApiError(408, "the request did not come to its end", code="timeout") from None
+        said = "the request did not come to its end"
+        raise ApiError(408, said, code="timeout", headers={"connection": "close"}) from None
     if size > LARGEST:
         said = f"the request is larger than {LARGEST // 1024} kB"
         raise ApiError(413, said, code="too_large", headers={"connection": "close"})

@@ -37,7 +37,7 @@ from lianju.serve.native_answers import (
     SettingsAnswer,
 )
 from lianju.serve.native_schema import Asking, CheckRequest, NextRequest, PoemsRequest, Verse
-from lianju.serve.openai_schema import ERRORS
+from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
 from lianju.serve.stream import events
 from lianju.serve.written import Written
@@ -170,14 +170,12 @@ class _Writing:
 
 def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
     seed = secrets.randbelow(2**31) if body.seed is None else body.seed
-    settings = DecodeSettings(
-        **_sampling(body), candidates=body.n, seed=seed, max_length=body.max_tokens
-    )
+    settings = DecodeSettings(**_sampling(body), candidates=body.n, seed=seed)
     if body.verse:
         settings = settings.model_copy(update={"particles": body.verse.particles})
     ruled = not body.verse or body.verse.form != "free"
     check_rows(body.n * (settings.particles if ruled else 1), "n")
-    if body.max_tokens and body.prefix:
+    if body.max_tokens:
         # max_tokens counts what is written, the engine's limit also what stands already.
         begun = prefix_ids(service.served(body.model).model, hear_text(body.prefix).text)
         settings = settings.model_copy(update={"max_length": body.max_tokens + len(begun)})
@@ -281,9 +279,12 @@ def _next_answer(asked: Asked, step: Step) -> NextAnswer:
 
 
 def _checked(known: Known, body: CheckRequest) -> CheckAnswer:
-    text, notes = verse_only(body.text), known.notes
+    if bool(body.text) == bool(body.poem):
+        raise ApiError(400, "give one poem, as `text` or as `poem`", "text")
+    text, notes = verse_only(body.text or body.poem), known.notes
     if not has_verse(text):
-        raise ApiError(400, "there is no Chinese character in the text", "text")
+        field = "text" if body.text else "poem"
+        raise ApiError(400, "there is no Chinese character in the text", field)
     if found := "".join(dict.fromkeys(simplified(text))):
         text = traditional(text)
         notes = [f"Simplified {found} are read as traditional characters.", *notes]

@@ -128,7 +128,7 @@ class PoemsRequest(Asking):
 
     n: int = Field(1, ge=1, le=16)
     """How many poems. n × particles, where rules are kept, is at most 256."""
-    max_tokens: int | None = _decode("max_length")
+    max_tokens: int | None = Field(None, ge=1, description=_decode("max_length").description)
     seed: int | None = Field(None, ge=0, lt=2**63)
     """The same seed gives the same poems; null: drawn by the server and told in the answer."""
     stream: bool = False
@@ -151,10 +151,17 @@ class NextRequest(Asking):
 class CheckRequest(Part):
     """Asks whether a poem keeps the rules of regulated verse."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": _POEM}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": _POEM}, {"poem": _POEM}],
+            "oneOf": [{"required": ["text"]}, {"required": ["poem"]}],
+        }
+    )
 
-    text: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    text: str = Field("", min_length=1, max_length=LONGEST_TEXT)
     """A whole poem in Chinese characters."""
+    poem: str = Field("", min_length=1, max_length=LONGEST_TEXT)
+    """Another name of `text`: one of them is needed, not both."""
     strict: bool = False
     """The strict school: three oblique tones at the end of a line 三仄尾 are a fault, and a rare
     reading excuses nothing."""

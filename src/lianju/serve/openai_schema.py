@@ -1,7 +1,8 @@
 """OpenAI's completions, chat completions and models, as this server takes and gives them.
 
-What OpenAI has and a model of verse cannot do is refused by name, never ignored. Types are
-strict: "0.7" is no number. Ranges, defaults and what a setting does come from `lianju.config`.
+What OpenAI has and a model of verse cannot do is refused by name, never ignored; `unasked` has
+what clients send without asking for anything. Types are strict: "0.7" is no number. Ranges,
+defaults and what a setting does come from `lianju.config`.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,22 +17,17 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.serve.native_schema import ErrorAnswer, Verse
+from lianju.serve.native_schema import Verse
+from lianju.serve.unasked import without_unasked
 
 LONGEST_PROMPT = 600
 # Clients send long system texts and whole conversations along, which are not read.
 _LONGEST_MESSAGE = 100_000
 _COUPLET = "空山新雨後，天氣晚來秋。"
-# What OpenAI's requests can have besides, so that a refusal can say that the name is right.
-NOT_OFFERED = {
-    *("audio", "function_call", "functions", "metadata", "modalities", "moderation"),
-    *("parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_options"),
-    *("prompt_cache_retention", "reasoning_effort", "safety_identifier", "service_tier", "store"),
-    *("tool_choice", "tools", "verbosity", "web_search_options"),
-}
 
 
 class _Body(BaseModel):
@@ -62,13 +58,35 @@ def _zero(value: float) -> float:
 
 
 def _empty(value: Any) -> Any:
-    if value:
+    if value not in ("", [], {}):
         raise ValueError("is not offered: leave it out")
     return value
 
 
-def _parts(value: Any) -> Any:
-    return [{"type": "text", "text": value}] if isinstance(value, str) else value
+def _some(value: list[str]) -> list[str]:
+    return [one for one in value if one]
+
+
+def _named(value: str | None) -> str | None:
+    return value or None
+
+
+def _no_limit(value: Any) -> Any:
+    return None if type(value) is int and value == -1 else value
+
+
+def _if_any(value: Any) -> Any:
+    return None if value is False else value
+
+
+def _part(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+def _parts(value: Any, info: ValidationInfo) -> Any:
+    if value is None and info.data.get("role") != "user":
+        return []
+    return [value] if isinstance(value, str) else value
 
 
 _Zero = Annotated[
@@ -76,8 +94,14 @@ _Zero = Annotated[
 ]
 _Prompt = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PROMPT)]
 _Prompts = Annotated[list[_Prompt], Field(min_length=1, max_length=16)]
-_Stop = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-_Stops = Annotated[list[_Stop], Field(max_length=4)]
+_Stop = Annotated[str, StringConstraints(max_length=100)]
+_Stops = Annotated[list[_Stop], Field(max_length=64), AfterValidator(_some)]
+_Length = Annotated[int, Field(ge=1)]
+_MaxTokens = Annotated[
+    _Length | None,
+    BeforeValidator(_no_limit, json_schema_input_type=_Length | Literal[-1] | None),
+]
+_Logprobs = Annotated[int, Field(ge=0, le=5)]
 
 
 # --- what is asked -------------------------------------------------------------------------
@@ -86,42 +110,48 @@ _Stops = Annotated[list[_Stop], Field(max_length=4)]
 class StreamOptions(_Body):
     """What a stream brings besides the text."""
 
-    include_usage: bool = False
+    include_usage: bool | None = False
     """Send one more chunk before [DONE], with the tokens counted and no choices."""
+    include_obfuscation: Literal[False] | None = None
+    """Only false: nothing is added to chunks to hide how long they are."""
+    continuous_usage_stats: Literal[False] | None = None
+    """Only false: tokens are counted at the end."""
 
 
 class Asking(_Body):
     """What both endpoints take. null is the same as leaving a field out."""
 
-    model: str | None = Field(None, max_length=300)
+    model: Annotated[str | None, AfterValidator(_named)] = Field(None, max_length=300)
     """A name that GET /v1/models lists; null: the first of them. OpenAI's clients always send
     one."""
     n: int | None = Field(1, ge=1, le=16)
     """How many completions (of each prompt). Prompts × n, and with `verse` × particles, are at most
     256."""
-    max_tokens: int | None = Field(None, ge=1, le=4096)
-    """At most so many tokens are written, the one that ends the poem included. A character is one
-    token; a rare one takes a token for each of its bytes. null: as many as needed, but no more than
-    128 or, with `verse`, what the form can need. With `verse` less than that is refused."""
+    max_tokens: _MaxTokens = None
+    """At most so many tokens are written, the one that ends the poem included; never more than the
+    server grants, which `lianju.notes` tells. A character is one token; a rare one takes a token
+    for each of its bytes. null or -1: as many as needed, but no more than 128 or, with `verse`,
+    what the form can need. With `verse` less than that is refused."""
     temperature: float | None = _decode("temperature")
     top_p: float | None = _decode("top_p")
-    top_k: int | None = _decode("top_k")
+    top_k: int | None = Field(0, ge=-1)
+    """Draw from the k likeliest tokens only; 0 or -1: from all."""
     min_p: float | None = _decode("min_p")
     typical_p: float | None = _decode("typical_p")
     repetition_penalty: float | None = _decode("repetition_penalty")
-    seed: int | None = Field(None, ge=0, lt=2**63)
-    """The same seed gives the same poems, whatever else the server is writing; null: drawn by the
-    server, which tells it in `lianju.seed`. Equal prompts of one request get equal poems."""
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    """The same seed gives the same poems, whatever else the server is writing; null or -1: drawn by
+    the server, which tells it in `lianju.seed`. Equal prompts of one request get equal poems."""
     stop: Annotated[
         _Stops | None,
         BeforeValidator(_listed, json_schema_input_type=_Stop | _Stops | None),
     ] = None
-    """One or up to four texts. A completion ends before the first that comes in it."""
+    """One or up to 64 texts. A completion ends before the first that comes in it."""
     stream: bool | None = False
     """Send server-sent events as the text grows, instead of one answer at the end. Only text that
     nothing can change any more is sent, in whole characters."""
     stream_options: StreamOptions | None = None
-    """Only with `stream`."""
+    """What a stream has; of no effect without `stream`."""
     verse: Verse | None = None
     """Not OpenAI's: the rules that the poem keeps, by construction. {}: the form that the couplet
     can open, with all its rules; null: no rules, the model writes what it likes. Several poems are
@@ -133,13 +163,13 @@ class Asking(_Body):
     """Only 0; see repetition_penalty."""
     logit_bias: (
         Annotated[
-            dict[str, float],
+            dict[str, Any] | list[Any],
             AfterValidator(_empty),
-            WithJsonSchema({"type": "object", "maxProperties": 0}),
+            WithJsonSchema({"type": ["object", "array"], "maxProperties": 0, "maxItems": 0}),
         ]
         | None
     ) = None
-    """Only null or {}."""
+    """Only null, {} or []."""
     user: str | None = None
     """Accepted and not used."""
 
@@ -148,14 +178,10 @@ class Asking(_Body):
     def _not_too_small(cls, value: float | None) -> float | None:
         return value if value is None else DecodeSettings._not_too_small(value)
 
-    @field_validator("stream_options")
+    @model_validator(mode="before")
     @classmethod
-    def _only_streamed(
-        cls, value: StreamOptions | None, info: ValidationInfo
-    ) -> StreamOptions | None:
-        if value is not None and not info.data.get("stream"):
-            raise ValueError("needs stream to be true")
-        return value
+    def _only_what_is_asked(cls, body: Any) -> Any:
+        return without_unasked(body, cls.model_fields) if isinstance(body, dict) else body
 
     # Where the text stands, for errors.
     field: ClassVar[str]
@@ -166,7 +192,7 @@ class Asking(_Body):
         asked = {name: value for name in names if (value := getattr(self, name)) is not None}
         if self.verse is not None:
             asked["particles"] = self.verse.particles
-        asked |= {"seed": seed, "candidates": self.n or 1, "max_length": self.length}
+        asked |= {"seed": seed, "candidates": self.n or 1, "top_k": max(0, self.top_k or 0)}
         return DecodeSettings(**asked)
 
     @property
@@ -207,7 +233,10 @@ class CompletionRequest(Asking):
     ]
     """The first couplet of a poem, or several of them as a list; not tokens. What stands after the
     couplet is the poem's beginning, from which it goes on."""
-    logprobs: int | None = Field(None, ge=0, le=5)
+    logprobs: Annotated[
+        _Logprobs | None,
+        BeforeValidator(_if_any, json_schema_input_type=_Logprobs | Literal[False] | None),
+    ] = None
     """List the tokens with their natural log-probability under the model as it is, before
     temperature, rules and cuts; and so many of the likeliest at each place."""
     echo: bool | None = False
@@ -235,39 +264,44 @@ class CompletionRequest(Asking):
         return value
 
 
-class TextPart(_Body):
-    """A part of a message; parts are read one after the other."""
+class Part(BaseModel):
+    """A part of a message. What else a client says of it is not read."""
 
-    type: Literal["text"]
-    text: str = Field(max_length=_LONGEST_MESSAGE)
+    model_config = ConfigDict(strict=True)
+
+    type: str = "text"
+    text: str | None = Field(None, max_length=_LONGEST_MESSAGE)
 
 
 _Text = Annotated[str, StringConstraints(max_length=_LONGEST_MESSAGE)]
-_TextParts = Annotated[list[TextPart], Field(max_length=16)]
+_Parts = Annotated[
+    list[Annotated[Part, BeforeValidator(_part, json_schema_input_type=Part | _Text)]],
+    Field(max_length=16),
+]
 
 
-class Message(_Body):
-    """One message of a conversation."""
+class Message(BaseModel):
+    """One message of a conversation. What else a client says of it is not read."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Annotated[
-        _TextParts, BeforeValidator(_parts, json_schema_input_type=_Text | _TextParts)
-    ]
-    name: str | None = None
-    """Accepted and not used."""
-    refusal: None = None
-    """So that a message of an answer can be sent back as it came."""
+        _Parts, BeforeValidator(_parts, json_schema_input_type=_Text | _Parts | None)
+    ] = Field(None, validate_default=True)
+    """Text, or a list of parts that are text. Of a message that is not read, such as what a tool
+    answered, it can be anything of that kind, null, or missing."""
 
     @property
     def text(self) -> str:
-        """All its parts in one."""
-        return "".join(part.text for part in self.content)
+        """All its text; parts are lines of their own."""
+        return "\n".join(part.text for part in self.content if part.text)
 
 
 class TextFormat(_Body):
     """Poems are plain text."""
 
-    type: Literal["text"]
+    type: Literal["text"] = "text"
 
 
 class ChatRequest(Asking):
@@ -294,10 +328,11 @@ class ChatRequest(Asking):
 
     field = "messages"
     messages: list[Message] = Field(min_length=1, max_length=256)
-    """The last user message is the first couplet of a poem. An assistant message after it is the
-    poem's beginning, from which the answer goes on without repeating it. The model knows no
-    conversation: all other messages are not shown to it, which `lianju.notes` tells."""
-    max_completion_tokens: int | None = Field(None, ge=1, le=4096)
+    """The last user message has the first couplet of a poem in it, alone or among other words. An
+    assistant message after it is the poem's beginning, from which the answer goes on without
+    repeating it. The model knows no conversation: all other messages are not shown to it, which
+    `lianju.notes` tells. To a message without a couplet the answer says what to send."""
+    max_completion_tokens: _MaxTokens = None
     """OpenAI's newer name of `max_tokens`."""
     logprobs: bool | None = False
     """List the tokens with their natural log-probability under the model as it is, before
@@ -305,7 +340,7 @@ class ChatRequest(Asking):
     top_logprobs: int | None = Field(None, ge=0, le=20)
     """So many of the likeliest tokens at each place. Only with `logprobs`."""
     response_format: TextFormat | None = None
-    """Only {"type": "text"}."""
+    """Only null or {"type": "text"}."""
 
     @field_validator("messages")
     @classmethod
@@ -324,7 +359,7 @@ class ChatRequest(Asking):
     @field_validator("top_logprobs")
     @classmethod
     def _only_with_logprobs(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if value is not None and not info.data.get("logprobs"):
+        if value and not info.data.get("logprobs"):
             raise ValueError("needs logprobs to be true")
         return value
 
@@ -332,63 +367,3 @@ class ChatRequest(Asking):
     def length(self) -> int | None:
         """The most tokens that a completion may have; None: as many as needed."""
         return self.max_completion_tokens or self.max_tokens
-
-
-# --- what every endpoint can answer --------------------------------------------------------
-
-
-def _error(
-    description: str, message: str, type: str, param: str | None = None, code: str | None = None
-) -> dict[str, Any]:
-    error = {"message": message, "type": type, "param": param, "code": code}
-    content = {"application/json": {"example": {"error": error}}}
-    return {"model": ErrorAnswer, "description": description, "content": content}
-
-
-_INVALID = "invalid_request_error"
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: _error(
-        "A field is unknown, missing, of the wrong type or out of range; or the rules contradict "
-        "the couplet.",
-        "temperature: input should be less than or equal to 10",
-        _INVALID,
-        "temperature",
-    ),
-    401: _error(
-        "The server asks for an API key, and this is none of its keys.",
-        "give the API key as Authorization: Bearer …",
-        _INVALID,
-        code="invalid_api_key",
-    ),
-    404: _error(
-        "No such model.", "no model of that name", _INVALID, "model", code="model_not_found"
-    ),
-    408: _error("The request did not come to its end in time.", "no end", _INVALID),
-    413: _error("The request is too long.", "the request is too long", _INVALID),
-    429: _error(
-        "Too many requests wait already: try again after `retry-after` seconds.",
-        "too many requests wait: try again in a moment",
-        "rate_limit_error",
-        code="rate_limit_exceeded",
-    ),
-    503: _error("The server is stopping.", "the server is stopping", "server_error"),
-    504: _error("It took longer than the server allows.", "time is up", "server_error"),
-}
-STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The whole answer; with `stream`, server-sent events whose data are chunks "
-        "of it, of all choices in turn, and at last [DONE]. An error on the way is such an event.",
-        "content": {
-            "text/event-stream": {
-                "itemSchema": {
-                    "type": "object",
-                    "required": ["data"],
-                    "properties": {"data": {"type": "string"}},
-                },
-                "example": 'data: {"id": "cmpl-1", "object": "text_completion", "choices": '
-                '[{"index": 0, "text": "明", "logprobs": null, "finish_reason": null}], …}\n\n'
-                "data: [DONE]\n\n",
-            }
-        },
-    }
-}

@@ -1,12 +1,17 @@
 """The reports of this machine's runs, evaluations and sweeps.
 
 Only what a look into ./runs, ./evaluations and ./sweeps finds is ever shown: a request names a
-report by an id out of that list, never a file.
+report by an id out of that list, never a file. Only regular files that lie there themselves are
+read: a link could lead to any file of the machine, a pipe would never end.
 """
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -19,7 +24,7 @@ from fastapi.responses import HTMLResponse
 from lianju.serve.errors import ApiError
 from lianju.serve.native_answers import Result, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
-from lianju.serve.openai_schema import ERRORS
+from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
 
 # A report may style and script itself, but reaches neither the network nor the page around it:
@@ -29,6 +34,11 @@ _POLICY = (
     "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
+# Reports have a few megabytes at most.
+_LARGEST = 64 * 2**20
+_LONGEST_SUMMARY = 300
+# Of the year 9999: browsers know no later one, file systems do.
+_LAST_SECOND = 253_402_300_799
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The report."},
     404: {"model": ErrorAnswer, "description": "No such report."},
@@ -59,43 +69,118 @@ def router(service: Service, root: Path = Path()) -> APIRouter:
     @api.get("/{id}", response_class=Response, responses=_PAGE)
     def result(id: str) -> Response:
         """One report, as the page that was written for it."""
-        for path, one in _scan(root):
+        for page, one in _scan(root):
             if one.id == id:
                 headers = {
                     "content-security-policy": _POLICY,
                     "x-content-type-options": "nosniff",
                     "referrer-policy": "no-referrer",
                 }
-                return HTMLResponse(path.read_bytes(), headers=headers)
+                try:
+                    return HTMLResponse(_read(page.parent, page.name), headers=headers)
+                except OSError as error:
+                    raise ApiError(404, _fault(page.name, error), "id") from None
         raise ApiError(404, "there is no such report: see GET /v1/results", "id")
 
     return api
 
 
 def _scan(root: Path) -> Iterator[tuple[Path, Result]]:
+    """Every report with its page. A folder that cannot be read is listed, and says why."""
     for kind in _KINDS:
-        for page in (root / kind.folder).glob(f"*/{kind.page}"):
-            name, changed = page.parent.name, page.stat().st_mtime_ns
-            digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12]
+        for folder in _folders(root / kind.folder):
+            page, created = folder / kind.page, 0.0
+            try:
+                with _opened(folder, kind.page) as (_, about):
+                    created = about.st_mtime
+                summary = _summary(kind, folder)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                summary = _fault(kind.page, error)
+            digest = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:12]
             yield (
                 page,
                 Result(
                     id=f"{kind.name}-{digest}",
                     kind=kind.name,
                     # A file may have a name that is no text.
-                    name=name.encode(errors="replace").decode(),
-                    created=changed // 10**9,
-                    summary=_summary(kind, page.parent / kind.numbers, changed),
+                    name=_readable(folder.name),
+                    created=min(max(0, int(created)), _LAST_SECOND),
+                    summary=_readable(summary)[:_LONGEST_SUMMARY],
                 ),
             )
 
 
-@lru_cache(maxsize=1000)
-def _summary(kind: _Kind, numbers: Path, changed: int) -> str:
-    """What came of it; nothing where the numbers are missing, damaged or of another version."""
+def _folders(place: Path) -> list[Path]:
+    """The folders in a folder, or itself if it cannot be looked into."""
     try:
-        return kind.said(json.loads(numbers.read_text(encoding="utf-8")))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        every = sorted(place.iterdir())
+        return [path for path in every if path.is_dir() and not path.name.startswith(".")]
+    except PermissionError:
+        return [place]
+    except OSError:
+        return []
+
+
+@contextmanager
+def _opened(folder: Path, name: str) -> Iterator[tuple[int, os.stat_result]]:
+    """A regular file that lies in a folder: its descriptor, and what the system says of it.
+
+    Raises `OSError`, for links and whatever else is no regular file too.
+    """
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        # A pipe would be waited for.
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError("it is no regular file")
+        if about.st_size > _LARGEST:
+            raise OSError("it is too large")
+        yield file, about
+    finally:
+        os.close(file)
+
+
+def _read(folder: Path, name: str) -> bytes:
+    with _opened(folder, name) as (file, _), open(file, "rb", closefd=False) as stream:
+        return stream.read(_LARGEST)
+
+
+def _fault(name: str, error: OSError) -> str:
+    links = (errno.ELOOP, errno.ENOTDIR)
+    reason = "it is a link" if error.errno in links else error.strerror or str(error)
+    return f"{name} cannot be shown: {reason}"
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def _summary(kind: _Kind, folder: Path) -> str:
+    """What came of it; nothing where the numbers are missing or of another version."""
+    try:
+        with _opened(folder, kind.numbers) as (_, about):
+            return _said(kind, folder, about.st_mtime_ns, about.st_size)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return _fault(kind.numbers, error)
+
+
+@lru_cache(maxsize=1000)
+def _said(kind: _Kind, folder: Path, changed: int, size: int) -> str:
+    try:
+        found = json.loads(_read(folder, kind.numbers))
+    except (ValueError, RecursionError):
+        return f"{kind.numbers} is damaged"
+    try:
+        return kind.said(found)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return ""
 
 
