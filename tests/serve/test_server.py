@@ -99,7 +99,7 @@ def test_keys() -> None:
 
 
 # UTF-8 whose last byte is white space in Latin-1, in which headers are read.
-KEYS = (" outer ", "inner space", "à", "頭…", "ends in \u3000", "\u00a0", "\udcff")
+KEYS = (" outer ", "inner space", "à", "頭…", "ends in \u3000", "\u00a0")
 
 
 def test_a_key_is_compared_as_it_was_sent() -> None:
@@ -113,7 +113,7 @@ def test_a_key_is_compared_as_it_was_sent() -> None:
                 return line.recv(1000).split(b" ")[1]
 
         for key in KEYS:
-            sent = key.encode(errors="surrogateescape")
+            sent = key.encode()
             assert asked(sent) == b"200", key
             for other in (sent.strip(), b" " + sent, sent[:-1], sent + b"."):
                 assert (asked(other) == b"200") is (other.rstrip() == sent.rstrip()), other
@@ -455,6 +455,8 @@ def test_several_adapters_beside_the_base_killed_and_started_again(adapters: Pat
         (["--adapter={folder}/none"], "is no adapter"),
         (["--base", "--port={taken}"], "Choose another with --port"),
         (["--base", "--port=99999"], "Choose another with --port"),
+        (["--base", "--api-key= "], "--api-key is empty"),
+        (["--base", "--api-key=a\nb"], "which no request can carry"),
     ],
 )
 def test_what_keeps_it_from_starting_is_one_clear_line(

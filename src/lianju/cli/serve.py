@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import category
 
 from cyclopts import Group, Parameter
 
@@ -85,14 +86,10 @@ def serve(
     keys = (*(api_key or ()), *filter(None, [os.environ.get(_KEY)]))
     for key in keys:
         _check_key(key)
-    from_flags(ServeSettings, given)
-    settings = ServeSettings(
-        **given,
-        api_keys=keys,
-        # As browsers send it.
-        origins=tuple(one.rstrip("/") for one in origin or ()),
-        log_prompts=log_prompts,
-    )
+    # Without the slash at the end, as browsers name an origin.
+    origins = tuple(one.rstrip("/") for one in origin or ())
+    asked = {"api_keys": keys, "origins": origins, "log_prompts": log_prompts}
+    settings = from_flags(ServeSettings, given | asked)
     folders = list(adapter or ()) or ([] if base else [str(newest_adapter())])
     listening = _listen(host, port)
 
@@ -111,10 +108,10 @@ def _check_key(key: str) -> None:
     """Raise `UserError` for a key that no request could carry."""
     if not key.strip(" \t"):
         raise UserError("--api-key is empty: is the variable that it comes from set?")
-    if any(ord(character) < 32 or ord(character) == 127 for character in key.replace("\t", " ")):
+    if any(category(character) in ("Cc", "Cs") and character != "\t" for character in key):
         raise UserError(
-            "--api-key has a line end or another control character, which no request can carry: "
-            "leave it out"
+            "--api-key has a line end or bytes that are no UTF-8, which no request can carry: "
+            "leave them out"
         )
 
 

@@ -46,7 +46,7 @@ class Guard:
         self.app, self.hosts, self.metrics = app, hosts, metrics
         self.seconds = settings.seconds + _GRACE
         # HTTP drops white space at the end of a header, so a key is compared without.
-        self.keys = [_bytes(key).rstrip(b" \t") for key in settings.api_keys]
+        self.keys = [key.encode().rstrip(b" \t") for key in settings.api_keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -117,11 +117,6 @@ class Guard:
                 type="authentication_error",
                 headers={"www-authenticate": "Bearer"},
             )
-
-
-def _bytes(key: str) -> bytes:
-    """A key as the shell gave it, which need not be UTF-8."""
-    return key.encode("utf-8", "surrogateescape")
 
 
 def _headers_only(send: Send) -> Send:
