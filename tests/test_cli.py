@@ -127,7 +127,8 @@ def test_help_is_quick(tmp_path: Path) -> None:
         (
             "evaluate --blind",
             [
-                *("--any-form", "--blind", "--out", "--pairs", "--real", "--suite"),
+                *("--any-form", "--blind", "--blind-results", "--out", "--pairs", "--real"),
+                "--suite",
             ],
         ),
         (
@@ -316,11 +317,12 @@ def test_a_run_folder_holds_all_that_is_promised(small_run: Path) -> None:
     assert summary["data"]["used"] == 32 and summary["memory_gb"] < 6
     old, new = summary["before"]["validation"], summary["after"]["validation"]
     assert new["loss_per_character"] < old["loss_per_character"]
-    [remark] = summary["training"]["remarks"]
-    assert remark.startswith("Only 6 optimizer steps taken")
-    assert summary["training"]["best_step"] == summary["training"]["steps"] == 6
-    assert not [path for path in run.rglob("*") if path.suffix in (".part", ".old", ".lock")]
     report = (run / "report.html").read_text()
+    assert summary["training"]["steps"] == trained[-1] >= summary["training"]["best_step"]
+    few = f"Only {trained[-1]} optimizer steps taken"
+    assert any(remark.startswith(few) for remark in summary["training"]["remarks"])
+    assert few in report
+    assert not [path for path in run.rglob("*") if path.suffix in (".part", ".old", ".lock")]
     assert after[0]["couplet"][:5] in report and "http://" not in report
 
 

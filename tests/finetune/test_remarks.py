@@ -41,21 +41,32 @@ def test_batches_that_differ_are_no_explosion() -> None:
     assert not _remarks(losses, {18: 5.4, 36: 5.2})
 
 
+def test_a_loss_that_rises_at_first_and_falls_again_is_no_explosion() -> None:
+    said = _remarks([5.89, 7.5, 9.25, 6.9, 6.4], {3: 7.5, 5: 6.46}, before=6.6, after=6.46)
+    assert len(said) == 1 and said[0].startswith("Only 5 optimizer steps")
+
+
 def test_a_loss_that_explodes_is_said() -> None:
     losses = [6.6, 6.5, 12.0, *[33.0] * 33]
     said = _remarks(losses, {9: 33.5, 18: 33.2, 27: 33.0, 36: 32.9}, before=6.6, after=32.9)
     assert said == [
-        "The loss exploded: from 6.60 in training at step 1 to 33.00 at step 8. The learning rate "
-        "of 0.01 is too high: try --learning-rate 0.002.",
+        "The loss exploded: in training from 6.60 at the first step to 33.00 at the end. The "
+        "learning rate of 0.01 is too high: try --learning-rate 0.0015.",
         "Fine-tuning did not help: the validation loss was 6.60 nats a character before and is "
         "32.90 after.",
     ]
 
 
+def test_below_the_usual_rate_a_lower_one_is_named() -> None:
+    low = SETTINGS.model_copy(update={"learning_rate": 1e-3})
+    exploded, *_ = _remarks([6.6, *[33.0] * 35], {36: 32.9}, low)
+    assert exploded.endswith("try --learning-rate 0.0002.")
+
+
 def test_a_loss_that_explodes_at_the_end_is_said_too() -> None:
     losses = [*FALLING[:30], *[20.0] * 6]
     exploded, chosen = _remarks(losses, {9: 6.0, 18: 5.5, 27: 5.2, 36: 20.1})
-    assert "from 6.60 in training at step 1 to 20.00 at step 35" in exploded
+    assert "from 6.60 at the first step to 20.00 at the end" in exploded
     assert chosen.startswith("The weights of step 27 of 36 are kept")
     assert "20.10 at the end" in chosen
 

@@ -9,7 +9,8 @@ from lianju.finetune.outcome import Outcome
 from lianju.finetune.schedule import warmup_steps
 
 _FEW = 20
-# Losses of single batches differ; their mean over some steps only falls, unless it explodes.
+# Losses of single batches differ; their mean over some steps does not end higher, unless it
+# explodes. What rises at first and falls again has only a short warm-up.
 _WINDOW, _RISE = 5, 1.25
 
 
@@ -36,15 +37,15 @@ def remarks(
 
 def _exploded(rows: Sequence[dict[str, Any]], settings: TrainSettings) -> str | None:
     losses = [row["loss"] for row in rows if row["kind"] == "train"]
-    width = min(_WINDOW, max(1, len(losses) // 4))
-    means = [mean(losses[at : at + width]) for at in range(len(losses) - width + 1)]
-    worst = max(means)
-    if worst <= _RISE * losses[0]:
+    last = mean(losses[-min(_WINDOW, max(1, len(losses) // 4)) :])
+    if last <= _RISE * losses[0]:
         return None
+    rate = settings.learning_rate
+    usual: float = TrainSettings.model_fields["learning_rate"].default
     return (
-        f"The loss exploded: from {losses[0]:.2f} in training at step 1 to {worst:.2f} at step "
-        f"{means.index(worst) + width}. The learning rate of {settings.learning_rate:g} is too "
-        f"high: try --learning-rate {settings.learning_rate / 5:.2g}."
+        f"The loss exploded: in training from {losses[0]:.2f} at the first step to {last:.2f} at "
+        f"the end. The learning rate of {rate:g} is too high: try --learning-rate "
+        f"{usual if rate > usual else rate / 5:.2g}."
     )
 
 
