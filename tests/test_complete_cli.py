@@ -1,6 +1,7 @@
 """`lianju complete` with rules, on the real base model."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_a_poem_is_drawn_with_marks_rhymes_and_sources(tmp_path: Path) -> None:
     assert lines[3].split() == ["2", "日暮客愁新", "上平聲十一真"]
     assert lines[5].split()[1].startswith("野") and lines[7].split()[1].startswith("江")
     assert set("".join(lines[8].split())) <= {"○", "●"}
+
+
+def test_in_chinese_everything_is_chinese(tmp_path: Path) -> None:
+    simplified = OLD.replace("鳥", "鸟")
+    done = complete(simplified, COUPLET, "--lang", "zh", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if "「" in line]
+    assert said[0] == f"「{simplified}」有簡體字「鸟」，讀作「{OLD}」"
+    assert "不能作近體詩的首聯" in said[1] and "以下各句只守字數、押韻" in said[1]
+    assert "近體詩，合律 · 每字 -" in done.stdout
+    assert not re.search("[A-Za-z]", done.stdout + "".join(said))
 
 
 def test_files_of_couplets_are_completed(tmp_path: Path) -> None:

@@ -6,3 +6,9 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with 2.
     """
+
+    @property
+    def words(self) -> str:
+        """The message; a `verse.Said`, which knows its Chinese, where one was given."""
+        message: str = self.args[0]
+        return message

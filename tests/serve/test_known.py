@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lianju.corpus import cache, line_keys
+from lianju.corpus import test_set as homework_tests
 from lianju.corpus.homework import homework_ids
 from lianju.corpus.sources import cached_large
 from lianju.serve import create_app, known
@@ -19,7 +20,7 @@ from tests.serve.running import open_service
 @pytest.fixture
 def no_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LIANJU_CACHE", str(tmp_path))
-    monkeypatch.setattr(known, "_openings", known._openings.__wrapped__)
+    monkeypatch.setattr(known, "_unseen", known._unseen.__wrapped__)
     return cache.poems_dir()
 
 
@@ -77,3 +78,10 @@ def test_examples_are_of_poems_that_no_recipe_trains_on() -> None:
     assert len(couplets) > 300 and all(map(opens, couplets))
     assert not any(line_keys(couplet) & trained for couplet in couplets)
     assert set(known.some_openings(6)) != set(known.some_openings(6))
+
+
+def test_famous_examples_are_none_of_the_tests_and_stand_among_the_others() -> None:
+    tests = set().union(*(line_keys(example.couplet) for example in homework_tests()))
+    assert not any(line_keys(couplet) & tests for couplet in known.FAMOUS)
+    first, *others = known.some_openings(3)
+    assert first in known.FAMOUS and len({first, *others}) == 3

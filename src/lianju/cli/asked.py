@@ -10,7 +10,8 @@ from lianju.cli.flags import ModelFlags, VerseFlags
 from lianju.config import VerseSettings, load_settings
 from lianju.corpus import Heard, check_text, hear_text
 from lianju.errors import UserError
-from lianju.verse import lines_of
+from lianju.verse import in_language, lines_of
+from lianju.verse.rule_texts import Language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 _QUOTED = 40
 
 
-def verse_asked(rules: VerseFlags | None) -> VerseSettings:
+def verse_asked(rules: VerseFlags | None, lang: Language = "en") -> VerseSettings:
     """The rules of verse that the flags ask for, their text in traditional characters."""
     verse = rules.settings() if rules else VerseSettings()
     return verse.model_copy(
         update={
-            "acrostic": heard(hear_text("".join(lines_of(verse.acrostic)))),
-            "rhyme": heard(hear_text(verse.rhyme)),
+            "acrostic": heard(hear_text("".join(lines_of(verse.acrostic))), lang),
+            "rhyme": heard(hear_text(verse.rhyme), lang),
         }
     )
 
@@ -41,9 +42,9 @@ def adapter_asked(flags: ModelFlags) -> Path | None:
     return find_adapter(flags.adapter) if flags.adapter else newest_adapter()
 
 
-def heard(found: Heard) -> str:
+def heard(found: Heard, lang: Language = "en") -> str:
     """The text as it is read, after what there is to say about that."""
-    print_notes(found.notes)
+    print_notes(in_language(note, lang) for note in found.notes)
     return found.text
 
 
@@ -65,13 +66,15 @@ def named_file(text: str, what: str) -> Path | None:
     return None
 
 
-def read_rules(couplets: Sequence[str], verse: VerseSettings) -> "list[Rules | None]":
+def read_rules(
+    couplets: Sequence[str], verse: VerseSettings, lang: Language = "en"
+) -> "list[Rules | None]":
     """What each completion is to keep, and a word to the user on what it cannot."""
     from lianju.decode import rules_for, rules_notes
 
     every = [rules_for(couplet, verse) for couplet in couplets]
     for couplet, rules in zip(couplets, every, strict=True):
-        print_notes(rules_notes(couplet, rules, verse))
+        print_notes(in_language(note, lang) for note in rules_notes(couplet, rules, verse))
     return every
 
 

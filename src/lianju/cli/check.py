@@ -18,9 +18,10 @@ from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
-from lianju.verse import FORMS, Verdict, words
+from lianju.verse import Verdict, in_language, words
 from lianju.verse import check as judge
 from lianju.verse.rule_texts import Language
+from lianju.verse.table import Total, old_style, opening_line, style_name, totals
 
 # More than this takes over two seconds; the bar moves once a batch.
 _MANY = 4000
@@ -32,17 +33,6 @@ _LEGEND = {"en": "○ level 平  ● oblique 仄  ◌ unknown", "zh": "○ 平  
 _HEADS: dict[Language, tuple[str, ...]] = {
     "en": ("no.", "poem", "form", "verse", "rhyme", "first fault"),
     "zh": ("序號", "詩", "體裁", "格律", "韻部", "第一處問題"),
-}
-_STYLES = {
-    "regulated": "合律",
-    "rare": "罕讀",
-    "undecided": "未定",
-    "faulty": "失律",
-    "old-style": "古體",
-    "six": "六言",
-    "couplet": "一聯",
-    "fragment": "殘句",
-    "mixed": "雜言",
 }
 _TOTALS: dict[Language, tuple[str, ...]] = {
     "en": ("form", "poems", "rhyme", "tone", "full"),
@@ -87,7 +77,7 @@ def check(
 ) -> None:
     """Judge the tones and rhymes of a poem, or of a file of poems."""
     file, path = _read(poem)
-    poems = _as_traditional(file.poems)
+    poems = _as_traditional(file.poems, lang)
     verdicts = _judged(poems, strict, borrow)
     if as_json:
         for item, verdict in zip(poems, verdicts, strict=True):
@@ -113,19 +103,22 @@ def _read(poem: str) -> tuple[VerseFile, str]:
     return spoken_verse(poem), ""
 
 
-def _as_traditional(poems: list[Verse]) -> list[Verse]:
+def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
     """The poems in traditional characters, with a note on those that were not."""
     every = [hear_text(item.text) for item in poems]
     changed = [item for item, heard in zip(poems, every, strict=True) if heard.notes]
     if len(poems) == 1:
-        print_notes(every[0].notes)
+        print_notes(in_language(note, lang) for note in every[0].notes)
     elif changed:
-        first = changed[0]
-        err.print(
-            f"Note: {len(changed):,} of {len(poems):,} poems have simplified characters, such as "
-            f"{_some(simplified(first.text))} in no. {first.number}; these were read as "
-            "traditional",
-            markup=False,
+        first, some = changed[0], _some(simplified(changed[0].text))
+        print_notes(
+            [
+                f"Note: {len(changed):,} of {len(poems):,} poems have simplified characters, such "
+                f"as {some} in no. {first.number}; these were read as traditional"
+                if lang == "en"
+                else f"{len(poems):,} 首中有 {len(changed):,} 首含簡體字，如第 {first.number} 首的"
+                f"「{some}」，已讀作正體"
+            ]
         )
     return [replace(item, text=heard.text) for item, heard in zip(poems, every, strict=True)]
 
@@ -225,9 +218,9 @@ def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) 
     rows = [
         (
             str(item.number),
-            _opening(verdict),
+            opening_line(verdict),
             words.form_words(verdict, "zh"),
-            verdict.style if lang == "en" else _STYLES[verdict.style],
+            in_language(style_name(verdict), lang),
             verdict.rhyme if words.rhyme_words(verdict, lang) else "",
             words.brief_words(verdict, lang),
         )
@@ -243,23 +236,11 @@ def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) 
         )
 
 
-def _opening(verdict: Verdict) -> str:
-    """The first line of verse, cut after seven characters."""
-    line = "".join(mark.character for mark in verdict.marks[0])
-    return f"{line[:7]}…" if len(line) > 7 else line
-
-
 def _totals(verdicts: Sequence[Verdict], lang: Language) -> None:
     """Per form, how many poems keep the rules, and what share of them."""
-    names = [*(form.name for form in FORMS), "wupai", "qipai", "wugu", "qigu", "liuyan", None]
-    rows = [_TOTALS[lang]]
-    for name in names:
-        if group := [verdict for verdict in verdicts if verdict.form == name]:
-            other = "other shapes" if lang == "en" else "其他"
-            rows.append(_count(words.form_name(name, lang) or other, group))
-    rows.append(_count("all" if lang == "en" else "合計", verdicts))
+    rows = [_TOTALS[lang], *(_count(total, lang) for total in totals(verdicts))]
     _columns(rows, "<>>>>")
-    if old := sum(verdict.style == "old-style" for verdict in verdicts):
+    if old := old_style(verdicts):
         out.print(
             f"{old:,} of {len(verdicts):,} are old-style verse 古體詩, judged by the same rules"
             if lang == "en"
@@ -268,14 +249,10 @@ def _totals(verdicts: Sequence[Verdict], lang: Language) -> None:
         )
 
 
-def _count(name: str, group: Sequence[Verdict]) -> tuple[str, ...]:
-    kept = (
-        sum(verdict.rhymes for verdict in group),
-        sum(verdict.scans for verdict in group),
-        sum(verdict.regular for verdict in group),
-    )
-    shares = (f"{number:,} {number / len(group):6.1%}" for number in kept)
-    return (name, f"{len(group):,}", *shares)
+def _count(total: Total, lang: Language) -> tuple[str, ...]:
+    kept = (total.rhymes, total.scans, total.regular)
+    shares = (f"{number:,} {number / total.poems:6.1%}" for number in kept)
+    return (in_language(total.name, lang), f"{total.poems:,}", *shares)
 
 
 def _columns(rows: Sequence[tuple[str, ...]], align: str) -> None:

@@ -13,7 +13,8 @@ from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, dec
 from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.corpus import KnownLines, Poem, hear_couplet, known_lines, read_couplets
-from lianju.verse import check, form_of_lines, lines_of, shape_of, words
+from lianju.verse import check, form_of_lines, in_language, lines_of, shape_of, words
+from lianju.verse.rule_texts import Language
 
 if TYPE_CHECKING:
     from lianju.decode import Completion, Constraint
@@ -42,6 +43,7 @@ def complete(
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     writer: ModelFlags | None = None,
+    lang: Annotated[Language, Parameter(help="The language of the answer.")] = "en",
     as_json: Annotated[bool, Parameter(name="--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Write the rest of a poem, given its first couplet.
@@ -50,12 +52,12 @@ def complete(
     """
     overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
-    couplets = [heard(hear_couplet(couplet)) for couplet in _given(couplets)]
-    verse = verse_asked(rules)
+    couplets = [heard(hear_couplet(couplet), lang) for couplet in _given(couplets)]
+    verse = verse_asked(rules, lang)
     writer = writer or ModelFlags()
     folder = adapter_asked(writer)
     # Contradictions are found before the model is loaded.
-    kept = read_rules(couplets, verse)
+    kept = read_rules(couplets, verse, lang)
     network, style = load_model(folder, writer.model, settings.model.name, settings.prompt.style)
 
     from lianju.decode import complete as complete_all
@@ -65,7 +67,7 @@ def complete(
     results = complete_all(
         network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
     )
-    _print(results, constraints, as_json)
+    _print(results, constraints, lang, as_json)
 
 
 def _given(words: Sequence[str]) -> list[str]:
@@ -77,7 +79,10 @@ def _given(words: Sequence[str]) -> list[str]:
 
 
 def _print(
-    results: "list[list[Completion]]", constraints: "list[Constraint | None]", as_json: bool
+    results: "list[list[Completion]]",
+    constraints: "list[Constraint | None]",
+    lang: Language,
+    as_json: bool,
 ) -> None:
     """The completions of each couplet, the one that the model likes best first."""
     known = known_lines(TerminalReporter())
@@ -90,7 +95,7 @@ def _print(
                 out.print(json.dumps(row, ensure_ascii=False), markup=False)
             else:
                 heading = f"{number}/{len(group)} " if len(group) > 1 else ""
-                _show(completion, constraint, heading, copied)
+                _show(completion, constraint, lang, heading, copied)
 
 
 def _liking(completion: "Completion") -> float:
@@ -112,6 +117,7 @@ def _row(
     verdict = check(completion.couplet + completion.text)
     # With rules a poem has the shape that was asked for, whatever that is.
     lines = lines_of(completion.couplet + completion.text)
+    notes = constraint.rules.notes if constraint else ()
     form = form_of_lines(lines) if constraint else shape.form.name if shape.form else None
     return {
         **asdict(completion),
@@ -123,28 +129,33 @@ def _row(
             {"line": number, "poems": [{"author": p.author, "title": p.title} for p in poems]}
             for number, poems in copied.items()
         ],
-        "notes": list(constraint.rules.notes) if constraint else [],
+        "notes": list(notes),
+        "notes_zh": [note.zh for note in notes],
     }
 
 
 def _show(
     completion: "Completion",
     constraint: "Constraint | None",
+    lang: Language,
     heading: str,
     copied: dict[int, list[Poem]],
 ) -> None:
     """The poem with its form, its tones and rhymes, and where its lines are copied from."""
     verdict = check(completion.couplet + completion.text)
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
-    liking = f"{_liking(completion):.2f} nats a character"
+    liking = f"{_liking(completion):.2f}"
+    liking = f"{liking} nats a character" if lang == "en" else f"每字 {liking} 奈特"
     if not verdict.form or completion.finish != "stop":
-        said = f"in {constraint.rules.kept}" if constraint else f"✗ {shape.fault}"
+        said = f"✗ {in_language(shape.fault, lang)}"
+        if constraint:
+            said = f"{'in ' if lang == 'en' else '守'}{in_language(constraint.rules.kept, lang)}"
         out.print(f"{heading}{said} · {liking}", style="dim", markup=False)
         out.print(completion.couplet, markup=False, style="bold")
         for line in completion.text.replace("。", "。\n").splitlines():
             out.print(line, markup=False)
     else:
-        parts = [words.form_words(verdict, "en"), words.style_words(verdict, "en"), liking]
+        parts = [words.form_words(verdict, lang), words.style_words(verdict, lang), liking]
         out.print(f"{heading}{' · '.join(parts)}", style="dim", markup=False)
         sources = {number: f"= {_named(poems)}" for number, poems in copied.items()}
         draw(verdict, sources, given=len(lines_of(completion.couplet)))

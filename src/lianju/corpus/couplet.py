@@ -11,7 +11,7 @@ from unicodedata import category
 from lianju.corpus.characters import simplified, traditional
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
-from lianju.verse import couplet_fault, is_han, lines_of, normal
+from lianju.verse import Said, couplet_fault, in_language, is_han, lines_of, normal
 from lianju.verse.poem import visible
 from lianju.verse.shape import SENTENCE_ENDS
 
@@ -34,18 +34,34 @@ def hear_couplet(text: str) -> Heard:
     Raises `UserError` for a text that is empty, too long, or no text.
     """
     if len(text) > _LONGEST:
-        raise UserError(f"a couplet of {len(text)} characters is too long: at most {_LONGEST}")
-    check_text(text, "the couplet")
+        raise UserError(
+            Said(
+                f"a couplet of {len(text)} characters is too long: at most {_LONGEST}",
+                f"首聯{len(text)}字，太長：至多{_LONGEST}字",
+            )
+        )
+    check_text(text, Said("the couplet", "首聯"))
     text = _on_a_line(text)
     plain = _on_a_line(verse_only(split_heading(text)[2])) if has_verse(text) else text
     if not lines_of(plain):
-        raise UserError("the couplet is empty: give the first couplet of a poem, in quotes")
+        raise UserError(
+            Said(
+                "the couplet is empty: give the first couplet of a poem, in quotes",
+                "首聯是空的：請給一首詩的頭兩句",
+            )
+        )
     heard = hear_text(plain)
     couplet, notes = _punctuated(heard.text), heard.notes
     if couplet != (text if heard.text == plain else heard.text):
-        notes += (f"Note: {text if heard.text == plain else heard.text} is read as {couplet}",)
+        given = text if heard.text == plain else heard.text
+        notes += (Said(f"Note: {given} is read as {couplet}", f"「{given}」讀作「{couplet}」"),)
     if fault := couplet_fault(couplet):
-        notes += (f"Note on {couplet}: {fault}. The model may not find a form.",)
+        notes += (
+            Said(
+                f"Note on {couplet}: {fault}. The model may not find a form.",
+                f"「{couplet}」：{fault.zh}，模型未必能成體。",
+            ),
+        )
     return Heard(couplet, notes)
 
 
@@ -55,14 +71,23 @@ def hear_text(text: str) -> Heard:
     if not found:
         return Heard(text)
     converted = traditional(text)
-    note = f"Note: {_quoted(text)} has simplified {found[:_NAMED]}; read as {_quoted(converted)}"
+    given, read, some = _quoted(text), _quoted(converted), found[:_NAMED]
+    note = Said(
+        f"Note: {given} has simplified {some}; read as {read}",
+        f"「{given}」有簡體字「{some}」，讀作「{read}」",
+    )
     return Heard(converted, (note,))
 
 
 def check_text(text: str, what: str) -> None:
     """Raise `UserError` where a text that the user gave has what nobody can have meant."""
     if any(category(sign) in ("Cc", "Cs") and not sign.isspace() for sign in text):
-        raise UserError(f"{what} has bytes that are no text: is it written in UTF-8?")
+        raise UserError(
+            Said(
+                f"{what} has bytes that are no text: is it written in UTF-8?",
+                f"{in_language(what, 'zh')}有不是文字的位元組：是 UTF-8 嗎？",
+            )
+        )
 
 
 def _on_a_line(text: str) -> str:

@@ -17,6 +17,7 @@ from itertools import groupby
 from lianju.corpus.records import Part, Record, printable, text_fault
 from lianju.corpus.text_lines import WHOLE, Line, lines_in
 from lianju.corpus.verse_text import even_lines
+from lianju.verse import Said
 
 _LEAST_LINES = 4
 # Titles, authors and the like that may stand above a poem.
@@ -101,8 +102,8 @@ class _Reader:
         odd = sorted((*self.odd, *self.headings), key=lambda line: line.number)
         return self.poems + [
             Record(
-                f" line {line.number}",
-                faults=(("", f"looks like no verse: {printable(line.raw)}"),),
+                _place(line),
+                faults=(("", _no_verse(line)),),
             )
             for line in odd
         ]
@@ -164,13 +165,22 @@ class _Reader:
         numbered = lines[0].numbered and count > 1
         if count >= _LEAST_LINES or even_lines(text) or undivided or numbered:
             title, author = _names(self.headings)
-            record = Record(f" line {lines[0].number}", (Part("", text),), title, author)
+            record = Record(_place(lines[0]), (Part("", text),), title, author)
             if fault := text_fault(text):
                 record = Record(record.place, faults=(("", fault),))
             self.poems.append(record)
         else:
             self.odd += [*self.headings, *lines]
         self.headings = []
+
+
+def _place(line: Line) -> Said:
+    return Said(f" line {line.number}", f"第 {line.number} 行")
+
+
+def _no_verse(line: Line) -> Said:
+    shown = printable(line.raw)
+    return Said(f"looks like no verse: {shown}", f"不像詩句：{shown}")
 
 
 def _names(headings: Sequence[Line]) -> tuple[str, str]:

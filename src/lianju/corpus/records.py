@@ -17,7 +17,7 @@ from typing import Any
 
 from lianju.corpus.reading import Repeated, Unreadable, kind_of
 from lianju.corpus.verse_text import even_lines, verse_only
-from lianju.verse import is_han, lines_of
+from lianju.verse import Said, is_han, lines_of
 from lianju.verse.poem import visible
 
 # The longest Tang poem has 2,980 characters.
@@ -119,11 +119,14 @@ def text_fault(value: Any) -> str | None:
     if not value.strip():
         return "empty"
     if len(value) > LONGEST:
-        return f"{len(value):,} characters: no Tang poem has more than {LONGEST:,}"
+        return Said(
+            f"{len(value):,} characters: no Tang poem has more than {LONGEST:,}",
+            f"{len(value):,} 字：唐詩沒有超過 {LONGEST:,} 字的",
+        )
     if any("\ud800" <= character <= "\udfff" for character in value):
-        return "a broken character: half of a surrogate pair"
+        return Said("a broken character: half of a surrogate pair", "有殘缺的字元")
     if not any(character.isalnum() for character in value):
-        return "no word, only signs"
+        return Said("no word, only signs", "只有符號，沒有字")
     return None
 
 

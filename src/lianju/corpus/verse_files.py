@@ -15,7 +15,7 @@ from lianju.corpus.records import Part, Record, records_of
 from lianju.corpus.tables import table_records
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
-from lianju.verse import lines_of, normal
+from lianju.verse import Said, in_language, lines_of, normal
 from lianju.verse.poem import is_plain
 
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
@@ -120,7 +120,7 @@ def spoken_verse(text: str) -> VerseFile:
 def verse_of(records: Sequence[Record]) -> VerseFile:
     """The poems of records as they are to be judged: without notes and the like."""
     poems: list[Verse] = []
-    bad = []
+    bad: list[str] = []
     for number, record in enumerate(records, 1):
         texts = [part.text for part in record.parts]
         whole = ("" if is_plain(texts[0]) else "\n").join(texts) if texts else ""
@@ -128,11 +128,18 @@ def verse_of(records: Sequence[Record]) -> VerseFile:
         poem = normal(verse_only(text))
         faults = record.faults
         if not faults and not has_verse(poem):
-            faults = ((record.parts[0].field, "no Chinese character"),)
-        bad += [f"{record.place}{'.' * bool(field)}{field}: {fault}" for field, fault in faults[:1]]
+            faults = ((record.parts[0].field, Said("no Chinese character", "沒有漢字")),)
+        bad += [_bad(record.place, field, fault) for field, fault in faults[:1]]
         if not faults:
             poems.append(Verse(number, poem, record.title or title, record.author or author))
     return VerseFile(poems, bad)
+
+
+def _bad(place: str, field: str, fault: str) -> Said:
+    """What is wrong with a record, and where it stands."""
+    where = f"{'.' * bool(field)}{field}"
+    chinese = f"{in_language(place, 'zh')}{where}：{in_language(fault, 'zh')}"
+    return Said(f"{place}{where}: {fault}", chinese)
 
 
 def _nothing(path: Path, bad: list[str]) -> str:

@@ -17,7 +17,7 @@ from lianju.decode.table import COMMA, STOP, Flags
 from lianju.decode.threads import TONES, Thread
 from lianju.errors import UserError
 from lianju.model import Vocabulary
-from lianju.verse import Pattern, Word, beginnings, joined, names, word_of
+from lianju.verse import Pattern, Said, Word, beginnings, joined, names, word_of
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,19 @@ class Constraint:
         masks = masks.knowing(given)
         self.rules, self.masks, self.table = rules, masks, masks.table
         if missing := "".join(sorted(set(rules.heads) - set(self.table.characters))):
-            raise UserError(f"the model's vocabulary lacks {missing}: choose another acrostic")
+            raise UserError(
+                Said(
+                    f"the model's vocabulary lacks {missing}: choose another acrostic",
+                    f"模型的字彙沒有「{missing}」：請換藏頭的字",
+                )
+            )
         if missing := "".join(sorted(set(given) - set(self.table.characters))):
-            raise UserError(f"the model's vocabulary lacks {missing}: change the given line")
+            raise UserError(
+                Said(
+                    f"the model's vocabulary lacks {missing}: change the given line",
+                    f"模型的字彙沒有「{missing}」：請改所給詩句",
+                )
+            )
         # How many lines after its own a token may reach into.
         self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
         self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)
@@ -65,8 +75,11 @@ class Constraint:
                 kept.append((pattern, enough))
         if not kept:
             raise UserError(
-                f"the model's vocabulary has too few characters that rhyme in {names(asked)} "
-                f"for {needed} more rhymes"
+                Said(
+                    f"the model's vocabulary has too few characters that rhyme in {names(asked)} "
+                    f"for {needed} more rhymes",
+                    f"模型字彙裡{names(asked)}韻的字太少，不夠再押{needed}韻",
+                )
             )
         return iter(kept)
 

@@ -13,7 +13,7 @@ from lianju.errors import UserError
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import render
-from lianju.verse import normal
+from lianju.verse import Said, normal
 
 # More rows in one forward pass need more memory and gain no speed.
 _ROWS = 64
@@ -178,9 +178,13 @@ def length_limit(constraint: Constraint | None, settings: DecodeSettings) -> int
     if settings.max_length is None:
         return max(needed, FREE_LENGTH)
     if settings.max_length < needed:
+        lines = constraint.rules.last
         raise UserError(
-            f"max_length {settings.max_length} is too short: a poem of "
-            f"{constraint.rules.last} lines can need {needed} tokens. Leave it out, or write "
-            "without rules: --form free"
+            Said(
+                f"max_length {settings.max_length} is too short: a poem of {lines} lines can need "
+                f"{needed} tokens. Leave it out, or write without rules: --form free",
+                f"長度 {settings.max_length} 太短：{lines}句的詩可能要 {needed} 個字與標點。"
+                "請不設長度，或不用格律",
+            )
         )
     return settings.max_length

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from lianju.decode import rule_texts as texts
 from lianju.decode.threads import TONES, Thread, after
 from lianju.errors import UserError
-from lianju.verse import PATTERNS, Pattern, anywhere, heard, names, possible, standard
-
-_TONE_NAMES = {"1": "level 平", "2": "oblique 仄"}
+from lianju.verse import PATTERNS, Pattern, Said, anywhere, heard, names, possible, standard
 
 Patterns = frozenset[Pattern]
 
@@ -47,13 +46,16 @@ def check_shape(given: Mapping[int, str], length: int, heads: str) -> None:
     """Raise `UserError` for a given line of another length, or that begins unlike its head."""
     for number, text in given.items():
         if len(text) != length:
-            raise UserError(
-                f"line {number} is given with {len(text)} characters; those of the couplet have "
-                f"{length}"
-            )
+            raise UserError(texts.given_length(number, len(text), length))
         head = heads[number - 3 : number - 2]
         if head and head != text[0]:
-            raise UserError(f"{_named(number, text)} does not begin with the acrostic's {head}")
+            raise UserError(
+                texts.of_line(
+                    number,
+                    text,
+                    texts.other_head(head),
+                )
+            )
 
 
 def check_repeats(given: Mapping[int, str], couplet: Iterable[str]) -> None:
@@ -62,9 +64,8 @@ def check_repeats(given: Mapping[int, str], couplet: Iterable[str]) -> None:
     for number, text in _even(given):
         before = seen.setdefault(standard(text[-1]), number)
         if before != number:
-            raise UserError(
-                f"{_named(number, text)} rhymes on {text[-1]}, in which line {before} ends already"
-            )
+            fault = texts.repeated_rhyme(text[-1], before)
+            raise UserError(texts.of_line(number, text, fault))
 
 
 def ends(given: Mapping[int, str]) -> frozenset[str]:
@@ -75,10 +76,6 @@ def ends(given: Mapping[int, str]) -> frozenset[str]:
 def _even(given: Mapping[int, str]) -> Iterator[tuple[int, str]]:
     """The given lines that rhyme, in order."""
     return ((number, text) for number, text in sorted(given.items()) if number % 2 == 0)
-
-
-def _named(number: int, text: str) -> str:
-    return f"the given line {number}, {text},"
 
 
 def _settled(
@@ -110,10 +107,8 @@ def _rhyming(given: Mapping[int, str], threads: frozenset[Thread], rare: bool) -
             asked = 0
             for _, rhyme in threads:
                 asked |= rhyme
-            raise UserError(
-                f"{_named(number, text)} does not rhyme in {names(asked)}: give another, or turn "
-                "rhyme off"
-            )
+            fault = texts.unrhymed(names(asked))
+            raise UserError(texts.of_line(number, text, fault))
         threads = left
     return threads
 
@@ -156,17 +151,18 @@ def _wrong(known: Sequence[int], pattern: Pattern) -> list[int]:
     return [at for at, (sets, mark) in enumerate(marks) if not sets & TONES[mark]]
 
 
-def _misfit(number: int, text: str, known: Sequence[int], patterns: Iterable[Pattern]) -> str:
+def _misfit(number: int, text: str, known: Sequence[int], patterns: Iterable[Pattern]) -> Said:
     """Why a line fits none of `patterns`, which are what those before it ask for."""
     own = [p for p in PATTERNS[len(text)] if p.type in ("AC" if number % 2 else "BD")]
     alone = {pattern.type for pattern in own if not _wrong(known, pattern)}
     if not alone:
         nearest = min(patterns, key=lambda pattern: (len(_wrong(known, pattern)), pattern.marks))
         at = _wrong(known, nearest)[0]
-        why = f"breaks the metre, {text[at]} should be {_TONE_NAMES[nearest.marks[at]]}"
+        why = texts.unmetrical(text[at], nearest.marks[at])
     elif alone & {pattern.type for pattern in patterns}:
-        why = f"does not make up for the tones of line {number - 1} (對句救)"
+        why = texts.unrescued(number - 1)
     else:
         rule = "失粘" if number % 2 else "失對"
-        why = f"has tones that do not go on from those of the lines before it ({rule})"
-    return f"{_named(number, text)} {why}: give another, or turn tone off"
+        why = texts.unlinked(rule)
+    fault = texts.replaceable(why)
+    return texts.of_line(number, text, fault)

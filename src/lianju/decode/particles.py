@@ -22,6 +22,7 @@ from lianju.decode.constraint import Constraint, State
 from lianju.decode.table import Flags
 from lianju.errors import UserError
 from lianju.model import Vocabulary
+from lianju.verse import Said
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,15 @@ def state_after(constraint: Constraint, prefix: Sequence[int]) -> State:
         after = constraint.advance(state, token)
         if after is None:
             words = constraint.masks.vocabulary
+            before, forbidden = words.decode(prefix[:number]), words.decode([token])
             raise UserError(
-                f"after {words.decode(prefix[:number]) or 'the couplet'} the rules forbid "
-                f"{words.decode([token]) or 'this token'}: mend what the poem begins with, or "
-                "keep no rules (form free)"
+                Said(
+                    f"after {before or 'the couplet'} the rules forbid "
+                    f"{forbidden or 'this token'}: mend what the poem begins with, or keep no "
+                    "rules (form free)",
+                    f"{f'「{before}」之' if before else '首聯之'}後，格律不許"
+                    f"{f'「{forbidden}」' if forbidden else '此字'}：請改已寫的部分，或不用格律",
+                )
             )
         state = after
     return state
@@ -124,7 +130,12 @@ class Job:
         until: tuple[str, ...] = (),
     ):
         if len(prefix) >= limit:
-            raise UserError(f"max_length {limit} ends a poem that has {len(prefix)} tokens already")
+            raise UserError(
+                Said(
+                    f"max_length {limit} ends a poem that has {len(prefix)} tokens already",
+                    f"長度上限為 {limit}，已寫的 {len(prefix)} 個字與標點已達上限",
+                )
+            )
         self.couplet, self.prefix, self.limit = couplet, tuple(prefix), limit - len(prefix)
         self.number, self.settings, self.top, self.until = number, settings, top, until
         # Without rules all weights are equal; without chance all particles are.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lianju.config import VerseSettings
+from lianju.decode import rule_texts as texts
 from lianju.decode.given import Patterns, check_repeats, check_shape, ends, settle
 from lianju.decode.threads import TONES, Thread, after, third
 from lianju.errors import UserError
@@ -14,6 +15,7 @@ from lianju.verse import (
     PATTERNS,
     RHYME_RULES,
     Fault,
+    Said,
     alphabet,
     anywhere,
     bit,
@@ -56,7 +58,7 @@ class Rules:
     used: frozenset[str]
     heads: str
     faults: tuple[Fault, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
     given: tuple[str, ...] = ()
     open: tuple[Patterns, ...] = ()
 
@@ -66,14 +68,15 @@ class Rules:
         return max(self.ends)
 
     @property
-    def kept(self) -> str:
+    def kept(self) -> Said:
         """What the lines to come keep, in words."""
-        kept = ["length"]
+        kept = [("length", "字數")]
         if any(rhyme for _, rhyme in self.start):
-            kept.append("rhyme")
+            kept.append(("rhyme", "押韻"))
         if any(pattern.type for pattern, _ in self.start):
-            kept.append("metre")
-        return ", ".join(kept)
+            kept.append(("metre", "平仄"))
+        english, chinese = zip(*kept, strict=True)
+        return Said(", ".join(english), "、".join(chinese))
 
     def head(self, line: int) -> str:
         """The character that a line must begin with; empty for any."""
@@ -131,13 +134,13 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
     """
     if settings.form == "free":
         if settings != VerseSettings(form="free"):
-            raise UserError("--form free keeps no rules: leave out the other rules")
+            raise UserError(texts.FREE)
         return None
     lines = lines_of(couplet)
     if not _couplet(lines):
         if settings == VerseSettings():
             return None
-        raise UserError(f"rules need a couplet, two lines of equal length; {couplet} is none")
+        raise UserError(texts.none(couplet))
     length = len(lines[0])
     numbers, heads = _heads(lines, _ends(length, settings), settings.acrostic)
     ways, faults, notes = _ways(lines, settings)
@@ -170,9 +173,9 @@ def _with_given(rules: Rules, lines: Sequence[str], ways: Ways, settings: VerseS
     found = settle(given, rules.heads, starts)
     notes = list(rules.notes)
     if found.rare:
-        notes.append("the given lines fit only by rare readings of their characters")
+        notes.append(texts.RARE_GIVEN)
     if found.attempt:
-        notes.append("the given lines do not go on from the couplet's metre, which is not kept")
+        notes.append(texts.TURNED)
     return replace(
         rules,
         start=found.start,
@@ -191,20 +194,15 @@ def _ends(length: int, settings: VerseSettings) -> frozenset[int]:
     """The numbers of lines that the poem may have."""
     form = _FORMS.get(settings.form)
     if form and form.characters != length:
-        raise UserError(
-            f"{form.chinese} {settings.form} has lines of {form.characters}; "
-            f"those of the couplet have {length}"
-        )
+        raise UserError(texts.other_length(form, settings.form, length))
     if form and settings.lines and settings.lines != form.lines:
-        raise UserError(
-            f"{form.chinese} {settings.form} has {form.lines} lines, not {settings.lines}"
-        )
+        raise UserError(texts.other_lines(form, settings.form, settings.lines))
     lines = settings.lines or (form.lines if form else 0)
     every = {lines} if lines else {_SHORT, _LONG}
     given = max(settings.given, default=0)
     enough = frozenset(number for number in every if number >= given)
     if not enough:
-        raise UserError(f"line {given} is given, but the poem has {max(every)} lines")
+        raise UserError(texts.beyond(given, max(every)))
     return enough
 
 
@@ -217,50 +215,46 @@ def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[f
             return frozenset({end}), _writable(acrostic)
         if len(acrostic) == end and acrostic[:2] == lines[0][0] + lines[1][0]:
             return frozenset({end}), _writable(acrostic[2:])
-    wanted = " or ".join(f"{end - 2}" for end in sorted(ends))
-    raise UserError(
-        f"characters in the acrostic: {len(acrostic)}; give {wanted}, one for each line to be "
-        f"written, or two more, beginning with {lines[0][0]}{lines[1][0]}"
-    )
+    wanted = [end - 2 for end in sorted(ends)]
+    raise UserError(texts.acrostic_length(len(acrostic), wanted, lines[0][0] + lines[1][0]))
 
 
 def _writable(heads: str) -> str:
     if missing := set(heads) - set(alphabet()):
-        raise UserError(
-            f"Tang poets hardly use {''.join(sorted(missing))!r}: choose another acrostic"
-        )
+        raise UserError(texts.unwritable("".join(sorted(missing))))
     return heads
 
 
 def _ways(
     lines: Sequence[str], settings: VerseSettings
-) -> tuple[Ways, tuple[Fault, ...], tuple[str, ...]]:
+) -> tuple[Ways, tuple[Fault, ...], tuple[Said, ...]]:
     """How the poem can go on, what is wrong with the couplet, and what cannot be kept."""
-    last, notes = lines[1][-1], []
+    last = lines[1][-1]
+    notes: list[Said] = []
     known = groups(last)
     faults: tuple[Fault, ...] = ()
     if len(lines[0]) in PATTERNS:
         seen = opening(lines)
         ways, faults = seen.ways, seen.faults
         if seen.rare and settings.tone == "on":
-            notes.append("it fits the metre only by rare readings of its characters")
+            notes.append(texts.RARE_COUPLET)
     else:
         end = heard(lines[1])[-1] if known else LEVEL
         ways = frozenset({("", end & LEVEL or end)})
         if settings.tone == "on":
-            notes.append(f"no metre is known for lines of {len(lines[0])} characters")
+            notes.append(texts.no_metre(len(lines[0])))
     if not known and settings.rhyme == "auto":
-        notes.append(f"the rhyme of {last} is unknown: any one rhyme is kept")
+        notes.append(texts.unknown_rhyme(last))
     if settings.rhyme == "off":
         if settings.tone == "on" and any(not type for type, _ in ways):
-            notes.append("the couplet's own rhyme is oblique, so the metre is not kept")
+            notes.append(texts.OBLIQUE_COUPLET)
         ways = frozenset((type, 0) for type, _ in ways)
     elif settings.rhyme != "auto":
         group = _group(settings.rhyme)
         if not known & group:
-            notes.append(f"line 2 ends in {last}, which does not rhyme in {names(group)}")
+            notes.append(texts.other_rhyme(last, names(group)))
         if settings.tone == "on" and not group & LEVEL and any(type for type, _ in ways):
-            notes.append("an oblique rhyme binds no tones, so the metre is not kept")
+            notes.append(texts.OBLIQUE_RHYME)
         ways = frozenset((type if group & LEVEL else "", group) for type, _ in ways)
     if settings.tone == "off":
         ways = frozenset(("", rhyme) for _, rhyme in ways)
@@ -278,7 +272,7 @@ def _group(text: str) -> int:
         if text and group.title.endswith(text):
             return bit(group.name)
     level = "".join(group.name for group in GROUPS[:30])
-    raise UserError(f"no rhyme group {text!r}: give one of {level}, or an oblique one, auto or off")
+    raise UserError(texts.no_group(text, level))
 
 
 def _used(lines: Sequence[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from lianju.errors import UserError
 from lianju.files import read_json
 from lianju.model.frame import Frame
+from lianju.verse import Said
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,13 @@ class Vocabulary:
             try:
                 ids += [self._by_bytes[piece] for piece in pieces]
             except KeyError:
+                code = f"U+{ord(character):04X}"
                 raise UserError(
-                    f"the model has no token for {character!r} (U+{ord(character):04X}), nor for "
-                    "its bytes: leave it out, or choose a model whose tokenizer falls back to bytes"
+                    Said(
+                        f"the model has no token for {character!r} ({code}), nor for its bytes: "
+                        "leave it out, or choose a model whose tokenizer falls back to bytes",
+                        f"模型不識「{character}」（{code}），也不能以位元組拼寫：請換一字",
+                    )
                 ) from None
         return ids
 

@@ -5,6 +5,7 @@ readings and what is wrong with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from lianju.corpus import Poem as KnownPoem
 from lianju.decode import Completion
@@ -20,7 +21,7 @@ from lianju.serve.native_answers import (
     Source,
 )
 from lianju.verse import Fault as VerseFault
-from lianju.verse import Verdict, check, form_of_lines, lines_of, shape_of, words
+from lianju.verse import Verdict, check, form_of_lines, in_language, lines_of, shape_of, words
 from lianju.verse.rule_texts import Language
 
 # The poems of the corpus that have a line.
@@ -57,7 +58,8 @@ def poem(
         logprob_per_character=completion.logprob / max(len(text), 1),
         allowed=completion.allowed,
         form=form_of_lines(lines_of(couplet + text)) if ruled else of_shape,
-        fault="" if ruled else shape.fault,
+        fault="" if ruled else str(shape.fault),
+        fault_zh="" if ruled else in_language(shape.fault, "zh"),
         verdict=PoemVerdict(**words.verdict_row(verdict), said=said(verdict)),
         lines=list(_lines(verdict, find, standing, len(_standing(verdict, couplet)))),
     )
@@ -74,12 +76,21 @@ def checked(verdict: Verdict, find: Find, notes: Iterable[str] = ()) -> CheckAns
     return CheckAnswer(
         **{name: row[name] for name in ("form", "style", "why", "rhyme", "types", "regular")},
         rests=[_fault(verdict, rest) for rest in verdict.rests],
-        notes=list(notes),
+        **noted(notes),
         lines=list(_lines(verdict, find, set(), 0)),
         faults=[_fault(verdict, fault) for fault in verdict.faults],
         remarks=[_fault(verdict, remark) for remark in verdict.remarks],
         said=said(verdict),
     )
+
+
+def noted(notes: Iterable[str]) -> dict[str, Any]:
+    """The fields of an answer that hold its notes."""
+    english = list(notes)
+    return {
+        "notes": list(map(str, english)),
+        "notes_zh": [in_language(note, "zh") for note in english],
+    }
 
 
 def said(verdict: Verdict) -> SaidLines:

@@ -17,7 +17,7 @@ from lianju.errors import UserError
 from lianju.serve.errors import ApiError
 from lianju.serve.models import Served
 from lianju.serve.service import Service, log
-from lianju.verse import lines_of
+from lianju.verse import Said, in_language, lines_of
 
 # What one request may have the engine write side by side.
 _ROWS = 256
@@ -59,7 +59,7 @@ def ask(
     try:
         heard = hear_couplet(" ".join(couplet.split()))
     except UserError as error:
-        raise ApiError(400, str(error), "couplet") from None
+        raise ApiError(400, error.words, "couplet") from None
     constraint, notes = constrained(served, heard.text, verse)
     after = hear_text(prefix)
     limit, cut = _limit(service, constraint, decode)
@@ -72,7 +72,7 @@ def ask(
         ]
         words.spell(heard.text)
     except UserError as error:
-        raise ApiError(400, str(error), "prefix" if prefix else "couplet") from None
+        raise ApiError(400, error.words, "prefix" if prefix else "couplet") from None
     order = Order(served.name, jobs, growing)
     return Asked(order, served, heard.text, constraint, (*heard.notes, *after.notes, *notes, *cut))
 
@@ -95,7 +95,7 @@ def constrained(
     try:
         rules = rules_for(couplet, verse)
     except UserError as error:
-        raise ApiError(400, str(error), "verse") from None
+        raise ApiError(400, error.words, "verse") from None
     notes = [note for part in (rhyme, acrostic, *given.values()) for note in part.notes]
     notes += rules_notes(couplet, rules, verse)
     return (Constraint(rules, served.masks) if rules else None), tuple(notes)
@@ -110,18 +110,35 @@ def _limit(
         lines = constraint.rules.last
         raise ApiError(
             400,
-            f"a poem of {lines} lines can need {constraint.longest()} tokens, and max_tokens of "
-            f"this server is {most}: ask for fewer lines",
+            Said(
+                f"a poem of {lines} lines can need {constraint.longest()} tokens, and max_tokens "
+                f"of this server is {most}: ask for fewer lines",
+                f"{lines} 句的詩可能需要 {constraint.longest()} 個 token，此伺服器至多 {most}："
+                "請減少句數",
+            ),
             # Only `lines` asks for more than the forms have.
             "verse.lines" if lines > 8 else "verse.form",
         )
     try:
         limit = length_limit(constraint, decode)
     except UserError as error:
-        raise ApiError(400, str(error).replace("max_length", "max_tokens"), "max_tokens") from None
+        raise ApiError(400, as_max_tokens(error.words), "max_tokens") from None
     if decode.max_length is not None and decode.max_length > most:
-        return most, [f"This server writes poems of at most {most} tokens: max_tokens was cut."]
+        return most, [_cut(most)]
     return min(limit, most), []
+
+
+def _cut(most: int) -> Said:
+    return Said(
+        f"This server writes poems of at most {most} tokens: max_tokens was cut.",
+        f"此伺服器每首至多寫 {most} 個 token，長度已照此截短。",
+    )
+
+
+def as_max_tokens(words: str) -> str:
+    """A message about `max_length` as it is for those who know it by the name of OpenAI's API."""
+    english = words.replace("max_length", "max_tokens")
+    return Said(english, in_language(words, "zh")) if isinstance(words, Said) else english
 
 
 def check_rows(count: int, param: str) -> None:
@@ -129,6 +146,9 @@ def check_rows(count: int, param: str) -> None:
     if count > _ROWS:
         raise ApiError(
             400,
-            f"{count} rows: at most {_ROWS}; ask for fewer candidates, particles or prompts",
+            Said(
+                f"{count} rows: at most {_ROWS}; ask for fewer candidates, particles or prompts",
+                f"一次要寫 {count} 列，至多 {_ROWS}：請減少首數",
+            ),
             param,
         )

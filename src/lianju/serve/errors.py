@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from lianju.verse import Said
+
 
 class ApiError(Exception):
-    """What a client is told: HTTP status, a message that says what to do, the field at fault."""
+    """What a client is told: HTTP status, a message that says what to do, the field at fault.
+
+    A message that is `verse.Said` is told in both languages.
+    """
 
     def __init__(
         self,
@@ -20,9 +25,11 @@ class ApiError(Exception):
         self.code, self.type, self.headers = code, type, headers or {}
 
     def body(self) -> dict[str, Any]:
-        """The JSON that is sent."""
+        """The JSON that is sent; with `message_zh` beside the error, where it has Chinese."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return {"error": {name: value and readable(value) for name, value in error.items()}}
+        body = {"error": {name: value and readable(value) for name, value in error.items()}}
+        chinese = {"message_zh": readable(self.message.zh)} if isinstance(self.message, Said) else {}
+        return body | chinese
 
 
 def readable(text: str) -> str:
@@ -30,11 +37,15 @@ def readable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def unavailable(what: str) -> ApiError:
+LOADING = Said("loading its model", "載入模型")
+CLOSING = Said("shutting down", "關閉")
+
+
+def unavailable(what: Said) -> ApiError:
     """503: the server is there and cannot answer now; `what` it is doing."""
     return ApiError(
         503,
-        f"the server is {what}; try again later",
+        Said(f"the server is {what}; try again later", f"伺服器正在{what.zh}，請稍後再試"),
         type="server_error",
         headers={"retry-after": "5"},
     )
@@ -44,7 +55,10 @@ def too_slow(seconds: float) -> ApiError:
     """504: a request took longer than the server grants."""
     return ApiError(
         504,
-        f"the request took longer than {seconds:g} seconds: ask for fewer or shorter poems",
+        Said(
+            f"the request took longer than {seconds:g} seconds: ask for fewer or shorter poems",
+            f"超過 {seconds:g} 秒仍未寫完：請減少首數或句數",
+        ),
         code="timeout",
         type="server_error",
     )
@@ -54,7 +68,10 @@ def too_many(queue: int) -> ApiError:
     """429: as many requests wait as may."""
     return ApiError(
         429,
-        f"{queue} requests wait already; try again in a moment",
+        Said(
+            f"{queue} requests wait already; try again in a moment",
+            f"已有 {queue} 個要求在等候，請稍後再試",
+        ),
         code="queue_full",
         type="rate_limit_error",
         headers={"retry-after": "1"},

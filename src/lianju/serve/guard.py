@@ -17,6 +17,7 @@ from lianju.config import ServeSettings
 from lianju.serve.errors import ApiError, too_slow
 from lianju.serve.metrics import Metrics
 from lianju.serve.service import log
+from lianju.verse import Said
 
 # Room for the longest poem and every option, many times over.
 LARGEST = 256 * 1024
@@ -29,6 +30,12 @@ _GRACE = 10.0
 _GONE = 499
 # A name or an address with a port; of IPv6 in brackets.
 _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::\d*)?")
+_NO_KEY = Said(
+    "this server needs an API key: send the header `Authorization: Bearer KEY`",
+    "此伺服器須用 API 金鑰：請送出標頭 `Authorization: Bearer KEY`",
+)
+_UNFINISHED = Said("the request did not come to its end", "要求未傳送完畢")
+_FAILED = Said("the server failed; its log says why", "伺服器出錯，原因見其日誌")
 # Anybody may see whether the server is alive, and the page that asks for the key.
 _OPEN = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json", "/static-offline-docs/")
 
@@ -69,7 +76,7 @@ class Guard:
         except Exception as error:
             log.error("%r failed", scope["path"], exc_info=error)
             if status == _GONE:
-                failed = ApiError(500, "the server failed; its log says why", type="server_error")
+                failed = ApiError(500, _FAILED, type="server_error")
                 await answer(failed)(scope, receive, counted)
         finally:
             route = getattr(scope.get("route"), "path", "other")
@@ -99,7 +106,8 @@ class Guard:
         host = found[1].removesuffix(".").lower() if found else given
         if self.hosts and host not in self.hosts:
             there = ", ".join(self.hosts)
-            raise ApiError(400, f"this server answers for {there} only, not {host!r}")
+            said = f"this server answers for {there} only, not {host!r}"
+            raise ApiError(400, Said(said, f"此伺服器只回應 {there}，不回應 {host!r}"))
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
@@ -112,7 +120,7 @@ class Guard:
         if scheme.lower() != "bearer" or True not in matches:
             raise ApiError(
                 401,
-                "this server needs an API key: send the header `Authorization: Bearer KEY`",
+                _NO_KEY,
                 code="invalid_api_key",
                 type="authentication_error",
                 headers={"www-authenticate": "Bearer"},
@@ -149,10 +157,12 @@ async def _body(receive: Receive) -> bytes:
                     parts.append(part)
                 more = message.get("more_body", False)
     except TimeoutError:
-        said = "the request did not come to its end"
-        raise ApiError(408, said, code="timeout", headers={"connection": "close"}) from None
+        raise ApiError(
+            408, _UNFINISHED, code="timeout", headers={"connection": "close"}
+        ) from None
     if size > LARGEST:
-        said = f"the request is larger than {LARGEST // 1024} kB"
+        most = LARGEST // 1024
+        said = Said(f"the request is larger than {most} kB", f"要求大於 {most} kB")
         raise ApiError(413, said, code="too_large", headers={"connection": "close"})
     return b"".join(parts)
 

@@ -3,24 +3,49 @@
 import random
 import threading
 from functools import cache
+from math import ceil
 
 from lianju.corpus import KnownLines, Poem, known_lines, test_set
 from lianju.corpus.cache import UnavailableError
 from lianju.corpus.sources import cached_large
 from lianju.corpus.split import validation_poems
-from lianju.verse import lines_of, opening
+from lianju.verse import Said, lines_of, opening
 
 _UNSEEN = 500
-# Couplets that open regulated verse and are not among the homework's poems.
+_NO_CORPUS = Said(
+    "Copied lines are not marked, for the corpus of Tang poems is not on this machine.",
+    "這部機器上沒有唐詩資料庫，因此不標示與前人相同的句子。",
+)
+# Couplets that every reader knows and that open regulated verse; of poems that are neither among
+# the homework's, which recipes train on, nor among its 15 tests.
 FAMOUS = (
     "空山新雨後，天氣晚來秋。",
     "移舟泊煙渚，日暮客愁新。",
     "海上生明月，天涯共此時。",
     "紅豆生南國，春來發幾枝。",
     "青山橫北郭，白水遶東城。",
-    "君問歸期未有期，巴山夜雨漲秋池。",
+    "城闕輔三秦，風煙望五津。",
+    "離離原上草，一歲一枯榮。",
+    "客路青山外，行舟綠水前。",
+    "向晚意不適，驅車登古原。",
+    "綠蟻新醅酒，紅泥小火爐。",
+    "北斗七星高，哥舒夜帶刀。",
+    "西陸蟬聲唱，南冠客思深。",
     "遠上寒山石徑斜，白雲生處有人家。",
     "煙籠寒水月籠沙，夜泊秦淮近酒家。",
+    "朝辭白帝彩雲間，千里江陵一日還。",
+    "渭城朝雨浥輕塵，客舍青青柳色新。",
+    "錦瑟無端五十絃，一絃一柱思華年。",
+    "葡萄美酒夜光杯，欲飲琵琶馬上催。",
+    "獨憐幽草澗邊生，上有黃鸝深樹鳴。",
+    "朱雀橋邊野草花，烏衣巷口夕陽斜。",
+    "誰家玉笛暗飛聲，散入春風滿洛城。",
+    "雲想衣裳花想容，春風拂檻露華濃。",
+    "寒雨連江夜入吳，平明送客楚山孤。",
+    "獨在異鄉為異客，每逢佳節倍思親。",
+    "天街小雨潤如酥，草色遙看近卻無。",
+    "千里鶯啼綠映紅，水村山郭酒旗風。",
+    "銀燭秋光冷畫屏，輕羅小扇撲流螢。",
 )
 
 
@@ -40,7 +65,7 @@ class Known:
         """What to tell a reader who sees no line marked as copied."""
         if self.there:
             return []
-        return ["Copied lines are not marked, for the corpus of Tang poems is not on this machine."]
+        return [_NO_CORPUS]
 
     def find(self, line: str) -> list[Poem]:
         """The poems of the corpus that have this line; none where the corpus is not there."""
@@ -51,20 +76,24 @@ class Known:
 
 
 def some_openings(count: int) -> list[str]:
-    """At most so many couplets to begin with, drawn at random."""
-    every = _openings()
-    return random.sample(every, min(count, len(every)))
+    """At most so many couplets to begin with, drawn at random; a third of them are famous, and the
+    first one is.
+    """
+    unseen = [couplet for couplet in _unseen() if couplet not in FAMOUS]
+    others = min(len(unseen), count - ceil(count / 3))
+    famous = random.sample(FAMOUS, min(len(FAMOUS), count - others))
+    return famous + random.sample(unseen, others)
 
 
 @cache
-def _openings() -> tuple[str, ...]:
-    """First couplets that open regulated verse, of real poems that nobody trains on; a few famous
-    ones where the corpus is not there.
+def _unseen() -> tuple[str, ...]:
+    """First couplets that open regulated verse, of real poems that nobody trains on; none where the
+    corpus is not there.
     """
     try:
         large = cached_large()
     except UnavailableError:
-        return FAMOUS
+        return ()
     unseen = (poem.couplet for poem in validation_poems(large, test_set(), _UNSEEN))
     return tuple(couplet for couplet in unseen if _opens(couplet))
 

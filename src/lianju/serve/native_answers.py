@@ -142,19 +142,28 @@ class Poem(Part):
     Without rules only where the punctuation is right as well."""
     fault: str
     """Without rules: what is wrong with the shape, in words."""
+    fault_zh: str
+    """The same in Chinese."""
     verdict: PoemVerdict
     lines: list[Line]
 
 
-class _Written(Part):
+class Noted(Part):
+    """An answer with what there is to tell of how the request was read."""
+
+    notes: list[str]
+    """How the request was read, and what was asked for that cannot be kept."""
+    notes_zh: list[str]
+    """The same notes in Chinese."""
+
+
+class _Written(Noted):
     id: str
     object: Literal["poems"] = "poems"
     created: int
     """Seconds since 1970."""
     model: str
     seed: int
-    notes: list[str]
-    """How the request was read, and what was asked for that cannot be kept."""
 
 
 class PoemsAnswer(_Written):
@@ -211,11 +220,10 @@ class NextChoice(Part):
     """The stage, from 0, that ruled it out; null if it can be drawn."""
 
 
-class NextAnswer(Part):
+class NextAnswer(Noted):
     """The distribution of the next token, stage by stage."""
 
     model: str
-    notes: list[str]
     prefix: str
     """The text after the couplet so far."""
     stages: list[NextStage]
@@ -243,7 +251,7 @@ class Fault(Part):
     """The rule."""
 
 
-class CheckAnswer(Part):
+class CheckAnswer(Noted):
     """What the checker says of a poem."""
 
     form: str | None
@@ -252,7 +260,6 @@ class CheckAnswer(Part):
     rhyme: str
     types: str
     regular: bool
-    notes: list[str]
     lines: list[Line]
     faults: list[Fault]
     """Of old-style verse: what keeps it from being regulated."""
@@ -260,6 +267,52 @@ class CheckAnswer(Part):
     rests: list[Fault]
     """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
     said: SaidLines
+
+
+class PoemRow(Part):
+    """One of several poems that were judged, in a row."""
+
+    number: int
+    """Its number, from 1."""
+    title: str
+    """As it stands above the poem; empty if nothing does."""
+    author: str
+    text: str
+    """As it was read; POST /v1/check tells all of it."""
+    opening: str
+    """Its first line, cut where it is long."""
+    style: str
+    """See CheckAnswer."""
+    form_said: Said
+    style_said: Said
+    rhyme: str
+    brief: Said
+    """The first thing that is wrong; empty if nothing is."""
+
+
+class TotalRow(Part):
+    """The poems of one form, or all: how many there are, and how many keep the rules."""
+
+    form: Said
+    poems: int
+    rhymes: int
+    """Every rhyme is right."""
+    scans: int
+    """Every other tone is right."""
+    regular: int
+    """Both."""
+
+
+class PoemsCheckAnswer(Noted):
+    """What the checker says of one or several poems. The notes name what looks like no verse."""
+
+    poems: list[PoemRow]
+    totals: list[TotalRow]
+    """One for each form that there is, then one for all."""
+    old_style: int
+    """How many are old-style verse, which is not held to these rules."""
+    only: CheckAnswer | None
+    """All there is to say, where there is one poem."""
 
 
 class ExamplesAnswer(Part):
@@ -299,6 +352,8 @@ class Result(Part):
     """Seconds since 1970."""
     summary: str
     """What came of it, in a sentence."""
+    summary_zh: str
+    """The same in Chinese."""
 
 
 class ResultsAnswer(Part):

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.corpus import hear_text, simplified, traditional
-from lianju.corpus.verse_text import has_verse, verse_only
+from lianju.corpus import hear_text
 from lianju.decode import Ended, Grown, Step, next_tokens, prefix_ids
 from lianju.serve import annotate, sse
-from lianju.serve.ask import Asked, ask, check_rows
+from lianju.serve.ask import Asked, as_max_tokens, ask, check_rows
+from lianju.serve.checking import check_one, check_several
 from lianju.serve.errors import ApiError
 from lianju.serve.known import Known, some_openings
 from lianju.serve.native_answers import (
@@ -33,15 +33,23 @@ from lianju.serve.native_answers import (
     NextStage,
     Poem,
     PoemsAnswer,
+    PoemsCheckAnswer,
     SettingAnswer,
     SettingsAnswer,
 )
-from lianju.serve.native_schema import Asking, CheckRequest, NextRequest, PoemsRequest, Verse
+from lianju.serve.native_schema import (
+    Asking,
+    CheckPoemsRequest,
+    CheckRequest,
+    NextRequest,
+    PoemsRequest,
+    Verse,
+)
 from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
 from lianju.serve.stream import events
 from lianju.serve.written import Written
-from lianju.verse import GROUPS, check
+from lianju.verse import GROUPS
 
 _Responses = dict[int | str, dict[str, Any]]
 _READING: _Responses = {code: ERRORS[code] for code in (400, 401, 408, 413)}
@@ -67,7 +75,7 @@ class _Some(BaseModel):
 
 
 def router(service: Service) -> APIRouter:
-    """/v1/poems, /v1/explore/next, /v1/check, /v1/examples and /v1/settings."""
+    """/v1/poems, /v1/explore/next, /v1/check, /v1/check/poems, /v1/examples and /v1/settings."""
     api = APIRouter(prefix="/v1", tags=["poems"])
     known = Known()
     settings = _settings()
@@ -89,7 +97,12 @@ def router(service: Service) -> APIRouter:
     @api.post("/check", responses=_READING)
     def check_poem(body: CheckRequest) -> CheckAnswer:
         """Judge a poem: its form, tones, rhymes and faults, and lines that other poems have."""
-        return _checked(known, body)
+        return check_one(known, body)
+
+    @api.post("/check/poems", responses=_READING)
+    def check_poems(body: CheckPoemsRequest) -> PoemsCheckAnswer:
+        """Judge one or several poems: one a line, or with blank lines between them."""
+        return check_several(known, body)
 
     @api.get("/examples", responses=_READING)
     def examples(some: Annotated[_Some, Query()]) -> ExamplesAnswer:
@@ -117,7 +130,7 @@ def _ask(service: Service, body: Asking, settings: DecodeSettings, growing: bool
             growing=growing,
         )
     except ApiError as error:
-        error.message = error.message.replace("max_length", "max_tokens")
+        error.message = as_max_tokens(error.message)
         raise
 
 
@@ -152,7 +165,7 @@ class _Writing:
             "created": int(time.time()),
             "model": self.asked.served.name,
             "seed": self.seed,
-            "notes": [*self.asked.notes, *self.known.notes],
+            **annotate.noted([*self.asked.notes, *self.known.notes]),
         }
 
     async def poem(self, event: Ended) -> Poem:
@@ -248,7 +261,7 @@ def _next_answer(asked: Asked, step: Step) -> NextAnswer:
     stops = asked.served.model.vocabulary.stops
     return NextAnswer(
         model=asked.served.name,
-        notes=list(asked.notes),
+        **annotate.noted(asked.notes),
         prefix=step.prefix,
         stages=[
             NextStage(
@@ -276,19 +289,6 @@ def _next_answer(asked: Asked, step: Step) -> NextAnswer:
 
 
 # --- the checker, and what can be set ------------------------------------------------------
-
-
-def _checked(known: Known, body: CheckRequest) -> CheckAnswer:
-    if bool(body.text) == bool(body.poem):
-        raise ApiError(400, "give one poem, as `text` or as `poem`", "text")
-    text, notes = verse_only(body.text or body.poem), known.notes
-    if not has_verse(text):
-        field = "text" if body.text else "poem"
-        raise ApiError(400, "there is no Chinese character in the text", field)
-    if found := "".join(dict.fromkeys(simplified(text))):
-        text = traditional(text)
-        notes = [f"Simplified {found} are read as traditional characters.", *notes]
-    return annotate.checked(check(text, body.strict, body.borrow), known.find, notes)
 
 
 def _settings() -> SettingsAnswer:

@@ -20,9 +20,10 @@ from pydantic import (
 
 from lianju.config import DecodeSettings, VerseSettings
 
-LONGEST_COUPLET, LONGEST_PREFIX, LONGEST_TEXT = 200, 400, 4000
+LONGEST_COUPLET, LONGEST_PREFIX, LONGEST_TEXT, LONGEST_POEMS = 200, 400, 4000, 20_000
 _COUPLET = "空山新雨後，天氣晚來秋。"
 _POEM = "移舟泊煙渚，日暮客愁新。野曠天低樹，江清月近人。"
+_OTHER = "千山鳥飛絕，萬徑人蹤滅。孤舟蓑笠翁，獨釣寒江雪。"
 _NUMBER = "^([3-9]|[1-9][0-9]|100)$"
 
 
@@ -148,7 +149,15 @@ class NextRequest(Asking):
     """So many of the likeliest tokens at least are listed."""
 
 
-class CheckRequest(Part):
+class _Judging(Part):
+    strict: bool = False
+    """The strict school: three oblique tones at the end of a line 三仄尾 are a fault, and a rare
+    reading excuses nothing."""
+    borrow: bool = True
+    """Whether the first line may rhyme in a neighbouring group 借鄰韻."""
+
+
+class CheckRequest(_Judging):
     """Asks whether a poem keeps the rules of regulated verse."""
 
     model_config = ConfigDict(
@@ -162,11 +171,16 @@ class CheckRequest(Part):
     """A whole poem in Chinese characters."""
     poem: str = Field("", min_length=1, max_length=LONGEST_TEXT)
     """Another name of `text`: one of them is needed, not both."""
-    strict: bool = False
-    """The strict school: three oblique tones at the end of a line 三仄尾 are a fault, and a rare
-    reading excuses nothing."""
-    borrow: bool = True
-    """Whether the first line may rhyme in a neighbouring group 借鄰韻."""
+
+
+class CheckPoemsRequest(_Judging):
+    """Asks the same of one or several poems at once."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": f"{_POEM}\n{_OTHER}"}]})
+
+    text: str = Field(min_length=1, max_length=LONGEST_POEMS)
+    """Poems in Chinese characters: one a line, or with blank lines between them. Titles and authors
+    may stand above them."""
 
 
 # --- errors --------------------------------------------------------------------------------
@@ -186,3 +200,5 @@ class ErrorAnswer(Part):
     """The body of every answer that is an error."""
 
     error: ErrorDetail
+    message_zh: str = ""
+    """The message in Chinese, where it has one."""

@@ -26,6 +26,7 @@ from lianju.serve.native_answers import Result, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
 from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
+from lianju.verse import Said, in_language
 
 # A report may style and script itself, but reaches neither the network nor the page around it:
 # `sandbox` gives it an origin of its own.
@@ -39,6 +40,7 @@ _LARGEST = 64 * 2**20
 _LONGEST_SUMMARY = 300
 # Of the year 9999: browsers know no later one, file systems do.
 _LAST_SECOND = 253_402_300_799
+_NO_REPORT = Said("there is no such report: see GET /v1/results", "沒有這份報告")
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The report."},
     404: {"model": ErrorAnswer, "description": "No such report."},
@@ -80,7 +82,7 @@ def router(service: Service, root: Path = Path()) -> APIRouter:
                     return HTMLResponse(_read(page.parent, page.name), headers=headers)
                 except OSError as error:
                     raise ApiError(404, _fault(page.name, error), "id") from None
-        raise ApiError(404, "there is no such report: see GET /v1/results", "id")
+        raise ApiError(404, _NO_REPORT, "id")
 
     return api
 
@@ -108,6 +110,7 @@ def _scan(root: Path) -> Iterator[tuple[Path, Result]]:
                     name=_readable(folder.name),
                     created=min(max(0, int(created)), _LAST_SECOND),
                     summary=_readable(summary)[:_LONGEST_SUMMARY],
+                    summary_zh=_readable(in_language(summary, "zh"))[:_LONGEST_SUMMARY],
                 ),
             )
 
@@ -152,9 +155,10 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _fault(name: str, error: OSError) -> str:
-    links = (errno.ELOOP, errno.ENOTDIR)
-    reason = "it is a link" if error.errno in links else error.strerror or str(error)
-    return f"{name} cannot be shown: {reason}"
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        return Said(f"{name} cannot be shown: it is a link", f"{name} 無法顯示：它是連結")
+    return Said(f"{name} cannot be shown: {reason}", f"{name} 無法讀取")
 
 
 def _readable(text: str) -> str:
@@ -177,7 +181,7 @@ def _said(kind: _Kind, folder: Path, changed: int, size: int) -> str:
     try:
         found = json.loads(_read(folder, kind.numbers))
     except (ValueError, RecursionError):
-        return f"{kind.numbers} is damaged"
+        return Said(f"{kind.numbers} is damaged", f"{kind.numbers} 已損毀")
     try:
         return kind.said(found)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
@@ -186,23 +190,51 @@ def _said(kind: _Kind, folder: Path, changed: int, size: int) -> str:
 
 def _run(found: Any) -> str:
     before, after = found["before"], found["after"]
-    shapes = f"{before['test']['right']:,} → {after['test']['right']:,} of {after['test']['n']:,}"
+    model, poems, n = found["model"]["name"], found["data"]["used"], after["test"]["n"]
+    shapes = " → ".join(f"{one['test']['right']:,}" for one in (before, after))
     losses = " → ".join(f"{one['validation']['loss_per_character']:.2f}" for one in (before, after))
-    return (
-        f"{found['model']['name']}, {found['data']['used']:,} poems: right shape {shapes}, "
-        f"validation loss {losses} nats a character"
+    return Said(
+        f"{model}, {poems:,} poems: right shape {shapes} of {n:,}, "
+        f"validation loss {losses} nats a character",
+        f"{model}，{poems:,} 首：合式 {shapes}（共 {n:,} 首），驗證損失每字 {losses} 奈特",
     )
 
 
 def _evaluation(found: Any) -> str:
-    return str(found["verdict"][0])
+    return Said(str(found["verdict"][0]), _shapes(found))
+
+
+def _shapes(found: Any) -> str:
+    """The share of right shapes of each system on the largest suite, in Chinese."""
+    sizes = {
+        name: len(suite["couplets"])
+        for system in found.get("systems", ())
+        for name, suite in system["suites"].items()
+    }
+    if not sizes:
+        return ""
+    largest = max(sizes, key=lambda name: sizes[name])
+    figures = (
+        (system["label"], system["suites"][largest]["figures"].get("shape") or {})
+        for system in found["systems"]
+        if largest in system["suites"]
+    )
+    shares = (
+        f"{label} {one['value']:.1%}（{one['n']:,} 首）"
+        for label, one in figures
+        if one.get("value") is not None
+    )
+    return f"{largest} 合式：{'；'.join(shares)}"
 
 
 def _sweep(found: Any) -> str:
     cells, couplets = prod(map(len, found["grid"].values())), len(found["openings"])
-    return (
-        f"{found['model']}{'' if found['adapter'] else ', untuned'}: {cells:,} settings × "
-        f"{couplets:,} couplets × {found['seeds']:,} poems"
+    model, seeds = found["model"], found["seeds"]
+    return Said(
+        f"{model}{'' if found['adapter'] else ', untuned'}: {cells:,} settings × "
+        f"{couplets:,} couplets × {seeds:,} poems",
+        f"{model}{'' if found['adapter'] else '（未微調）'}：{cells:,} 組設定 × "
+        f"{couplets:,} 聯 × {seeds:,} 首",
     )
 
 

@@ -11,9 +11,10 @@ import torch
 
 from lianju.config import ServeSettings
 from lianju.decode import ROWS, ClosedError, Engine, FullError, Order, rows_that_fit
-from lianju.serve.errors import ApiError, too_many, too_slow, unavailable
+from lianju.serve.errors import CLOSING, LOADING, ApiError, too_many, too_slow, unavailable
 from lianju.serve.metrics import Metrics
 from lianju.serve.models import Served
+from lianju.verse import Said
 
 _T = TypeVar("_T")
 _GPU_ROWS = 256
@@ -71,20 +72,22 @@ class Service:
     def engine(self) -> Engine:
         """The engine. Raises `ApiError` (503) while models are loading or after `close`."""
         if self._engine is None or self._closing:
-            raise unavailable("shutting down" if self._closing else "loading its model")
+            raise unavailable(CLOSING if self._closing else LOADING)
         return self._engine
 
     def served(self, name: str | None) -> Served:
         """A model by name, or the default. Raises `ApiError` (404) for another name."""
         if self._engine is None:
-            raise unavailable("loading its model")
+            raise unavailable(LOADING)
         if name is None:
             return next(iter(self._served.values()))
         if name not in self._served:
             there = ", ".join(self._served)
-            raise ApiError(
-                404, f"there is no model {name!r} here, only {there}", "model", "model_not_found"
+            missing = Said(
+                f"there is no model {name!r} here, only {there}",
+                f"這裡沒有名為 {name} 的模型，只有 {there}",
             )
+            raise ApiError(404, missing, "model", "model_not_found")
         return self._served[name]
 
     def forget(self, order: Order) -> None:
@@ -105,7 +108,7 @@ class Service:
         except FullError:
             raise too_many(self.settings.queue) from None
         except ClosedError:
-            raise unavailable("shutting down") from None
+            raise unavailable(CLOSING) from None
         except TimeoutError:
             raise too_slow(self.settings.seconds) from None
 

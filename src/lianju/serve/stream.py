@@ -6,8 +6,11 @@ from time import monotonic
 
 from lianju.decode import ClosedError, Ended, Event, Failed, FullError, Grown
 from lianju.serve.ask import Asked
-from lianju.serve.errors import ApiError, too_many, too_slow, unavailable
+from lianju.serve.errors import CLOSING, ApiError, too_many, too_slow, unavailable
 from lianju.serve.service import Service, log
+from lianju.verse import Said
+
+_FAILED = Said("the model failed; the server's log says why", "模型出錯，原因見伺服器日誌")
 
 
 async def events(service: Service, asked: Asked) -> AsyncGenerator[Grown | Ended, None]:
@@ -56,9 +59,9 @@ async def _next(heard: "asyncio.Queue[Event]", until: float, seconds: float) -> 
 
 def _failure(error: BaseException) -> ApiError:
     if isinstance(error, ClosedError):
-        return unavailable("shutting down")
+        return unavailable(CLOSING)
     log.error("the engine failed", exc_info=error)
-    return ApiError(500, "the model failed; the server's log says why", type="server_error")
+    return ApiError(500, _FAILED, type="server_error")
 
 
 def _put(loop: asyncio.AbstractEventLoop, heard: "asyncio.Queue[Event]", event: Event) -> None:

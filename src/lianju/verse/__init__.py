@@ -26,6 +26,7 @@ from lianju.verse.reading import (
     secure,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
+from lianju.verse.said import Said, in_language
 from lianju.verse.shape import Shape, couplet_fault, shape_of
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
 
@@ -43,6 +44,7 @@ __all__ = [
     "Opening",
     "Pattern",
     "Reading",
+    "Said",
     "Shape",
     "Verdict",
     "Word",
@@ -58,6 +60,7 @@ __all__ = [
     "form_of_lines",
     "groups",
     "heard",
+    "in_language",
     "is_han",
     "joined",
     "likely",

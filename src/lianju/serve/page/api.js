@@ -4,16 +4,17 @@ const KEY = "lianju.key";
 let keyWanted = null;
 let asking = null;
 
-// What the server refused, in its own words: `status` 0 if it could not be reached; `param` the
-// field at fault, if one is; `after` the seconds to wait, if it says so.
+// What the server refused: `status` 0 if it could not be reached; `said` in its own words, {en, zh},
+// each empty if it has none; `param` the field at fault, if one is; `after` the seconds to wait, if
+// it says so.
 export class Failure extends Error {
-  constructor(status, message, param = null, after = null) {
-    super(message);
-    this.status = status;
-    this.param = param;
-    this.after = after;
+  constructor(status, said = { en: "", zh: "" }, param = null, after = null) {
+    super(said.en);
+    Object.assign(this, { status, said, param, after });
   }
 }
+
+const saidIn = (answer) => ({ en: answer.error.message, zh: answer.message_zh ?? "" });
 
 // `ask(wrong)` gives a promise of the API key that the reader types, "" if none.
 export function onKeyWanted(ask) {
@@ -40,13 +41,12 @@ export async function stream(path, body, { signal, ...on }) {
   for await (const { event, data } of unbroken(events(response.body))) {
     const value = JSON.parse(data);
     if (event === "error") {
-      const { code, message } = value.error;
-      throw new Failure(code === "timeout" ? 504 : 500, message);
+      throw new Failure(value.error.code === "timeout" ? 504 : 500, saidIn(value));
     }
     ended ||= event === "done";
     on[event]?.(value);
   }
-  if (!ended) throw new Failure(0, "");
+  if (!ended) throw new Failure(0);
 }
 
 // A connection that breaks is a failure like any other; a reader who stops is none.
@@ -55,7 +55,7 @@ async function* unbroken(items) {
     yield* items;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, "");
+    throw new Failure(0);
   }
 }
 
@@ -72,7 +72,7 @@ async function request(path, options) {
     response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, "");
+    throw new Failure(0);
   }
   if (response.ok) return response;
   if (response.status === 401 && (await newKey(key))) return request(path, options);
@@ -91,10 +91,11 @@ async function newKey(tried) {
 async function failure(response) {
   const after = Number(response.headers.get("retry-after")) || null;
   try {
-    const { error } = await response.json();
-    return new Failure(response.status, error.message, error.param, after);
+    const answer = await response.json();
+    return new Failure(response.status, saidIn(answer), answer.error.param, after);
   } catch {
-    return new Failure(response.status, `${response.status} ${response.statusText}`, null, after);
+    const { status, statusText } = response;
+    return new Failure(status, { en: `${status} ${statusText}`, zh: String(status) }, null, after);
   }
 }
 

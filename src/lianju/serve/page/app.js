@@ -13,7 +13,9 @@
 //   app.api.text(path, {signal})  the body as text (reports)   or DOMException "AbortError"
 //   app.api.stream(path, body, {signal, draft, poem, done})    one function an event
 //   app.settings                 the answer of GET v1/settings
-//   app.models                   the list of GET v1/models; app.model: the name chosen now
+//   app.models                   the list of GET v1/models, empty while the server loads them;
+//                                app.model: the name chosen now, "" for the first
+//   app.ready                    a promise, kept once they are there
 //   app.onModel(fn)              fn(name) when another model is chosen
 //   app.kept                     what the address holds for this tab: {name: string}
 //   app.keep(values)             writes the tab's state to the address (strings; empty ones left out)
@@ -37,6 +39,9 @@ const TABS = {
   check: () => import("./check.js"),
   results: () => import("./results.js"),
 };
+// What shows nothing without a model, and what a model shows in.
+const WITH_MODEL = ["decode"];
+const OF_MODEL = ["write", "decode"];
 const LOADING = 1500;
 const at = (id) => document.getElementById(id);
 
@@ -57,6 +62,7 @@ const shared = {
 };
 const modelListeners = [];
 const mounted = {};
+shared.ready = new Promise((resolve) => { modelListeners.push(resolve); });
 
 // The address: #tab?name=value&…
 function hashOf(tab, values) {
@@ -105,6 +111,7 @@ async function open() {
   }
   for (const name of Object.keys(TABS)) at(name).hidden = name !== tab;
   document.title = t("page.title", { tab: t(`tab.${tab}`) });
+  showUntouched();
   const known = mounted[tab];
   if (!known) return mount(tab);
   const wanted = hashOf(tab, values);
@@ -122,6 +129,7 @@ async function mount(tab) {
   const root = at(tab);
   try {
     const module = await moduleOf(tab);
+    if (WITH_MODEL.includes(tab)) await shared.ready;
     root.replaceChildren();
     await module.mount(root, own);
   } catch (failure) {
@@ -136,25 +144,35 @@ async function moduleOf(tab) {
     return await TABS[tab]();
   } catch {
     const again = async () => { if ((await fetch("healthz").catch(() => null))?.ok) location.reload(); };
-    throw Object.assign(new api.Failure(0, ""), { again });
+    throw Object.assign(new api.Failure(0), { again });
   }
 }
 
 function chooseModel(name) {
   shared.model = name;
-  remember("model", name);
+  showUntouched();
   modelListeners.forEach((fn) => fn(name));
 }
 
 function showModels() {
   const names = shared.models.map((model) => model.id);
   const asked = [readHash().values.model, recall("model")].find((name) => names.includes(name));
-  shared.model = asked ?? names[0] ?? "";
   const select = at("model");
-  select.replaceChildren(...names.map((name) => el("option", { value: name, textContent: name })));
-  select.value = shared.model;
-  select.addEventListener("change", () => chooseModel(select.value));
+  select.replaceChildren(...names.map((name, place) =>
+    el("option", { value: place ? name : "", textContent: name })));
+  select.value = asked === names[0] ? "" : asked ?? "";
+  select.addEventListener("change", () => {
+    remember("model", select.value);
+    chooseModel(select.value);
+  });
   at("models").hidden = names.length < 2;
+  chooseModel(select.value);
+}
+
+// Where poems are written by a model that was not trained on any, that is said.
+function showUntouched() {
+  const model = shared.models.find(({ id }) => id === shared.model) ?? shared.models[0];
+  at("untouched").hidden = !OF_MODEL.includes(readHash().tab) || (model?.tuned ?? true);
 }
 
 function showLanguage() {
@@ -191,23 +209,29 @@ async function start() {
   await load();
 }
 
+// What needs no model comes first: while the server loads one, poems can be judged.
 async function load() {
   const trouble = at("trouble");
   trouble.replaceChildren(busy("page.loading"));
   try {
-    const [settings, models] = await Promise.all([api.get("v1/settings"), api.get("v1/models")]);
-    if (!models.data.length) throw new api.Failure(503, "");
-    shared.settings = settings;
-    shared.models = models.data;
-    trouble.replaceChildren();
-    showModels();
+    shared.settings = await api.get("v1/settings");
     // The link that skips to the content is no tab.
     window.addEventListener("hashchange", () => { if (location.hash !== "#main") open(); });
-    await open();
+    open();
+    await loadModels();
   } catch (failure) {
-    // A server that is just starting still loads its models.
-    if (failure.status === 503) setTimeout(load, LOADING);
-    else trouble.replaceChildren(errorBox(failure, load));
+    trouble.replaceChildren(errorBox(failure, load));
+  }
+}
+
+async function loadModels() {
+  try {
+    shared.models = (await api.get("v1/models")).data;
+    at("trouble").replaceChildren();
+    showModels();
+  } catch (failure) {
+    if (failure.status === 503) setTimeout(loadModels, LOADING);
+    else at("trouble").replaceChildren(errorBox(failure, loadModels));
   }
 }
 

@@ -2,7 +2,7 @@
 // a write tells nobody, only a reader's own change calls `change(value)`.
 
 import { el, freshId } from "./dom.js";
-import { label, say } from "./words.js";
+import { label, say, speak } from "./words.js";
 
 // A slider with its value, editable, and a sentence on what it does. `name` and `help` are keys.
 export function slider({ name, help, min, max, step, value, change }) {
@@ -87,21 +87,21 @@ export function button(name, press, kind = "plain") {
   return say(el("button", { type: "button", class: kind, onclick: press }), name);
 }
 
-// What the server remarks on a request that it has read in its own way.
-export function notes(texts) {
-  return el("ul", { class: "notes", hidden: !texts.length },
-    ...texts.map((text) => el("li", { textContent: text })));
+// What the server remarks on a request that it has read in its own way: an answer's notes.
+export function notes({ notes: english, notes_zh: chinese }) {
+  return el("ul", { class: "notes", hidden: !english.length },
+    ...english.map((en, place) => speak(el("li"), { en, zh: chinese[place] })));
 }
 
 // What went wrong, and what to do; `again`, if given, is called by a button.
 export function errorBox(failure, again) {
-  const known = [400, 401, 404, 413, 429, 500, 503, 504].includes(failure.status);
-  const key = failure.status === 0 ? "error.away" : known ? `error.${failure.status}` : "";
-  const box = el("div", { class: "error", role: "alert" });
-  if (key) box.append(say(el("p"), key));
-  if (failure.message) {
-    box.append(el("p", { class: key ? "help" : "", textContent: failure.message }));
-  }
+  const { status, message, said = { en: message, zh: "" } } = failure;
+  // Not the server's, but a mistake of ours.
+  if (status === undefined) console.error(failure);
+  const known = [400, 401, 404, 413, 429, 500, 503, 504].includes(status);
+  const key = status === undefined ? "page" : status === 0 ? "away" : known ? status : status < 500 ? 400 : 500;
+  const box = el("div", { class: "error", role: "alert" }, say(el("p"), `error.${key}`),
+    speak(el("p", { class: "help" }), said));
   if (again) box.append(button("error.again", again));
   return box;
 }

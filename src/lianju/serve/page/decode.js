@@ -41,7 +41,7 @@ class Lab {
   // What both panels ask; each adds its settings.
   asked() {
     const { couplet, form } = this.state;
-    return { model: this.app.model, couplet, prefix: this.#prefix(), verse: { form } };
+    return { model: this.app.model || null, couplet, prefix: this.#prefix(), verse: { form } };
   }
 
   take(token) {
@@ -98,7 +98,7 @@ class Lab {
     const { app, panels: [a, b] } = this;
     return {
       couplet, prefix: this.#prefix(), end: ended ? "1" : "", form: form === "auto" ? "" : form,
-      seed: seed || "", two: two ? "1" : "", model: app.model === app.models[0].id ? "" : app.model,
+      seed: seed || "", two: two ? "1" : "", model: app.model,
       ...toAddress(a.values, this.usual, ""), ...(two ? toAddress(b.values, OFF, "b.") : {}),
     };
   }

@@ -99,7 +99,7 @@ export class Panel {
     if (!step) return;
     const { app, shown, values } = this;
     const held = shown.contains(document.activeElement) ? document.activeElement.dataset.token : null;
-    shown.replaceChildren(notes(step.notes), strip(step, this.#lot, app), chart(step, {
+    shown.replaceChildren(notes(step), strip(step, this.#lot, app), chart(step, {
       app, settings: values, scale, every: this.#every,
       take: (choice) => { this.stop(); this.lab.take(choice); },
       turn: () => this.#turn(),

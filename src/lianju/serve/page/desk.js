@@ -1,14 +1,13 @@
 // Where the reader says what to write: the couplet, the form, and the settings folded below.
 
+import { acrosticField } from "./acrostic.js";
 import { button, choice, segments, slider, toggle } from "./controls.js";
-import { el, isHan } from "./dom.js";
+import { el } from "./dom.js";
+import { LENGTHS, LONGEST_COUPLET, TWINS, firstCouplet, inTwo, lineLength, shapeWord } from "./shape.js";
 import { FORMS, MOST, freshSeed } from "./share.js";
-import { textLines, usualStop } from "./verse.js";
 
-const LONGEST = 200;
-// The forms' lines, and the form of as many lines with lines of the other length.
-const LENGTHS = { wujue: 5, wulu: 5, qijue: 7, qilu: 7 };
-const TWINS = { wujue: "qijue", wulu: "qilu", qijue: "wujue", qilu: "wulu" };
+// As much as can be checked: whole poems are pasted here too.
+const LONGEST = 20_000;
 
 const SLIDERS = {
   temperature: { min: 0, max: 2, step: 0.05 },
@@ -21,13 +20,12 @@ const SLIDERS = {
 // big button; `usual` is what the settings are to begin with.
 export class Desk {
   #app; #usual; #field; #shape; #press; #form; #rhyme; #count; #sliders; #seed; #pin; #examples;
-  #formHelp; #summary; #cut; #whole; #on = false;
+  #acrostic; #formHelp; #summary; #keep; #key = ""; #on = false;
 
   constructor(app, usual, { write: begin, stop }) {
     this.#app = app;
     this.#usual = usual;
-    // The word on the shape says already what an empty field lacks.
-    const write = () => (this.#field.value.trim() ? begin() : this.focus());
+    const write = () => this.#go(begin);
     this.#press = button("write.write", () => (this.#on ? stop() : write()), "main big");
     this.node = el("form", {
       class: "desk",
@@ -45,11 +43,7 @@ export class Desk {
     this.#field = el("textarea", {
       id: "couplet", rows: 1, lang: "zh-Hant", spellcheck: false, autocomplete: "off", maxLength: LONGEST,
       "aria-describedby": "couplet-shape",
-      onpaste: (event) => this.#pasted(event.clipboardData.getData("text")),
-      oninput: ({ inputType }) => {
-        if (inputType !== "insertFromPaste") this.#cut.hidden = true;
-        this.#look();
-      },
+      oninput: () => this.#look(),
       onkeydown: (event) => {
         if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
         event.preventDefault();
@@ -57,16 +51,13 @@ export class Desk {
       },
     });
     this.#shape = el("p", { class: "help", id: "couplet-shape", role: "status" });
-    this.#cut = say(el("p", { class: "help", role: "status", hidden: true }), "write.cut", { most: LONGEST });
-    this.#whole = el("div", { class: "row", hidden: true },
-      button("write.whole.keep", () => this.#take(firstCouplet(this.#field.value))),
-      button("write.whole.check", () => this.#app.go("check", { text: this.#field.value }), "bare"));
+    this.#keep = button("write.whole.keep", () => this.#take(firstCouplet(this.#field.value)));
     this.#examples = el("ul", { class: "chips" });
     return el("div", { class: "opening" },
       say(el("h2"), "write.title"),
       el("div", { class: "couplet sheet" },
         say(el("label", { htmlFor: "couplet", class: "off" }), "write.couplet"), this.#field, this.#press),
-      this.#cut, this.#shape, this.#whole,
+      el("div", { class: "row" }, this.#shape, this.#keep),
       el("div", { class: "examples" },
         say(el("span", { class: "quiet" }), "write.examples"), this.#examples,
         button("write.another", () => this.showExamples(), "bare")));
@@ -88,9 +79,11 @@ export class Desk {
       name: "count.name", value: "3",
       options: Array.from({ length: MOST }, (_, place) => [String(place + 1), String(place + 1)]),
     });
+    this.#acrostic = acrosticField(this.#app, () => this.#look());
     this.#formHelp = say(el("p", { class: "help" }), "form.auto.help");
     return el("div", { class: "choices" },
-      this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp);
+      this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp,
+      this.#acrostic.node, this.#acrostic.word);
   }
 
   #more() {
@@ -121,7 +114,7 @@ export class Desk {
       Object.entries(this.#sliders).map(([name, each]) => [name, each.value]));
     return {
       couplet: this.#field.value, model: this.#app.model, form: this.#form.value,
-      rhyme: this.#rhyme.value, given: {}, prefix: "", n: Number(this.#count.value), ...numbers, seed,
+      rhyme: this.#rhyme.value, acrostic: this.#acrostic.value, given: {}, prefix: "", n: Number(this.#count.value), ...numbers, seed,
     };
   }
 
@@ -130,19 +123,30 @@ export class Desk {
     this.#field.value = request.couplet;
     this.#form.value = request.form;
     this.#rhyme.value = request.rhyme;
+    this.#acrostic.value = request.acrostic;
     this.#count.value = String(request.n);
     for (const [name, each] of Object.entries(this.#sliders)) each.value = request[name];
     this.#seed.value = request.seed ?? "";
     this.#pin.value = false;
-    this.#cut.hidden = true;
     this.#look();
   }
 
   // While poems are written the big button stops them.
   writing(on) {
     this.#on = on;
-    this.#app.say(this.#press, on ? "write.stop" : "write.write");
     this.#press.classList.toggle("stopping", on);
+    this.#look();
+  }
+
+  // A couplet is written on from; a whole poem is led to where it is judged; what lacks a line is
+  // asked for it.
+  #go(begin) {
+    const { value } = this.#field;
+    if (this.#key === "write.shape.whole") return this.#app.go("check", { text: value });
+    const lacks = !value.trim() || ["one", "run", "long"].some((end) => this.#key === `write.shape.${end}`);
+    if (!lacks) return begin();
+    this.#shape.classList.add("wrong");
+    return this.focus();
   }
 
   focus() {
@@ -159,16 +163,8 @@ export class Desk {
     this.#examples.replaceChildren(...chips);
   }
 
-  // The field takes no more than it has room for, and does not say so itself.
-  #pasted(text) {
-    const { value, selectionStart, selectionEnd } = this.#field;
-    const kept = value.length - (selectionEnd - selectionStart);
-    this.#cut.hidden = kept + text.replaceAll("\r\n", "\n").length <= LONGEST;
-  }
-
   #take(couplet) {
     this.#field.value = couplet;
-    this.#cut.hidden = true;
     this.#look();
     this.#field.focus();
   }
@@ -177,52 +173,23 @@ export class Desk {
   #look() {
     const { say, t } = this.#app;
     const form = this.#form.value;
-    const [key, lengths] = shapeWord(this.#field.value, form);
+    const { key, lengths } = shapeWord(this.#field.value, form);
+    const whole = key === "write.shape.whole";
+    this.#key = key;
     say(this.#shape, key || "write.shape.fine", {
       lengths: lengths.join(t("write.and")), count: lengths.length, length: lineLength(lengths),
-      wanted: LENGTHS[form], form: t(`form.${form}`), other: t(`form.${TWINS[form]}`),
+      wanted: LENGTHS[form], form: t(`form.${form}`), other: t(`form.${TWINS[form]}`), most: LONGEST_COUPLET,
     });
+    this.#shape.classList.remove("wrong");
     this.#shape.hidden = !key;
-    this.#whole.hidden = key !== "write.shape.whole";
+    this.#keep.hidden = !whole;
+    say(this.#press, this.#on ? "write.stop" : whole ? "write.whole.check" : "write.write");
     say(this.#formHelp, `form.${form}.help`);
     this.#rhyme.node.hidden = form === "free";
+    this.#acrostic.look(form, this.#field.value);
     this.#sliders.max_tokens.node.hidden = form !== "free";
     const changed = Object.entries(this.#sliders)
       .filter(([name, each]) => each.value !== this.#usual[name]);
     say(this.#summary, changed.length ? "more.changed" : "more.title", { count: changed.length });
   }
-}
-
-// Ten or fourteen characters without punctuation are two lines of equal length.
-function inTwo(text) {
-  const characters = [...text];
-  const half = characters.length / 2;
-  if (![5, 7].includes(half) || !characters.every(isHan)) return text;
-  return `${characters.slice(0, half).join("")}，${characters.slice(half).join("")}。`;
-}
-
-// Ten or fourteen characters in a row are two lines, see inTwo.
-function lineLength(lengths) {
-  return lengths.length === 1 ? lengths[0] / 2 : lengths[0];
-}
-
-function firstCouplet(text) {
-  return textLines(text).slice(0, 2)
-    .map(({ characters, stop }, place) => characters.join("") + ([...stop.trim()][0] ?? usualStop(place)))
-    .join("");
-}
-
-// The key of a word on a couplet of a shape that the forms do not have, or not the form chosen, and
-// the lines' lengths.
-function shapeWord(text, form) {
-  const lines = text.split(/[^\p{Script=Han}〇□]+/u).filter(Boolean);
-  const lengths = lines.map((line) => [...line].length);
-  const fine = [5, 7];
-  if (!lengths.length) return ["write.shape.none", lengths];
-  const even = lengths.every((length) => length === lengths[0]);
-  const known = even && fine.includes(lineLength(lengths));
-  if (lengths.length > 3 && known) return ["write.shape.whole", lengths];
-  if (lengths.length > 2) return ["write.shape.many", lengths];
-  if (!known) return [lengths.length === 1 ? "write.shape.one" : "write.shape", lengths];
-  return [(LENGTHS[form] ?? lineLength(lengths)) === lineLength(lengths) ? "" : "write.shape.form", lengths];
 }

@@ -61,7 +61,7 @@ class Results {
       el("strong", { textContent: result.name }),
       el("time", { class: "quiet", dateTime: when.toISOString(),
         textContent: when.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" }) }),
-      el("span", { class: "res-summary", textContent: result.summary }));
+      el("span", { class: "res-summary", textContent: app.lang === "zh" ? result.summary_zh : result.summary }));
     if (result.id === this.#open) open.setAttribute("aria-current", "true");
     return el("li", {}, open);
   }

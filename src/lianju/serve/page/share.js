@@ -1,7 +1,7 @@
 // A request for poems as the page holds it, and the same in the page's address.
 //
-// {couplet, model, form, rhyme, given: {number: text}, prefix, n, temperature, top_k, top_p,
-// max_tokens (0: as needed), seed}
+// {couplet, model ("": the first), form, rhyme, acrostic, given: {number: text}, prefix, n, temperature, top_k,
+// top_p, max_tokens (0: as needed), seed}
 
 const NUMBERS = ["temperature", "top_k", "top_p", "max_tokens"];
 export const FORMS = ["auto", "wujue", "qijue", "wulu", "qilu", "free"];
@@ -10,13 +10,15 @@ export const MOST = 6;
 // What a reader who chose nothing asks for; `settings` as GET v1/settings answers.
 export function defaults(settings) {
   const numbers = Object.fromEntries(NUMBERS.map((name) => [name, settings.decode[name].default ?? 0]));
-  return { couplet: "", form: "auto", rhyme: "auto", given: {}, prefix: "", n: 3, ...numbers };
+  const rules = { form: "auto", rhyme: "auto", acrostic: "", given: {} };
+  return { couplet: "", model: "", ...rules, prefix: "", n: 3, ...numbers };
 }
 
 // What the server is asked with. A poem in a form is as long as its form.
-export function asBody({ form, rhyme, given, max_tokens: length, ...rest }) {
-  if (form === "free") return { ...rest, verse: { form }, max_tokens: length || null };
-  return { ...rest, verse: { form, rhyme, given }, max_tokens: null };
+export function asBody({ model: name, form, rhyme, acrostic, given, max_tokens: length, ...rest }) {
+  const model = name || null;
+  if (form === "free") return { ...rest, model, verse: { form }, max_tokens: length || null };
+  return { ...rest, model, verse: { form, rhyme, acrostic, given }, max_tokens: null };
 }
 
 // Names and strings for the address: what is as usual is left out. `index` is the poem meant.
@@ -36,7 +38,9 @@ export function toAddress(request, usual, index = 0) {
 export function fromAddress(values, usual, rhymes) {
   const request = { ...usual, given: {} };
   if (values.couplet) request.couplet = values.couplet;
+  if (values.model) request.model = values.model;
   if (values.prefix) request.prefix = values.prefix;
+  if (values.acrostic) request.acrostic = values.acrostic;
   if (FORMS.includes(values.form)) request.form = values.form;
   if (["off", ...rhymes].includes(values.rhyme)) request.rhyme = values.rhyme;
   for (const name of NUMBERS) {

@@ -4,7 +4,7 @@ import { busy, button, errorBox, notes } from "./controls.js";
 import { el, gently, percent } from "./dom.js";
 import { savePicture } from "./picture.js";
 import { FORMS, asBody, freshSeed, toAddress } from "./share.js";
-import { drawDraft, drawPoem, textLines } from "./verse.js";
+import { drawDraft, drawPoem, sourceWords, textLines } from "./verse.js";
 
 const NUMBERS = "一二三四五六";
 const MOST_SOURCES = 2;
@@ -50,7 +50,8 @@ export class Sheet {
     this.draft({ text: "", settled: "" });
     this.#verse.replaceChildren(this.#draft.node);
     this.#words.replaceChildren();
-    this.#foot.replaceChildren(busy("live.writing"), ...(stop ? [button("write.stop", stop)] : []));
+    const word = this.#app.models.length ? "live.writing" : "live.waiting";
+    this.#foot.replaceChildren(busy(word), ...(stop ? [button("write.stop", stop)] : []));
     this.node.classList.add("growing");
   }
 
@@ -111,7 +112,7 @@ export class Sheet {
       choose: (prefix) => this.#write({ ...this.#fresh(Number(cell.dataset.line)), prefix }),
     });
     const couplet = textLines(poem.couplet).length;
-    return drawPoem(poem.lines, {
+    const node = drawPoem(poem.lines, {
       view: this.#desk.view(),
       stops: stopsOf(poem),
       on: {
@@ -121,6 +122,8 @@ export class Sheet {
       },
       tool: (line) => (line.number > couplet && request.form !== "free" ? this.#lock(line.number) : null),
     });
+    node.classList.toggle("acrostic", Boolean(request.acrostic));
+    return node;
   }
 
   #lock(number) {
@@ -152,8 +155,8 @@ export class Sheet {
         signal: stop.signal,
         draft: (draft) => this.draft(draft),
         poem: (poem) => this.settle(poem, request, 0),
-        done: ({ notes: remarks }) => {
-          this.#version.remarks = remarks;
+        done: (answer) => {
+          this.#version.remarks = answer;
           this.#showWords();
           this.#changed();
         },
@@ -224,10 +227,10 @@ export class Sheet {
 
   #showWords() {
     const { lang, say } = this.#app;
-    const { poem, remarks = [] } = this.#version;
+    const { poem, remarks } = this.#version;
     const parts = poem.verdict.said[lang].slice(0, 2)
       .map((text) => el("p", { class: "help", textContent: text }));
-    if (poem.fault) parts.push(el("p", { class: "help wrong", lang: "en", textContent: poem.fault }));
+    if (poem.fault && poem.finish === "stop") parts.push(el("p", { class: "help wrong", textContent: lang === "zh" ? poem.fault_zh : poem.fault }));
     if (poem.finish === "length") parts.push(say(el("p", { class: "help wrong" }), "poem.cut"));
     parts.push(...this.#sources());
     const faults = poem.verdict.why ? [] : poem.verdict.faults;
@@ -236,14 +239,14 @@ export class Sheet {
     const told = faults.map((fault) => el("li", { textContent: fault[`words_${lang}`] }));
     parts.push(el("details", { open }, say(el("summary"), summary, { count: faults.length }),
       el("ul", { class: "faults" }, ...told), this.#numbers()));
-    this.#words.replaceChildren(notes(remarks), ...parts);
+    this.#words.replaceChildren(...(remarks ? [notes(remarks)] : []), ...parts);
   }
 
   // Where the lines stand that were not written but remembered.
   #sources() {
     const { t, lang } = this.#app;
     return this.#poem.lines.filter((line) => line.copied.length).map((line) => {
-      const named = line.copied.slice(0, MOST_SOURCES).map((source) => t("poem.source", source));
+      const named = line.copied.slice(0, MOST_SOURCES).map((source) => sourceWords(source, t));
       const more = line.copied.length - MOST_SOURCES;
       if (more > 0) named.push(t("poem.others", { count: lang === "zh" ? line.copied.length : more }));
       const sources = named.join(lang === "zh" ? "、" : ", ");

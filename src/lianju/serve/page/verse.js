@@ -15,6 +15,7 @@ import { label } from "./words.js";
 const TONES = { "○": "level", "●": "oblique" };
 const HOVER = 350;
 const MOST_IN_COLUMNS = 12;
+const MOST_OF_TITLE = 20;
 
 export function drawPoem(lines, { view = {}, on, tool, stops } = {}) {
   const ends = lines.map((_, place) => stops?.[place] ?? usualStop(place));
@@ -35,6 +36,12 @@ export function setView(node, { vertical = false, tones = false, rhymes = false 
   node.classList.toggle("vertical", vertical && !node.classList.contains("rows"));
   node.classList.toggle("tones", tones);
   node.classList.toggle("rhymes", rhymes);
+}
+
+// Author and title of a known poem; some titles bring half a preface along.
+export function sourceWords({ author, title }, t) {
+  const whole = [...title];
+  return t("poem.source", { author, title: whole.length > MOST_OF_TITLE ? `${whole.slice(0, MOST_OF_TITLE).join("")}…` : title });
 }
 
 // Columns are for verse: a few short lines of Han characters. All else is set in rows.

@@ -28,7 +28,15 @@ export function say(node, key, values) {
   return node;
 }
 
-// The same for what screen readers hear and the mouse shows.
+// The same for what the server says in both languages: {en, zh}.
+export function speak(node, words) {
+  node.dataset.spoken = "";
+  filling.set(node, { ...filling.get(node), spoken: words });
+  node.textContent = words[now];
+  return node;
+}
+
+// The same as `say` for what screen readers hear and the mouse shows.
 export function label(node, key, values) {
   node.dataset.label = key;
   filling.set(node, { ...filling.get(node), label: values });
@@ -47,5 +55,6 @@ export function setLang(wanted) {
   for (const node of document.querySelectorAll("[data-label]")) {
     label(node, node.dataset.label, filling.get(node)?.label);
   }
+  for (const node of document.querySelectorAll("[data-spoken]")) speak(node, filling.get(node).spoken);
   listeners.forEach((fn) => fn(now));
 }

@@ -125,18 +125,23 @@ const LAB = {
 };
 
 const CHECK = {
-  "met.title": ["Check a poem", "查格律"],
+  "met.title": ["Check poems", "查格律"],
   "met.lead": [
-    "Paste a poem. Its form, tones and rhymes are judged by the rules of regulated verse, as you type.",
-    "貼上一首詩，隨打隨查：體裁、平仄、押韻是否合乎近體詩格律。",
+    "Paste a poem, or several. Form, tones and rhymes are judged by the rules of regulated verse, as you type.",
+    "貼上一首或多首詩，隨打隨查：體裁、平仄、押韻是否合乎近體詩格律。",
   ],
   "met.text": ["Poem", "詩"],
+  "met.text.help": [
+    "Several poems: one a line, or with blank lines between them.",
+    "多首詩：一行一首，或以空行分隔。",
+  ],
   "met.examples": ["Examples", "示例"],
   "met.ex.regular": ["a regular poem", "合律"],
   "met.ex.fault": ["one character changed", "改了一字"],
   "met.ex.famous": ["a famous liberty", "名篇破格"],
   "met.ex.old": ["old-style verse", "古體"],
   "met.ex.eight": ["eight lines", "律詩"],
+  "met.ex.several": ["several poems", "多首"],
   "met.strict": ["Strict school", "從嚴"],
   "met.strict.help": [
     "Three oblique tones at the end of a line 三仄尾 are a fault, and a rare reading excuses nothing.",
@@ -165,6 +170,25 @@ const CHECK = {
   "met.copied": ["Lines of known poems", "見於古人"],
   "met.copied.lines": ["Line {lines}: {where}", "第 {lines} 句：{where}"],
   "met.comma": [", ", "、"],
+  "met.several": ["{count} poems", "共 {count} 首"],
+  "met.back": ["‹ All poems", "‹ 回全部"],
+  "met.open": ["Open poem {number}, {poem}", "看第 {number} 首：{poem}"],
+  "met.table": ["The poems one by one", "逐首一覽"],
+  "met.number": ["No.", "序號"],
+  "met.poem-of": ["Poem", "詩"],
+  "met.form": ["Form", "體裁"],
+  "met.style": ["Verse", "格律"],
+  "met.rhyme": ["Rhyme", "韻部"],
+  "met.brief": ["First fault", "第一處問題"],
+  "met.share": ["({share})", "（{share}）"],
+  "met.total.poems": ["Poems", "首數"],
+  "met.total.rhymes": ["Rhyme right", "押韻合"],
+  "met.total.scans": ["Tones right", "平仄合"],
+  "met.total.regular": ["All right", "全合"],
+  "met.total.old": [
+    "{old} of {count} are old-style verse 古體詩, judged by the same rules.",
+    "{count} 首中有 {old} 首為古體詩，同以近體詩律判定。",
+  ],
 };
 
 const RESULTS = {

@@ -6,7 +6,14 @@ export const WORDS = {
   "page.skip": ["Skip to the content", "跳至內容"],
   "page.tabs": ["Parts of the page", "頁面"],
   "page.model": ["Model", "模型"],
-  "page.loading": ["The model is getting ready…", "模型準備中…"],
+  "page.loading": [
+    "The model is loading. Check and Results work already.",
+    "模型載入中；「格律」與「評測」現在就能用。",
+  ],
+  "page.untouched": [
+    "This is the untouched model: it keeps the rules, but has not learned to write poems. `lianju run` trains it.",
+    "這是未經微調的原模型：守得住格律，但還沒學過作詩。執行 lianju run 即可訓練。",
+  ],
   "tab.write": ["Write", "續詩"],
   "tab.decode": ["Decode", "解碼"],
   "tab.check": ["Check", "格律"],
@@ -26,6 +33,7 @@ export const WORDS = {
     "The server does not answer. Is `lianju serve` still running?",
     "伺服器沒有回應。lianju serve 還在執行嗎？",
   ],
+  "error.page": ["Something went wrong in this page.", "本頁出了差錯。"],
   "error.400": ["The server could not take this.", "伺服器無法處理這個要求。"],
   "error.401": ["This needs the server's API key.", "須有伺服器的 API 金鑰。"],
   "error.404": ["The server does not have this.", "伺服器沒有此項。"],
@@ -55,29 +63,57 @@ export const WORDS = {
   "write.examples": ["Begin with", "試試"],
   "write.another": ["Others", "換一批"],
   "write.example": ["Begin with {couplet}", "以「{couplet}」起句"],
-  "write.shape": [
+  "write.shape.odd": [
     "Two lines of 5, or two of 7 characters work best; these have {lengths}. You can write anyway.",
     "以五言或七言兩句為宜，現為{lengths}字；仍可續寫。",
   ],
   "write.shape.none": ["Write two lines of Chinese verse here.", "請寫兩句詩。"],
   "write.shape.one": [
-    "This is one line of {lengths} characters: put a comma or a new line between the two lines.",
-    "現為一句{lengths}字，請以逗號或換行分作兩句。",
+    "This is one line of {lengths} characters: give two lines, please, with a comma between them.",
+    "只有一句，{lengths}字：請給兩句，中間加逗號。",
+  ],
+  "write.shape.run": [
+    "These are {lengths} characters in a row: put a comma or a new line between the two lines.",
+    "這{lengths}字連成一句，請以逗號或換行分作兩句。",
   ],
   "write.shape.fine": ["", ""],
   "write.shape.many": [
     "Two lines of 5, or two of 7 characters work best; these are {count} lines. You can write anyway.",
     "以五言或七言兩句為宜，現為{count}句；仍可續寫。",
   ],
-  "write.shape.whole": ["This is a whole poem; its first couplet can be continued.", "這是一首完整的詩，可取其首聯續寫。"],
+  "write.shape.long": [
+    "This is too long for a couplet: two lines, please, {most} characters at most.",
+    "文字太長：請給兩句，至多{most}字。",
+  ],
+  "write.shape.whole": [
+    "This is a whole poem. It can be checked, or its first couplet continued.",
+    "這是一首完整的詩：可查格律，也可只取首聯續寫。",
+  ],
   "write.shape.form": [
     "{form} has lines of {wanted} characters; for lines of {length} choose {other}.",
     "{form}每句{wanted}字；現為{length}字，宜選{other}。",
   ],
-  "write.cut": ["Too long: the first {most} characters were kept.", "文字過長，只取前{most}字。"],
   "write.whole.check": ["Check it", "查格律"],
   "write.whole.keep": ["Keep only the first couplet", "只留首聯"],
   "write.and": [" and ", "、"],
+
+  "example.title": ["An example, by a model that was trained", "示例：訓練過的模型所作"],
+  "view.legend": [
+    "Grey: given. ○ level, ● oblique, red: rhyme.", "灰字為所給首聯；○ 平聲，● 仄聲，紅字為韻腳。",
+  ],
+
+  "acrostic.name": ["Acrostic 藏頭", "藏頭"],
+  "acrostic.help": [
+    "Characters that the lines to come begin with, one each; or nothing.",
+    "以下各句的首字，一句一字；可不填。",
+  ],
+  "acrostic.fits": ["The lines to come begin with {lines}.", "以下各句依次以{lines}起頭。"],
+  "acrostic.odd": [
+    "An acrostic has one character for each line to come: {wanted}; this has {count}.",
+    "藏頭須一句一字，共 {wanted} 字；現為 {count} 字。",
+  ],
+  "acrostic.or": [" or ", " 或 "],
+  "acrostic.and": [", ", "、"],
 
   "form.name": ["Form", "詩體"],
   "form.auto": ["Auto", "自動"],
@@ -140,6 +176,7 @@ export const WORDS = {
     "○ 平聲，● 仄聲。指向或點按任一字，可看模型在此處還想過哪些字。",
   ],
 
+  "live.waiting": ["Waiting for the model…", "等模型載入…"],
   "live.writing": ["Writing…", "續寫中…"],
   "live.poem": ["Poem {number}: {text}", "第 {number} 首：{text}"],
   "live.done": ["Finished.", "寫成。"],
@@ -150,7 +187,7 @@ export const WORDS = {
   "live.back": ["Poem {version} of {versions}: {text}", "第 {version} 稿，共 {versions} 稿：{text}"],
 
   "poem.number": ["Poem {number}", "其{number}"],
-  "poem.best": ["the model's favourite", "模型最喜"],
+  "poem.best": ["the model's favourite", "模型首選"],
   "poem.older": ["Earlier version", "前一稿"],
   "poem.newer": ["Later version", "後一稿"],
   "poem.version": ["{version} / {versions}", "{version} / {versions}"],
@@ -190,7 +227,7 @@ export const WORDS = {
   "tap.level": ["level 平", "平聲"],
   "tap.oblique": ["oblique 仄", "仄聲"],
   "tap.here": ["read so here", "此處讀此音"],
-  "tap.given": ["This stood in what you gave.", "此字為所給的句子。"],
+  "tap.given": ["This stood in what you gave.", "此字出自所給詩句。"],
   "tap.alternatives": ["What else the model weighed here", "模型在此處還想過"],
   "tap.loading": ["Asking the model…", "詢問模型…"],
   "tap.key": [

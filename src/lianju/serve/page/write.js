@@ -3,6 +3,7 @@
 import { errorBox, notes, segments, toggle } from "./controls.js";
 import { Desk } from "./desk.js";
 import { el, gently, recall, remember } from "./dom.js";
+import { example } from "./example.js";
 import { Sheet } from "./sheet.js";
 import { asBody, defaults, fromAddress, toAddress } from "./share.js";
 import { Tap } from "./tap.js";
@@ -24,7 +25,7 @@ class Write {
   constructor(root, app) {
     this.#root = root;
     this.#app = app;
-    this.#usual = { ...defaults(app.settings), model: app.models[0]?.id ?? "" };
+    this.#usual = defaults(app.settings);
     this.#rhymes = app.settings.rhymes.map((title) => title.at(-1));
     this.#view = {
       vertical: recall("vertical") !== "no",
@@ -58,16 +59,31 @@ class Write {
     this.#app.onKept((values) => this.#open(values));
     this.#desk.fill({ ...this.#usual, couplet: FIRST });
     this.#open(this.#app.kept);
+    if (!this.#sheets.length) this.#showPoem();
     await this.#desk.showExamples();
+  }
+
+  // Something to look at until there is a poem.
+  async #showPoem() {
+    const { node, draw } = example(this.#app, this.#view);
+    this.#board.replaceChildren(node);
+    this.#board.dataset.count = 1;
+    await draw().catch(() => node.remove());
   }
 
   #open(values) {
     const { request, index } = fromAddress(values, this.#usual, this.#rhymes);
     if (!request.couplet) return;
     this.#desk.fill(request);
-    const named = this.#app.models.some((model) => model.id === values.model);
-    request.model = named ? values.model : this.#usual.model;
     if (request.seed !== undefined) this.#write(request, index);
+  }
+
+  // Waits until the server has its models; a link may name one that it does not have.
+  async #ready(request, signal) {
+    await Promise.race([this.#app.ready, new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+    })]);
+    if (!this.#app.models.some(({ id }) => id === request.model)) request.model = "";
   }
 
   // Writes all poems of a request; `index` is the one that is meant by a link.
@@ -77,12 +93,13 @@ class Write {
     const stop = new AbortController();
     this.#stop = stop;
     this.#lay(request);
-    this.#app.keep(toAddress(request, this.#usual, index));
     this.#app.wrote(request.couplet);
     this.#desk.writing(true);
     this.#shared.tell("live.writing");
     const sheets = this.#sheets;
     try {
+      await this.#ready(request, stop.signal);
+      this.#app.keep(toAddress(request, this.#usual, index));
       await this.#app.api.stream("v1/poems", asBody(request), {
         signal: stop.signal,
         draft: (draft) => sheets[draft.index].draft(draft),
@@ -90,9 +107,9 @@ class Write {
           sheets[poem.index].settle(poem, request, poem.index);
           this.#shared.tell("live.poem", { number: poem.index + 1, text: poem.text });
         },
-        done: ({ order, notes: remarks }) => {
-          if (remarks.length) this.#said.replaceChildren(notes(remarks));
-          if (order.length > 1) sheets[order[0]].best(true);
+        done: (answer) => {
+          if (answer.notes.length) this.#said.replaceChildren(notes(answer));
+          if (answer.order.length > 1) sheets[answer.order[0]].best(true);
         },
       });
       if (index) sheets[index].focus();

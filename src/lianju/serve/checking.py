@@ -1,0 +1,84 @@
+"""Poems that a reader gives, judged: one, or several in a table."""
+
+from lianju.corpus import Heard, hear_text, simplified, traditional
+from lianju.corpus.verse_files import Verse, spoken_verse
+from lianju.corpus.verse_text import has_verse, verse_only
+from lianju.serve import annotate
+from lianju.serve.errors import ApiError
+from lianju.serve.known import Known
+from lianju.serve.native_answers import CheckAnswer, PoemRow, PoemsCheckAnswer, Said, TotalRow
+from lianju.serve.native_schema import CheckPoemsRequest, CheckRequest
+from lianju.verse import Said as Words
+from lianju.verse import Verdict, check, in_language, words
+from lianju.verse.table import old_style, opening_line, style_name, totals
+
+_NO_VERSE = Words("there is no Chinese character in the text", "文字裡沒有漢字")
+
+
+def check_one(known: Known, body: CheckRequest) -> CheckAnswer:
+    """The verdict on a text that is one poem. Raises `ApiError` where it has no verse."""
+    if bool(body.text) == bool(body.poem):
+        raise ApiError(400, "give one poem, as `text` or as `poem`", "text")
+    text, notes = verse_only(body.text or body.poem), known.notes
+    if not has_verse(text):
+        raise ApiError(400, _NO_VERSE, "text" if body.text else "poem")
+    if found := "".join(dict.fromkeys(simplified(text))):
+        text, notes = traditional(text), [_converted(found), *notes]
+    return annotate.checked(check(text, body.strict, body.borrow), known.find, notes)
+
+
+def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
+    """The verdicts on the poems of a text, told apart as `lianju check` does."""
+    if not has_verse(verse_only(body.text)):
+        raise ApiError(400, _NO_VERSE, "text")
+    file = spoken_verse(body.text)
+    heard = [hear_text(poem.text) for poem in file.poems]
+    verdicts = [check(one.text, body.strict, body.borrow) for one in heard]
+    found = "".join(dict.fromkeys(simplified("".join(poem.text for poem in file.poems))))
+    odd = [Words(line.strip(), in_language(line, "zh")) for line in file.bad]
+    notes = [*odd, *([_converted(found)] if found else [])]
+    only = None
+    if len(verdicts) == 1:
+        only = annotate.checked(verdicts[0], known.find, known.notes)
+    return PoemsCheckAnswer(
+        **annotate.noted(notes),
+        poems=[_row(*each) for each in zip(file.poems, heard, verdicts, strict=True)],
+        totals=[
+            TotalRow(
+                form=_both(total.name),
+                poems=total.poems,
+                rhymes=total.rhymes,
+                scans=total.scans,
+                regular=total.regular,
+            )
+            for total in totals(verdicts)
+        ],
+        old_style=old_style(verdicts),
+        only=only,
+    )
+
+
+def _row(poem: Verse, heard: Heard, verdict: Verdict) -> PoemRow:
+    return PoemRow(
+        number=poem.number,
+        title=poem.title,
+        author=poem.author,
+        text=heard.text,
+        opening=opening_line(verdict),
+        style=verdict.style,
+        form_said=Said(en=words.form_words(verdict, "en"), zh=words.form_words(verdict, "zh")),
+        style_said=_both(style_name(verdict)),
+        rhyme=verdict.rhyme if words.rhyme_words(verdict, "zh") else "",
+        brief=Said(en=words.brief_words(verdict, "en"), zh=words.brief_words(verdict, "zh")),
+    )
+
+
+def _both(said: Words) -> Said:
+    return Said(en=str(said), zh=said.zh)
+
+
+def _converted(found: str) -> Words:
+    return Words(
+        f"Simplified {found} are read as traditional characters.",
+        f"簡體字「{found}」已讀作正體。",
+    )
