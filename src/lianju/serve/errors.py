@@ -27,9 +27,11 @@ class ApiError(Exception):
     def body(self) -> dict[str, Any]:
         """The JSON that is sent; with `message_zh` beside the error, where it has Chinese."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        body = {"error": {name: value and readable(value) for name, value in error.items()}}
-        chinese = {"message_zh": readable(self.message.zh)} if isinstance(self.message, Said) else {}
-        return body | chinese
+        shown = {name: value and readable(value) for name, value in error.items()}
+        body: dict[str, Any] = {"error": shown}
+        if isinstance(self.message, Said):
+            body["message_zh"] = readable(self.message.zh)
+        return body
 
 
 def readable(text: str) -> str:
