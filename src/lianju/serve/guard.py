@@ -157,9 +157,7 @@ async def _body(receive: Receive) -> bytes:
                     parts.append(part)
                 more = message.get("more_body", False)
     except TimeoutError:
-        raise ApiError(
-            408, _UNFINISHED, code="timeout", headers={"connection": "close"}
-        ) from None
+        raise ApiError(408, _UNFINISHED, code="timeout", headers={"connection": "close"}) from None
     if size > LARGEST:
         most = LARGEST // 1024
         said = Said(f"the request is larger than {most} kB", f"要求大於 {most} kB")
