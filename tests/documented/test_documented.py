@@ -81,6 +81,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     poems = training_corpus().examples[:40]
     rows = [{"input": poem.couplet, "output": poem.completion} for poem in poems]
     (folder / "my_poems.json").write_text(json.dumps(rows, ensure_ascii=False))
+    (folder / "couplets.txt").write_text(f"{poems[0].couplet}\n{poems[1].couplet}\n")
     # Exports take as long as their model is large.
     typed(_small(["finetune", "--model=tiny", "--out", TINY]), folder)
     typed(_small(["run", "--out", RUN]), folder)
@@ -130,9 +131,10 @@ def _small(words: list[str]) -> list[str]:
 
 
 def _alone(command: Command) -> list[str]:
-    """The words after `lianju`, up to the next command of the line, whose program is not here."""
+    """The words after `lianju`, up to where its output goes or to the next command of the line."""
     words = command.words[1:]
-    words = words[: words.index("&&")] if "&&" in words else words
+    ends = [at for at, word in enumerate(words) if word in ("&&", ">")]
+    words = words[: ends[0]] if ends else words
     return [*words, "--help"] if str(command) in NAMED else words
 
 
