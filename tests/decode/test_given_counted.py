@@ -58,10 +58,13 @@ def suits(tones: Sequence[int], pattern: Pattern) -> bool:
 
 @cache
 def written(odd: bool, head: str) -> Counter[tuple[frozenset[Pattern], str]]:
-    """How many lines of those characters suit exactly which patterns, by the last character."""
+    """How many lines of those characters suit exactly which patterns, by the last character.
+
+    What is only tolerated, three oblique tones at the end, is not written anew.
+    """
     every = few().table.characters[:-2]
     tones = Counter(map(tone, every))
-    own = [p for p in PATTERNS[5] if p.type in ("AC" if odd else "BD")]
+    own = [p for p in PATTERNS[5] if p.type in ("AC" if odd else "BD") and not p.tolerated]
     found: Counter[tuple[frozenset[Pattern], str]] = Counter()
     firsts = {tone(head): 1} if head else tones
     for first, *begun in itertools.product(firsts, *[tones] * 3):

@@ -132,7 +132,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
     seen, decode = Written(), Vocabulary.decode
 
     def spy(vocabulary: Vocabulary, ids: list[int]) -> str:
-        seen.ids.append(list(ids))
+        seen.ids += [list(ids)] if ids else []
         return decode(vocabulary, ids)
 
     monkeypatch.setattr(Vocabulary, "decode", spy)

@@ -122,8 +122,9 @@ class Masks:
 
     def _crowded(self, group: int) -> int:
         """How many characters of a group the one before may rule out, by the words they make."""
-        forms = self._forms(group)
-        return max(len(forms & words.keys()) for words in beginnings().values())
+        forms, writable = self._forms(group), set(self.table.standards)
+        crowds = (words for first, words in beginnings().items() if first in writable)
+        return max((len(forms & words.keys()) for words in crowds), default=0)
 
     @cached_property
     def compounds(self) -> list[tuple[int, int, Word]]:
