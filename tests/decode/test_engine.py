@@ -252,16 +252,16 @@ def test_close_ends_what_it_can_and_fails_the_rest(model: LanguageModel) -> None
     engine = Engine({"tiny": (model, "plain")})
     short, heard = order(model, COUPLETS[0])
     endless, heard_endless = order(
-        model, COUPLETS[1], DecodeSettings(max_length=4096, temperature=2, top_p=1, seed=1)
+        model, COUPLETS[1], DecodeSettings(max_length=4096, temperature=0)
     )
     engine.submit(short)
     engine.submit(endless)
-    engine.close(0.3)
+    engine.close(2)
     assert not engine.alive
     assert texts(heard)
     while not isinstance(event := heard_endless.get(timeout=5), Failed):
         if isinstance(event, Ended):
-            pytest.fail("4,096 tokens in 0.3 seconds")
+            pytest.fail("4,096 tokens in 2 seconds")
     assert isinstance(event.error, ClosedError)
     with pytest.raises(ClosedError):
         engine.submit(short)
