@@ -18,7 +18,7 @@ from lianju.corpus import Corpus, RunPoems, run_poems
 from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
 from lianju.evaluate import write_report
-from lianju.files import read_jsonl, write_json
+from lianju.files import read_json, read_jsonl, write_json
 from lianju.finetune import STEPS, Outcome, encode, remarks
 from lianju.job import Job, fine_tune, trainable
 from lianju.judging import check_judged, judge_base, judge_tuned
@@ -30,6 +30,7 @@ from lianju.model import (
     choose_device,
     plan_memory,
     read_card,
+    read_lora,
     save_adapter,
     text_lengths,
 )
@@ -157,8 +158,11 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
 
 
 def _check_adapter(folder: Path) -> None:
-    """Raise `UserError` where files of an adapter are missing or cut off."""
-    read_card(folder)
+    """Raise `UserError` where files of an adapter are missing, damaged or cut off."""
+    if read_card(folder).get("kind") == "full":
+        read_json(folder / "vocabulary.json")
+    else:
+        read_lora(folder)
     for file in folder.glob("*.safetensors"):
         try:
             with safe_open(file, "pt"):

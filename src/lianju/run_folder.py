@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from lianju import machine
-from lianju.config import RunSettings, validate
+from lianju.config import RunSettings
 from lianju.errors import UserError
 from lianju.files import read_json, sweep, write_json
+from lianju.model import run_settings
 from lianju.output_folder import Kind, holding
 from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter
@@ -165,14 +166,9 @@ def stage_result(folder: Path, stage: str) -> dict[str, Any]:
 
 def read_settings(folder: Path) -> RunSettings:
     """The settings of the run in `folder`; `UserError` if it holds none or they are damaged."""
-    path = folder / SETTINGS
-    if not path.is_file():
+    if not (folder / SETTINGS).is_file():
         raise UserError(f"{folder} is not a run folder: it has no {SETTINGS}")
-    values = read_json(path, "restore it, or begin a new run")
-    try:
-        return validate(values)
-    except UserError as error:
-        raise UserError(f"{path} is damaged ({error}): restore it, or begin a new run") from None
+    return run_settings(folder)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Every verb takes a run, its adapter or a checkpoint, and says the same of a spoiled one."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from lianju.model import (
     save_adapter,
 )
 from lianju.prompt import LAYOUTS, fingerprint, render
+from lianju.run_folder import stage_result
 from tests import checkpoints, tiny
 
 COUPLET = "白日依山盡，黃河入海流。"
@@ -76,7 +76,7 @@ def _logits(model: LanguageModel) -> torch.Tensor:
 
 def _checkpoint(run: Path) -> Path:
     """The one that the adapter was made of."""
-    best = json.loads((run / "stages" / "finetune.json").read_text())["best_step"]
+    best = stage_result(run, "finetune")["best_step"]
     return run / "checkpoints" / f"step-{best:06d}"
 
 

@@ -11,6 +11,7 @@ from lianju.model.adapter_folder import (
     adapter_name,
     find_adapter,
     read_card,
+    read_lora,
     run_of,
     run_settings,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "pack",
     "plan_memory",
     "read_card",
+    "read_lora",
     "restore_adapter",
     "run_of",
     "run_settings",

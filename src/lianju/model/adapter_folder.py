@@ -139,12 +139,12 @@ def _card_of(settings: RunSettings) -> dict[str, Any]:
 
 def run_settings(run: Path) -> RunSettings:
     """The settings of a run, by its folder; `UserError` where they are missing or damaged."""
-    path = run / "settings.json"
-    values = read_json(path)
+    path, advice = run / "settings.json", "restore it, or begin a new run"
+    values = read_json(path, advice)
     try:
         return validate(values)
     except UserError as error:
-        raise UserError(f"{path} is damaged ({error}): restore it") from None
+        raise UserError(f"{path} is damaged ({error}): {advice}") from None
 
 
 def read_lora(folder: Path) -> LoraSettings:
