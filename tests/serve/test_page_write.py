@@ -396,28 +396,22 @@ def test_a_whole_poem_is_led_to_check(browser_page: Page, server: str) -> None:
     expect(page.locator(".met-poem")).to_contain_text("《登鸛雀樓》 王之渙")
 
 
-def test_acrostic(browser_page: Page, server: str) -> None:
+def test_acrostic(phone: Page, server: str) -> None:
     """The lines to come begin with what was asked, and stand out; what does not fit is named."""
-    page = browser_page
-    page.goto(server)
-    field = page.get_by_label("Acrostic")
+    phone.goto(server)
+    field = phone.get_by_label("藏頭")
     field.fill("明月山")
-    expect(
-        page.get_by_text("one character for each line to come: 2 or 6; this has 3")
-    ).to_be_visible()
-    page.get_by_role("radio", name="1", exact=True).check()
-    page.locator("#couplet").press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("characters in the acrostic: 3")
-    page.get_by_role("button", name="中文").click()
-    expect(page.get_by_role("alert")).to_contain_text("藏頭有3字；須2或6字")
+    expect(phone.get_by_text("藏頭須一句一字，共 2 或 6 字；現為 3 字。")).to_be_visible()
+    phone.get_by_role("radio", name="1", exact=True).check()
+    phone.locator("#couplet").press("Enter")
+    expect(phone.get_by_role("alert")).to_contain_text("藏頭有3字；須2或6字")
     field.fill("空天明月")
-    expect(page.get_by_text("以下各句依次以明、月起頭。")).to_be_visible()
-    page.locator("#couplet").press("Enter")
-    page.wait_for_selector(".poem footer .tools")
-    poem = page.locator(".poem")
-    assert [line_of(poem, number)[0] for number in (3, 4)] == ["明", "月"]
-    assert state(page)["acrostic"] == "空天明月"
-    page.get_by_role("radio", name="自由").check()
+    expect(phone.get_by_text("以下各句依次以明、月起頭。")).to_be_visible()
+    phone.locator("#couplet").press("Enter")
+    phone.wait_for_selector(".poem footer .tools")
+    assert [line_of(phone.locator(".poem"), number)[0] for number in (3, 4)] == ["明", "月"]
+    assert state(phone)["acrostic"] == "空天明月"
+    phone.get_by_role("radio", name="自由").check()
     expect(field).to_be_hidden()
 
 
