@@ -254,7 +254,7 @@ def test_results_show_reports_that_can_do_nothing(
     monkeypatch.chdir(tmp_path)
     opened(browser_page, server, "results")
     browser_page.get_by_text("No reports here yet").wait_for()
-    assert browser_page.get_by_text("lianju run").is_visible()
+    assert browser_page.get_by_text("lianju run", exact=True).is_visible()
     run = tmp_path / "runs" / "first"
     run.mkdir(parents=True)
     (run / "report.html").write_text(REPORT, encoding="utf-8")

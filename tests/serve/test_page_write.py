@@ -10,6 +10,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from lianju.verse import check
+
 COUPLET = "空山新雨後，天氣晚來秋。"
 
 
@@ -336,7 +338,7 @@ def test_words_before_sending(browser_page: Page, server: str) -> None:
     field.fill(" ")
     page.get_by_role("button", name="Write", exact=True).click()
     expect(field).to_be_focused()
-    assert page.locator(".poem").count() == 0
+    assert page.locator(".growing").count() == 0
     field.fill(COUPLET)
     page.get_by_role("radio", name="七律").check()
     expect(word).to_contain_text("七律 has lines of 7 characters; for lines of 5 choose 五律")
@@ -353,18 +355,83 @@ def test_words_before_sending(browser_page: Page, server: str) -> None:
     expect(page.get_by_label("Poem", exact=True)).to_have_value(poem)
 
 
-def test_pasting_too_much(browser_page: Page, server: str) -> None:
-    """What the field has no room for is not lost without a word."""
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [("空山新雨後", "請給兩句"), ("空山新雨後天氣晚來", "請給兩句"), ("山" * 201, "請給兩句")],
+)
+def test_one_line_is_asked_for_its_second(phone: Page, server: str, text: str, asked: str) -> None:
+    """Nothing is sent; the reader stays in the field, and the next key mends it."""
+    phone.goto(server)
+    field, word = phone.locator("#couplet"), phone.locator("#couplet-shape")
+    field.fill(text)
+    field.press("Enter")
+    expect(word).to_contain_text(asked)
+    expect(word).to_have_class("help wrong")
+    expect(field).to_be_focused()
+    assert phone.locator(".growing").count() == 0
+    field.fill(COUPLET)
+    expect(word).to_be_hidden()
+
+
+WHOLE = "登鸛雀樓　王之渙\n白日依山盡，黃河入海流。\n欲窮千里目，更上一層樓。"
+
+
+def test_a_whole_poem_is_led_to_check(browser_page: Page, server: str) -> None:
+    """Pasted, with its heading, in a row, or several at once: the button checks all of it."""
     page = browser_page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(server)
-    page.locator("#couplet").fill("")
-    page.evaluate("navigator.clipboard.writeText('春眠不覺曉，'.repeat(50))")
-    page.locator("#couplet").press("Control+V")
-    word = page.get_by_text("the first 200 characters were kept")
-    expect(word).to_be_visible()
-    page.locator("#couplet").press("Backspace")
-    expect(word).to_be_hidden()
+    field, press = page.locator("#couplet"), page.get_by_role("button", name="Check it")
+    for text in ("床前看月光疑是地上霜舉頭望山月低頭思故鄉", "春眠不覺曉，" * 50, WHOLE):
+        field.fill("")
+        page.evaluate("text => navigator.clipboard.writeText(text)", text)
+        field.press("Control+V")
+        expect(press).to_be_visible()
+    page.get_by_role("button", name="Keep only the first couplet").click()
+    expect(field).to_have_value("白日依山盡，黃河入海流。")
+    expect(press).to_have_count(0)
+    field.fill(WHOLE)
+    field.press("Enter")
+    expect(page.get_by_label("Poem", exact=True)).to_have_value(WHOLE)
+    expect(page.locator(".met-poem")).to_contain_text("《登鸛雀樓》 王之渙")
+
+
+def test_acrostic(phone: Page, server: str) -> None:
+    """The lines to come begin with what was asked, and stand out; what does not fit is named."""
+    phone.goto(server)
+    field = phone.get_by_label("藏頭")
+    field.fill("明月山")
+    expect(phone.get_by_text("藏頭須一句一字，共 2 或 6 字；現為 3 字。")).to_be_visible()
+    phone.get_by_role("radio", name="1", exact=True).check()
+    phone.locator("#couplet").press("Enter")
+    expect(phone.get_by_role("alert")).to_contain_text("藏頭有3字；須2或6字")
+    field.fill("空天明月")
+    expect(phone.get_by_text("以下各句依次以明、月起頭。")).to_be_visible()
+    phone.locator("#couplet").press("Enter")
+    phone.wait_for_selector(".poem footer .tools")
+    assert [line_of(phone.locator(".poem"), number)[0] for number in (3, 4)] == ["明", "月"]
+    assert state(phone)["acrostic"] == "空天明月"
+    phone.get_by_role("radio", name="自由").check()
+    expect(field).to_be_hidden()
+
+
+def test_a_poem_to_look_at_before_the_first_click(browser_page: Page, server: str) -> None:
+    """With the checker's own marks; it gives way to the first poem that is written."""
+    page = browser_page
+    page.goto(server)
+    example = page.locator(".example")
+    expect(example).to_be_visible()
+    verdict = check(text_of(example))
+    assert verdict.style == "regulated"
+    marks = [mark.sign for line in verdict.marks for mark in line]
+    assert example.locator(".tone").all_inner_texts() == marks
+    page.get_by_role("button", name="See why in Check").click()
+    expect(page.locator(".met-poem h3")).to_contain_text("with no fault")
+    page.go_back()
+    page.get_by_role("radio", name="1", exact=True).check()
+    page.get_by_role("button", name="Write", exact=True).click()
+    page.wait_for_selector(".poem footer .tools")
+    expect(example).to_have_count(0)
 
 
 def test_what_is_no_verse_stands_in_rows(browser_page: Page, server: str) -> None:
@@ -408,7 +475,7 @@ def test_strange_addresses(browser_page: Page, server: str) -> None:
     expect(page.get_by_role("radio", name="Auto")).to_be_checked()
     expect(page.get_by_role("radio", name="3", exact=True)).to_be_checked()
     assert page.locator("img").count() == 0
-    assert page.locator(".poem").count() == 0
+    assert page.locator(".poem:not(.example)").count() == 0
 
 
 def test_settings_reach_the_server(browser_page: Page, server: str) -> None:
@@ -437,7 +504,7 @@ def test_settings_reach_the_server(browser_page: Page, server: str) -> None:
         "top_p": 0.9,
         "max_tokens": None,
         "seed": 12,
-        "verse": {"form": "wujue", "rhyme": "尤", "given": {}},
+        "verse": {"form": "wujue", "rhyme": "尤", "acrostic": "", "given": {}},
         "stream": True,
     }
     page.wait_for_selector(".poem footer .tools")
@@ -502,5 +569,5 @@ def test_asks_for_the_api_key(phone: Page, server: str) -> None:
     phone.keyboard.press("Enter")
     expect(phone.locator(".desk")).to_be_visible()
     expect(phone.locator(".chip")).to_have_count(3)
-    assert asked[:2] == [None, None] and asked[-1] == "Bearer right"
+    assert asked[:2] == [None, "Bearer wrong"] and asked[-1] == "Bearer right"
     assert "right" not in phone.evaluate("JSON.stringify(localStorage)")

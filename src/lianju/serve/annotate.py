@@ -24,6 +24,8 @@ from lianju.verse import Fault as VerseFault
 from lianju.verse import Verdict, check, form_of_lines, in_language, lines_of, shape_of, words
 from lianju.verse.rule_texts import Language
 
+# A line of one or two characters is nobody's.
+_LEAST_COPIED = 4
 # The poems of the corpus that have a line.
 Find = Callable[[str], Sequence[KnownPoem]]
 
@@ -134,7 +136,7 @@ def _lines(verdict: Verdict, find: Find, given: set[int], couplet: int) -> Itera
     rhymes = words.line_rhymes(verdict)
     for number, (row, rhyme) in enumerate(zip(verdict.marks, rhymes, strict=True), 1):
         text = "".join(mark.character for mark in row)
-        known = find(text) if number > couplet else ()
+        known = find(text) if number > couplet and len(row) >= _LEAST_COPIED else ()
         yield Line(
             number=number,
             text=text,

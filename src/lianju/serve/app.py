@@ -20,10 +20,19 @@ from lianju.serve.errors import ApiError
 from lianju.serve.guard import Guard, answer
 from lianju.serve.service import Service
 from lianju.serve.unasked import NOT_OFFERED, permitted
+from lianju.verse import Said
 
 _ABOUT = """A language model that finishes Tang poems, in their rules. `/v1/poems` is the native
 call; `/v1/completions` and `/v1/chat/completions` are what OpenAI's clients speak, with the rules
 of verse in an extra object `verse`."""
+_BOUNDS = {
+    "max_length": "至多 {} 字",
+    "min_length": "至少 {} 字",
+    "le": "至多 {}",
+    "lt": "須小於 {}",
+    "ge": "至少 {}",
+    "gt": "須大於 {}",
+}
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; frame-src 'self' blob: data:; "
     "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -149,7 +158,16 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
     if detail["type"] in ("model_type", "model_attributes_type", "dict_type"):
         example = ' such as {"form": "wujue"}' if path[-1] == "verse" else ""
         message = f"an object{example} is expected"
-    return ApiError(400, f"{field}: {message[:1].lower()}{message[1:]}", field)
+    english = f"{field}: {message[:1].lower()}{message[1:]}"
+    return ApiError(400, Said(english, _fault_zh(field, detail)), field)
+
+
+def _fault_zh(field: str, detail: Any) -> str:
+    """What is wrong with a value, in Chinese: readers meet this with addresses that they mend."""
+    for bound, words in _BOUNDS.items():
+        if bound in detail.get("ctx", {}):
+            return f"「{field}」{words.format(detail['ctx'][bound])}"
+    return f"「{field}」的值不合要求"
 
 
 def _hint(path: list[str], fields: list[str]) -> str:

@@ -15,7 +15,7 @@ export function example(app, view) {
   const node = el("article", { class: "poem sheet example", hidden: true },
     el("header", {}, app.say(el("h3"), "example.title")), stage, words,
     el("footer", { class: "row" }, app.say(el("p", { class: "help" }), "view.legend"),
-      button("write.whole.check", () => app.go("check", { text: POEM }), "bare")));
+      button("example.check", () => app.go("check", { text: POEM }), "bare")));
 
   async function draw() {
     const { lines, said } = await app.api.post("v1/check", { text: POEM });

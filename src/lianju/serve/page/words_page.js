@@ -11,8 +11,8 @@ export const WORDS = {
     "模型載入中；「格律」與「評測」現在就能用。",
   ],
   "page.untouched": [
-    "This is the untouched model: it keeps the rules, but has not learned to write poems. `lianju run` trains it.",
-    "這是未經微調的原模型：守得住格律，但還沒學過作詩。執行 lianju run 即可訓練。",
+    "This is the untouched model: it can be held to the rules, but has not learned to write poems. `lianju run` trains it.",
+    "這是未經微調的原模型：格律有程式把關，但它還沒學過作詩。執行 lianju run 即可訓練。",
   ],
   "tab.write": ["Write", "續詩"],
   "tab.decode": ["Decode", "解碼"],
@@ -98,6 +98,7 @@ export const WORDS = {
   "write.and": [" and ", "、"],
 
   "example.title": ["An example, by a model that was trained", "示例：訓練過的模型所作"],
+  "example.check": ["See why in Check", "看格律"],
   "view.legend": [
     "Grey: given. ○ level, ● oblique, red: rhyme.", "灰字為所給首聯；○ 平聲，● 仄聲，紅字為韻腳。",
   ],
