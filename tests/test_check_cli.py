@@ -159,7 +159,7 @@ def test_json_of_one_poem(check: Any) -> None:
         ("。" * 400, "neither"),
         ("白日\x1b[31m依山盡", "no text"),
         ("白日\udcff依山盡", "no text"),
-        ("\udcff.json", "neither"),
+        ("\udcff.json", "no text"),
         ("x" * 5000 + ".json", "neither"),
         ("/", "folder"),
     ],
