@@ -340,6 +340,23 @@ def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:
     assert done.returncode == 2 and "exists already" in done.stderr
 
 
+def test_what_is_damaged_in_a_finished_run_comes_back(small_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(small_run / "runs/small", tmp_path / "small")
+    names = ("adapter/adapter_model.safetensors", "results.jsonl", "results.txt", "before.jsonl")
+    whole = {name: (run / name).read_bytes() for name in names}
+    for name in ("stages/before.json", "stages/spent.json", "steps.jsonl", "results.txt"):
+        (run / name).write_bytes(b"")
+    (run / "summary.json").write_text("[" * 100_000)
+    (run / "adapter/adapter_model.safetensors").write_bytes(whole[names[0]][:1000])
+    done = lianju("run", "--resume", "small", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for stage in ("before", "finetune", "after"):
+        assert f"The stage '{stage}' is done again: small/" in done.stderr
+    assert {name: (run / name).read_bytes() for name in names} == whole
+    steps = json.loads((small_run / "runs/small/summary.json").read_text())["training"]["steps"]
+    assert json.loads((run / "summary.json").read_text())["training"]["steps"] == steps
+
+
 def test_a_run_that_failed_early_leaves_only_the_folder_that_was_there(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for out in ("a/b", "mine"):
