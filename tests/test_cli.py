@@ -71,7 +71,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
             "complete",
             [
                 *("--acrostic", "--adapter", "--base", "--candidates", "--form", "--json"),
-                *("--lines", "--max-length", "--min-p", "--model", "--particles"),
+                *("--lang", "--lines", "--max-length", "--min-p", "--model", "--particles"),
                 *("--repetition-penalty", "--rhyme", "--seed", "--temperature", "--tone"),
                 *("--top-k", "--top-p", "--typical-p"),
             ],
@@ -161,7 +161,8 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
 def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
     said = " ".join(lianju(*verb.split(), "--help", cwd=tmp_path).stdout.replace("│", " ").split())
     for name in ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"):
-        text = said[said.index(f"--{name.replace('_', '-')} ") :]
+        # An example of the flag may stand above the flag.
+        [_, text] = re.split(f"--{name.replace('_', '-')} (?:FLOAT|INT) ", said)
         default = DecodeSettings.model_fields[name].default
         assert re.findall(r"\[default: (.*?)\]", text)[0] == str(default)
 
