@@ -71,7 +71,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
             "complete",
             [
                 *("--acrostic", "--adapter", "--base", "--candidates", "--form", "--json"),
-                *("--lines", "--max-length", "--min-p", "--model", "--particles"),
+                *("--lang", "--lines", "--max-length", "--min-p", "--model", "--particles"),
                 *("--repetition-penalty", "--rhyme", "--seed", "--temperature", "--tone"),
                 *("--top-k", "--top-p", "--typical-p"),
             ],
@@ -161,7 +161,8 @@ def test_the_surface_has_not_moved(verb: str, flags: list[str], tmp_path: Path) 
 def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
     said = " ".join(lianju(*verb.split(), "--help", cwd=tmp_path).stdout.replace("│", " ").split())
     for name in ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"):
-        text = said[said.index(f"--{name.replace('_', '-')} ") :]
+        # An example of the flag may stand above the flag.
+        [_, text] = re.split(f"--{name.replace('_', '-')} (?:FLOAT|INT) ", said)
         default = DecodeSettings.model_fields[name].default
         assert re.findall(r"\[default: (.*?)\]", text)[0] == str(default)
 
@@ -338,6 +339,23 @@ def test_results_without_flags_are_those_of_the_run(small_run: Path) -> None:
 def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:
     done = lianju("run", "--out", "runs/small", cwd=small_run)
     assert done.returncode == 2 and "exists already" in done.stderr
+
+
+def test_what_is_damaged_in_a_finished_run_comes_back(small_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(small_run / "runs/small", tmp_path / "small")
+    names = ("adapter/adapter_model.safetensors", "results.jsonl", "results.txt", "before.jsonl")
+    whole = {name: (run / name).read_bytes() for name in names}
+    for name in ("stages/before.json", "stages/spent.json", "steps.jsonl", "results.txt"):
+        (run / name).write_bytes(b"")
+    (run / "summary.json").write_text("[" * 100_000)
+    (run / "adapter/adapter_model.safetensors").write_bytes(whole[names[0]][:1000])
+    done = lianju("run", "--resume", "small", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for stage in ("before", "finetune", "after"):
+        assert f"The stage '{stage}' is done again: small/" in done.stderr
+    assert {name: (run / name).read_bytes() for name in names} == whole
+    steps = json.loads((small_run / "runs/small/summary.json").read_text())["training"]["steps"]
+    assert json.loads((run / "summary.json").read_text())["training"]["steps"] == steps
 
 
 def test_a_run_that_failed_early_leaves_only_the_folder_that_was_there(tmp_path: Path) -> None:

@@ -144,9 +144,8 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
     """
 
     def check(result: dict[str, Any]) -> None:
-        steps = [
-            row for row in read_jsonl(run.folder / STEPS, "it is lost") if row["kind"] == "train"
-        ]
+        rows = read_jsonl(run.folder / STEPS, "it is lost")
+        steps = [row["loss"] for row in rows if row.get("kind") == "train"]
         if len(steps) != Outcome(**result).steps:
             raise UserError(f"{run.folder / STEPS} has lost steps")
         _check_adapter(run.folder / "adapter")

@@ -229,7 +229,9 @@ def test_without_a_whole_checkpoint_the_run_begins_again(tmp_path: Path) -> None
     for manifest in (tmp_path / "b/checkpoints").glob("*/checkpoint.json"):
         manifest.write_text("[" * 10_000)
     _train(tmp_path / "b", resumed, resume=True, reporter=hearing)
-    assert all("is damaged" in line for line in hearing.said)
+    *damaged, again = hearing.said
+    assert all("is damaged" in line for line in damaged)
+    assert again == "No checkpoint is whole: fine-tuning begins again."
     assert _same(_weights(straight), _weights(resumed))
     assert _log(tmp_path / "a") == _log(tmp_path / "b")
 

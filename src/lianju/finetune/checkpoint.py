@@ -106,10 +106,10 @@ def _tidy(folder: Path, position: Position) -> None:
     """Remove the checkpoints before `position` but the best."""
     for step, checkpoint in _all(folder).items():
         if step < position.step and step != position.best_step:
-            # The manifest goes first: a folder without one is no checkpoint.
-            for name in (MANIFEST, _STATE, STEPS):
-                (checkpoint / name).unlink(missing_ok=True)
-            with suppress(OSError):  # something that is not ours lies in it
+            with suppress(OSError):  # something that is not ours may lie in it
+                # The manifest goes first: a folder without one is no checkpoint.
+                for name in (MANIFEST, _STATE, STEPS):
+                    (checkpoint / name).unlink(missing_ok=True)
                 checkpoint.rmdir()
 
 
@@ -159,7 +159,8 @@ def _read(
     folder: Path, log: Path, reporter: Reporter
 ) -> tuple[Position, dict[str, torch.Tensor]] | None:
     """The newest checkpoint whose files are whole, its own log in the place of `log`."""
-    for step, checkpoint in reversed(_all(folder).items()):
+    found = _all(folder)
+    for step, checkpoint in reversed(found.items()):
         try:
             position, rows = _verified(checkpoint), _rows(checkpoint, step, log)
         except UserError as error:
@@ -173,6 +174,8 @@ def _read(
         write_jsonl(log, rows)
         _tidy(folder, position)
         return position, load_file(checkpoint / _STATE)
+    if found:
+        reporter.say("No checkpoint is whole: fine-tuning begins again.")
     log.unlink(missing_ok=True)
     return None
 
