@@ -44,7 +44,10 @@ READERS = {
     "model.name=/data/TAIDE-LX-7B-Chat": "model.name=tiny",
 }
 # Verbs that the documents only name; alone they want a couplet or a folder.
-NAMED = ("lianju complete", "lianju explore next", "lianju explore sweep", "lianju results")
+NAMED = (
+    *("lianju complete", "lianju data check", "lianju explore next", "lianju explore sweep"),
+    "lianju results",
+)
 # What is not run here, with the reason.
 ELSEWHERE = {
     "git clone": "is how a reader gets what is tested here",
