@@ -25,6 +25,7 @@ from lianju.verse import Said
 _ABOUT = """A language model that finishes Tang poems, in their rules. `/v1/poems` is the native
 call; `/v1/completions` and `/v1/chat/completions` are what OpenAI's clients speak, with the rules
 of verse in an extra object `verse`."""
+_FIELDS = {"couplet": "首聯", "prefix": "已寫的部分", "text": "文字", "verse.acrostic": "藏頭"}
 _BOUNDS = {
     "max_length": "至多 {} 字",
     "min_length": "至少 {} 字",
@@ -164,10 +165,11 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
 
 def _fault_zh(field: str, detail: Any) -> str:
     """What is wrong with a value, in Chinese: readers meet this with addresses that they mend."""
+    name = _FIELDS.get(field, "所給詩句" if field.startswith("verse.given") else f"「{field}」")
     for bound, words in _BOUNDS.items():
         if bound in detail.get("ctx", {}):
-            return f"「{field}」{words.format(detail['ctx'][bound])}"
-    return f"「{field}」的值不合要求"
+            return f"{name}{words.format(detail['ctx'][bound])}"
+    return f"{name}的值不合要求"
 
 
 def _hint(path: list[str], fields: list[str]) -> str:

@@ -4,17 +4,10 @@ import { acrosticField } from "./acrostic.js";
 import { button, choice, segments, slider, toggle } from "./controls.js";
 import { el } from "./dom.js";
 import { LENGTHS, LONGEST_COUPLET, TWINS, firstCouplet, inTwo, lineLength, shapeWord } from "./shape.js";
-import { FORMS, MOST, freshSeed } from "./share.js";
+import { FORMS, MOST, RANGES, freshSeed } from "./share.js";
 
 // As much as can be checked: whole poems are pasted here too.
 const LONGEST = 20_000;
-
-const SLIDERS = {
-  temperature: { min: 0, max: 2, step: 0.05 },
-  top_k: { min: 0, max: 100, step: 1 },
-  top_p: { min: 0.05, max: 1, step: 0.05 },
-  max_tokens: { min: 0, max: 128, step: 1 },
-};
 
 // {node, request(), fill(request), writing(on), focus()}. `write` and `stop` are called by the
 // big button; `usual` is what the settings are to begin with.
@@ -88,7 +81,7 @@ export class Desk {
 
   #more() {
     const { say, settings } = this.#app;
-    this.#sliders = Object.fromEntries(Object.entries(SLIDERS).map(([name, range]) => [name, slider({
+    this.#sliders = Object.fromEntries(Object.entries(RANGES).map(([name, range]) => [name, slider({
       ...range, name: `set.${name}`, help: `set.${name}.help`, value: settings.decode[name].default ?? 0,
       change: () => this.#look(),
     })]));

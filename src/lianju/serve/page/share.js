@@ -3,7 +3,14 @@
 // {couplet, model ("": the first), form, rhyme, acrostic, given: {number: text}, prefix, n, temperature, top_k,
 // top_p, max_tokens (0: as needed), seed}
 
-const NUMBERS = ["temperature", "top_k", "top_p", "max_tokens"];
+// The part of each setting's range that is worth a slider.
+export const RANGES = {
+  temperature: { min: 0, max: 2, step: 0.05 },
+  top_k: { min: 0, max: 100, step: 1 },
+  top_p: { min: 0.05, max: 1, step: 0.05 },
+  max_tokens: { min: 0, max: 128, step: 1 },
+};
+const NUMBERS = Object.keys(RANGES);
 export const FORMS = ["auto", "wujue", "qijue", "wulu", "qilu", "free"];
 export const MOST = 6;
 
@@ -44,7 +51,9 @@ export function fromAddress(values, usual, rhymes) {
   if (FORMS.includes(values.form)) request.form = values.form;
   if (["off", ...rhymes].includes(values.rhyme)) request.rhyme = values.rhyme;
   for (const name of NUMBERS) {
-    if (values[name] && Number(values[name]) >= 0) request[name] = Number(values[name]);
+    const { min, max } = RANGES[name];
+    const asked = Number(values[name] || NaN);
+    if (asked >= min && asked <= max) request[name] = asked;
   }
   for (const [name, text] of Object.entries(values)) {
     const number = /^line([1-9]\d*)$/.exec(name)?.[1];
