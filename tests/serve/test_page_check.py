@@ -1,4 +1,4 @@
-"""The tab Check with several poems, in a real browser against a real server."""
+"""The tab Check with several poems, and the page while the model loads."""
 
 import json
 import subprocess
@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from lianju.config import ServeSettings
+from lianju.model import LanguageModel
+from lianju.serve import Service
+from tests.serve.conftest import running, served
 from tests.serve.test_page_tabs import kept
 
 POEMS = """登鸛雀樓
@@ -73,3 +77,30 @@ def test_a_line_that_is_no_verse_is_named_in_either_language(several: Page) -> N
     expect(several.locator(".notes")).to_contain_text("looks like no verse: 以上是今日所讀")
     several.locator("#language").click()
     expect(several.locator(".notes")).to_have_text("第 10 行：不像詩句：以上是今日所讀")
+
+
+def test_while_the_model_loads_check_answers_and_write_waits(
+    browser: Browser, gemma: LanguageModel
+) -> None:
+    service = Service(list, ServeSettings())
+    page = browser.new_page()
+    with running(service) as address:
+        page.goto(f"{address}/#check")
+        expect(page.locator(".met-poem h3")).to_contain_text("with no fault")
+        loading = page.get_by_text("The model is loading. Check and Results work already.")
+        expect(loading).to_be_visible()
+        page.get_by_role("link", name="Results").click()
+        expect(page.locator("#results h2")).to_be_visible()
+        page.get_by_role("link", name="Write").click()
+        page.get_by_role("radio", name="1", exact=True).check()
+        page.get_by_role("button", name="Write", exact=True).click()
+        expect(page.locator(".poem footer")).to_contain_text("Waiting for the model")
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".poem footer")).to_contain_text("stopped")
+        page.get_by_role("button", name="Write", exact=True).click()
+        expect(page.get_by_text("This is the untouched model")).to_be_hidden()
+        service.open([served(gemma, "base")])
+        expect(page.locator(".poem footer .tools")).to_be_visible(timeout=60_000)
+        expect(loading).to_have_count(0)
+        expect(page.get_by_text("This is the untouched model")).to_be_visible()
+    page.close()
