@@ -182,9 +182,9 @@ const CHECK = {
   "met.brief": ["First fault", "第一處問題"],
   "met.share": ["({share})", "（{share}）"],
   "met.total.poems": ["Poems", "首數"],
-  "met.total.rhymes": ["Rhyme right", "押韻合"],
-  "met.total.scans": ["Tones right", "平仄合"],
-  "met.total.regular": ["All right", "全合"],
+  "met.total.rhymes": ["Rhyme", "押韻"],
+  "met.total.scans": ["Tones", "平仄"],
+  "met.total.regular": ["Full", "全合"],
   "met.total.old": [
     "{old} of {count} are old-style verse 古體詩, judged by the same rules.",
     "{count} 首中有 {old} 首為古體詩，同以近體詩律判定。",
