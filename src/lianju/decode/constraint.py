@@ -102,14 +102,28 @@ class Constraint:
         key = self._key(state)
         base = self.masks.kept(key)
         if base is None:
-            base = self._base(replace(state, threads=key.threads, used=frozenset(), before=""))
-            self.masks.keep(key, base)
-        suspects = state.used if self._near_rhyme(state) else frozenset()
-        suspects |= beginnings().get(state.before, {}).keys()
-        if not suspects:
+            base = self._unused(replace(state, threads=key.threads, used=frozenset()), key)
+        if not state.used or not self._near_rhyme(state):
             return base
+        return self._without(state, state.used, base)
+
+    def _unused(self, state: State, key: Key) -> Flags:
+        """The mask of a state in which no rhyme character stands yet, kept under `key`."""
+        if state.before:
+            plain = key._replace(before="")
+            base = self.masks.kept(plain)
+            if base is None:
+                base = self._unused(replace(state, before=""), plain)
+            mask = self._without(state, beginnings()[state.before], base)
+        else:
+            mask = self._base(state)
+        self.masks.keep(key, mask)
+        return mask
+
+    def _without(self, state: State, forms: Iterable[str], base: Flags) -> Flags:
+        """The mask of a state, where `base` allows too many of the characters `forms`."""
         mask = base.copy()
-        for token in self.masks.suspects(suspects, state.partial, base):
+        for token in self.masks.suspects(forms, state.partial, base):
             mask[token] = self.advance(state, token) is not None
         return mask
 
@@ -237,10 +251,11 @@ class Constraint:
             self.may_stop(state),
             min(rules.last - line, self._span),
             rules.locked(line, state.position, self.masks.reach) if rules.given else (),
+            state.before,
         )
 
     def _base(self, state: State) -> Flags:
-        """The mask of a state in which no rhyme character stands yet."""
+        """The mask of a state in which no rhyme stands yet, nor what could make a word."""
         masks, table = self.masks, self.table
         mask = np.zeros(masks.vocabulary.size, dtype=np.bool_)
         mask[masks.vocabulary.stop] = self.may_stop(state)

@@ -37,6 +37,7 @@ class Key(NamedTuple):
     stop: bool
     more: int
     locked: Locked
+    before: str
 
 
 class Masks:
@@ -50,6 +51,7 @@ class Masks:
         self._flags: dict[Demand, Flags] = {}
         self._longest: dict[Demand, int] = {}
         self._standard: dict[int, frozenset[str]] = {}
+        self._crowds: dict[int, int] = {}
         self._tokens: dict[str, list[int]] = {}
         others = self.table.other_ids.tolist()
         self.continuing = [t for t in others if self.bytes_of(t)[0] & 0xC0 == 0x80]
@@ -122,9 +124,11 @@ class Masks:
 
     def _crowded(self, group: int) -> int:
         """How many characters of a group the one before may rule out, by the words they make."""
-        forms, writable = self._forms(group), set(self.table.standards)
-        crowds = (words for first, words in beginnings().items() if first in writable)
-        return max((len(forms & words.keys()) for words in crowds), default=0)
+        if group not in self._crowds:
+            forms, written = self._forms(group), self.table.same.keys()
+            every = (words for first, words in beginnings().items() if first in written)
+            self._crowds[group] = max((len(forms & words.keys()) for words in every), default=0)
+        return self._crowds[group]
 
     @cached_property
     def compounds(self) -> list[tuple[int, int, Word]]:
@@ -153,8 +157,8 @@ class Masks:
         """The indices of all characters whose standard form is one of `forms`."""
         return [index for form in forms for index in self.table.same.get(form, ())]
 
-    def suspects(self, used: frozenset[str], partial: bytes, mask: Flags) -> list[int]:
-        """The tokens of a mask that may write a used rhyme character, or begin to."""
+    def suspects(self, used: Iterable[str], partial: bytes, mask: Flags) -> list[int]:
+        """The tokens of a mask that may write a character of `used`, or begin to."""
         if partial:
             return [token for token in self.continuing if mask[token]]
         found = {token for form in used for token in self._writing(form)}

@@ -12,6 +12,7 @@ pause 頓: after the second character, and in lines of seven after the fourth as
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from lianju.verse.glyph import data, standard
@@ -37,9 +38,9 @@ def decided(line: str) -> tuple[int, ...]:
     found = [0] * len(line)
     shapes = list(map(standard, line))
     words, others = beginnings(), elsewhere()
-    for at, shape in enumerate(shapes[:-1]):
-        known = words.get(shape) if joined(len(line), at + 1) else None
-        if known and (word := known.get(shapes[at + 1])):
+    for at, (shape, following) in enumerate(pairwise(shapes)):
+        known = words.get(shape)
+        if known and (word := known.get(following)) and joined(len(line), at + 1):
             found[at] |= word.first
             found[at + 1] |= word.second
         if shape in others and not found[at]:

@@ -3,7 +3,7 @@
 A line's characters are given as the sets of rhyme groups that they can be read in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import add
 
@@ -19,6 +19,8 @@ _RARE, _UNUSUAL, _TOLERATED = 1 << 28, 1 << 14, 1
 
 # The demand of a type that depends on those after it, by its place from the end.
 _DEPENDENT = {"B": 5, "D": 3}
+
+_EITHER = 3
 
 Line = Sequence[int]
 Tones = tuple[int, ...]
@@ -63,7 +65,7 @@ def misses(line: Line, pattern: Pattern) -> tuple[int, ...]:
 
 
 def _tones(line: Line) -> Tones:
-    """1 level, 2 oblique, 3 either."""
+    """1 level, 2 oblique, `_EITHER`."""
     return tuple(map(_tone, line))
 
 
@@ -90,20 +92,22 @@ def fit(
     first_rhymes: int,
     strict: bool = False,
     usual: Sequence[Line] = (),
-    common: Sequence[Line] = (),
+    common: Callable[[int], Line] | None = None,
 ) -> tuple[Pattern, ...]:
     """The pattern of each line in the fit with the fewest faults.
 
     `first_rhymes`: the groups that a first line of a rhyming type must end in. `strict`: without
     the patterns that are only tolerated. Of fits with equal faults the one that departs least from
-    the `usual` readings, then from the `common` ones, which are sets as in `lines`.
+    the `usual` readings, then from the `common` ones of a line, from 0; sets as in `lines`.
     """
     rows: list[tuple[tuple[Pattern, ...], Steps, Sequence[int], Sequence[int]]] = []
-    every = zip(lines, usual or lines, common or lines, strict=True)
-    for number, (line, likely, commonest) in enumerate(every, 1):
+    for number, (line, likely) in enumerate(zip(lines, usual or lines, strict=True), 1):
         place = number if number < 4 else 4 - number % 2
         choices, steps = _choices(place, len(line), strict)
-        costs = _costs(_tones(line), _tones(likely), _tones(commonest), place, strict)
+        tones = _tones(line)
+        read = tones if likely is line else _tones(likely)
+        commonest = common(number - 1) if common and _EITHER in tones else line
+        costs = _costs(tones, read, _tones(commonest), place, strict)
         if number == 1:
             ends = (_end(line[-1], commonest[-1], pattern, first_rhymes) for pattern in choices)
             totals = [cost + end for cost, end in zip(costs, ends, strict=True)]

@@ -7,6 +7,8 @@ A word that fixes a reading decides in both: see `compounds`.
 (['尤', '東', '物', '陽', '賄'], '東送')
 """
 
+from functools import cache
+
 from lianju.verse.compounds import decided, elsewhere
 from lianju.verse.glyph import standard
 from lianju.verse.reading import common, groups, likely, rhymes
@@ -27,6 +29,7 @@ def heard(line: str) -> list[int]:
     return found
 
 
+@cache
 def end(character: str) -> int:
     """The groups of a character at the end of a line, if no word decides."""
     found = rhymes(character)

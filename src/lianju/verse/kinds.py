@@ -4,6 +4,7 @@
 Kind(form='liuyan', style='six', judged=False)
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,6 +18,7 @@ OLD_STYLE = {"wulü": "wugu", "wupai": "wugu", "qilü": "qigu", "qipai": "qigu"}
 _OLD = {5: "wugu", 7: "qigu"}
 _LONG = {5: "wupai", 7: "qipai"}
 _SIX = 6
+_LETTER = re.compile("[\\x00-\\x7f]")
 _FORMS = {(form.lines, form.characters): form.name for form in FORMS}
 
 
@@ -30,7 +32,7 @@ class Kind(NamedTuple):
 
 def kind_of(lines: Sequence[str]) -> Kind:
     """The kind of poem that these lines make: see `Verdict`."""
-    if any(character.isascii() for line in lines for character in line):
+    if any(map(_LETTER.search, lines)):
         return Kind(None, "faulty")
     lengths = Counter(map(len, lines))
     if len(lengths) > 1:
@@ -49,7 +51,7 @@ def kind_of(lines: Sequence[str]) -> Kind:
 def form_of_lines(lines: Sequence[str]) -> str | None:
     """The form of regulated verse that these lines have the shape of, or None."""
     lengths = {len(line) for line in lines}
-    if len(lengths) != 1 or any(character.isascii() for line in lines for character in line):
+    if len(lengths) != 1 or any(map(_LETTER.search, lines)):
         return None
     (length,), count = lengths, len(lines)
     if count >= 10 and count % 2 == 0:

@@ -11,6 +11,7 @@ Group(name='東', tone='平', number=1, part='上平聲')
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 # Each Pingshui group with the Guangyun rhymes that it unites, in the order of the books
 # (Wang Li 王力, 漢語詩律學, 1958, section 4; the Guangyun's own heads as `tshet-uinh` prints them).
@@ -90,6 +91,7 @@ def members(groups: int) -> Iterator[Group]:
         groups ^= lowest
 
 
+@cache
 def names(groups: int) -> str:
     """The names of the groups in a set, in the order of the book."""
     return "".join(group.name for group in members(groups))
