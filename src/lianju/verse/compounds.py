@@ -5,7 +5,7 @@ pause 頓: after the second character, and in lines of seven after the fourth as
 
 >>> from lianju.verse.rhyme_groups import names
 >>> [names(groups) for groups in decided("更上三層樓")]
-['', '', '覃', '', '']
+['敬', '', '覃', '', '']
 >>> [names(groups) for groups in decided("丞相祠堂何處尋")][:3]
 ['', '漾', '']
 """
