@@ -15,7 +15,7 @@ GRACE = 20
 # Between two looks for a place, or two tries of a system that has none.
 _PACE = 0.05
 # A connection has this long to say something before it must make room for another.
-_FAIR = 0.5
+_FAIR = 1.0
 # The log says at most this often, in seconds, that the system gives no connections.
 _SAID = 60.0
 
