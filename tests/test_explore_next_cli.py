@@ -103,7 +103,7 @@ def test_one_step_in_every_form_of_output(tmp_path: Path) -> None:
     assert "Page: page.html" in done.stderr and "Chart: chart.svg" in done.stderr
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "欲窮" in page and "wujue 五絕 or wulü 五律 · rhyme 韻 尤" in page
-    assert "爲 for 為" in page and "爲" in alphabet() and "為" not in alphabet()
+    assert {"爲", "為"} <= set(alphabet())
     assert (tmp_path / "chart.svg").read_text(encoding="utf-8").startswith("<svg")
 
 

@@ -28,10 +28,8 @@ _SAYS = {
     "rules": (
         "The form strikes out every token that would break the verse here: a wrong tone, a "
         "wrong rhyme, a line of the wrong length; or a character that is not among those the rules "
-        "know from regulated verse, which may spell it otherwise (爲 for 為). What is left is "
-        "scaled up to 100%.",
-        "格律刪去平仄、押韻、句長不合的字，以及格律字表未收或寫法不同的字（如「為」作「爲」），"
-        "其餘按比例湊回百分之百。",
+        "know from regulated verse. What is left is scaled up to 100%.",
+        "格律刪去平仄、押韻、句長不合的字，以及格律字表未收的字，其餘按比例湊回百分之百。",
     ),
     "repetition_penalty": (
         "What stands in the poem already becomes less likely, so that it repeats itself less.",
