@@ -20,9 +20,15 @@ check: .venv/ready
 
 setup: .venv/ready
 
+# PyTorch comes first and by itself: where a build for CPUs alone lies beside the published one, pip
+# takes it, but not once it is to compare digests, and then brings gigabytes of CUDA.
 .venv/ready: pyproject.toml constraints.txt
 	@echo "Setting up .venv; the first time this downloads PyTorch and the base model"
 	$(PYTHON) -m venv .venv
+	sed -n '/^torch==/,/[^\\]$$/p' constraints.txt > .venv/torch.txt
+	$(BIN)/pip download --quiet --no-deps --dest .venv/torch $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' .venv/torch.txt)
+	$(BIN)/pip install $(LOCKED) --no-index --find-links .venv/torch -r .venv/torch.txt
+	rm -r .venv/torch
 	$(BIN)/pip install $(LOCKED) -r constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
 	@touch $@
