@@ -198,6 +198,10 @@ def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
         ("data show --samples -1", "samples"),
         ("complete 白 --base --adapter x", "exclude each other"),
         ("complete 白日依山盡，黃河入海流。 --base --form qijue", "lines of 7"),
+        ("complete 白日依山盡，黃河入海流。 --base --form 七律", "lines of 7"),
+        ("complete 白日依山盡，黃河入海流。 --base --form 五言 --lang=zh", "'qilu'"),
+        ("complete 白日依山盡，黃河入海流。 --base --form qilü --lang zh", "七律每句7字"),
+        ("complete 白日依山盡，黃河入海流。 --base --seed 1.5", "'1.5' is not a whole number. See"),
         ("complete 白日依山盡，黃河入海流。 --base --form wulu --lines 4", "8 lines, not 4"),
         ("complete 白日依山盡，黃河入海流。 --base --lines 5", "even"),
         ("complete 白日依山盡，黃河入海流。 --base --rhyme 木", "no rhyme group"),
@@ -208,6 +212,8 @@ def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
         ("complete 白日依山盡，黃河入海流。 --base --model ./nowhere", "no model"),
         ("complete 白日依山盡，黃河入海流。 --base --top-p 7", "--top-p: "),
         ("data check nowhere.json", "nowhere.json does not exist"),
+        ("check nowhere.txt --lang zh", "「nowhere.txt」不是詩，也沒有這個檔案"),
+        ("check . --lang zh", ". 是資料夾：請指明其中的檔案"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line_and_exit_code_2(

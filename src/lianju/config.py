@@ -181,12 +181,27 @@ class DecodeSettings(Settings):
         return value
 
 
+# What people call the forms, besides the names that settings have.
+_FORMS = {
+    name: form
+    for form, names in {
+        "auto": "自動 自动",
+        "wujue": "五絕 五绝 五言絕句 五言绝句",
+        "qijue": "七絕 七绝 七言絕句 七言绝句",
+        "wulu": "五律 五言律詩 五言律诗 wulü wulv",
+        "qilu": "七律 七言律詩 七言律诗 qilü qilv",
+        "free": "自由",
+    }.items()
+    for name in names.split()
+}
+
+
 class VerseSettings(Settings):
     """The rules that a completion must keep. Each is kept from the first character on."""
 
     form: Literal["auto", "wujue", "qijue", "wulu", "qilu", "free"] = "auto"
-    """wujue 五絕, qijue 七絕, wulu 五律, qilu 七律; auto: what the couplet can open, the model
-    choosing four or eight lines; free: no rule at all."""
+    """wujue 五絕, qijue 七絕, wulu 五律, qilu 七律, in either script; auto: what the couplet can
+    open, the model choosing four or eight lines; free: no rule at all."""
     rhyme: str = Field("auto", max_length=100)
     """auto: the couplet's own rhyme; or a Pingshui group such as 東; or off. An oblique rhyme
     leaves the tones free."""
@@ -199,6 +214,11 @@ class VerseSettings(Settings):
     given: dict[int, _Line] = Field({}, max_length=98, exclude_if=lambda lines: not lines)
     """Whole lines by their number, 3 or more, which stand as they are while the others are
     written."""
+
+    @field_validator("form", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return _FORMS.get(value, value) if isinstance(value, str) else value
 
     @field_validator("lines")
     @classmethod

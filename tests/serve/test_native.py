@@ -491,9 +491,10 @@ def test_what_is_no_json_object_is_told_so(client: TestClient, content: bytes) -
 
 
 def test_forms_are_taken_as_answers_write_them(client: TestClient) -> None:
-    told = poems(client, verse={"form": "wulü"}, seed=1)
-    assert told["poems"] == poems(client, verse={"form": "wulu"}, seed=1)["poems"]
-    assert told["poems"][0]["form"] == "wulü"
+    told = poems(client, verse={"form": "wulu"}, seed=1)["poems"]
+    assert told[0]["form"] == "wulü"
+    for name in ("wulü", "五律", "五言律诗"):
+        assert poems(client, verse={"form": name}, seed=1)["poems"] == told
 
 
 def test_the_longest_that_is_allowed_is_answered(client: TestClient) -> None:

@@ -4,12 +4,14 @@ import difflib
 import os
 import sys
 import traceback
+from itertools import pairwise
 
 import cyclopts
 from cyclopts import App, Parameter
 
 from lianju import __version__
 from lianju.cli.console import out
+from lianju.cli.flags import exactly
 from lianju.errors import UserError
 
 app = App(
@@ -18,7 +20,7 @@ app = App(
     help="Lianju 聯句: teach a language model to finish Tang poems, and prove that it can.\n\n"
     "Start with `lianju run`: poems, fine-tuning, before and after, a report. With --debug, an "
     "error also prints where in the program it arose.",
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), converter=exactly),
 )
 for number, (name, where) in enumerate(
     (
@@ -67,9 +69,9 @@ def _guarded(arguments: list[str], debug: bool) -> int:
     except cyclopts.CycloptsError as error:
         if os.environ.get("RANK", "0") != "0":
             return 2  # several processes were given the same arguments: one speaks for all
-        return _fail(f"{_hinted(error)} See lianju --help.", debug)
+        return _fail(f"{_hinted(error).rstrip('.')}. See lianju --help.", debug)
     except UserError as error:
-        return _fail(str(error), debug)
+        return _fail(_in_asked_language(error.words, arguments), debug)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
@@ -92,6 +94,14 @@ def _guarded(arguments: list[str], debug: bool) -> int:
             )
         return _internal(error, debug)
     return 0
+
+
+def _in_asked_language(words: str, arguments: list[str]) -> str:
+    """What is wrong, in the language that the command line asks for."""
+    from lianju.verse import in_language
+
+    asked = {"--lang=zh"} & {*arguments} or ("--lang", "zh") in pairwise(arguments)
+    return in_language(words, "zh" if asked else "en")
 
 
 def _hinted(error: cyclopts.CycloptsError) -> str:

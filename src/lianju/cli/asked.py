@@ -10,7 +10,7 @@ from lianju.cli.flags import ModelFlags, VerseFlags
 from lianju.config import VerseSettings, load_settings
 from lianju.corpus import Heard, check_text, hear_text
 from lianju.errors import UserError
-from lianju.verse import in_language, lines_of
+from lianju.verse import Said, in_language, lines_of
 from lianju.verse.rule_texts import Language
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def verse_asked(rules: VerseFlags | None, lang: Language = "en") -> VerseSetting
 def adapter_asked(flags: ModelFlags) -> Path | None:
     """The adapter to use: the one named or the newest; None for the untouched base model."""
     if flags.base and flags.adapter:
-        raise UserError("--base and --adapter exclude each other")
+        raise UserError(
+            Said("--base and --adapter exclude each other", "--base 與 --adapter 只能選一個")
+        )
     if flags.base:
         return None
     from lianju.model import find_adapter
@@ -62,7 +64,12 @@ def named_file(text: str, what: str) -> Path | None:
     check_text(text, what)
     # Verse that ends in a full stop has no suffix.
     if re.fullmatch(r"\.[A-Za-z0-9]+", path.suffix):
-        raise UserError(f"{text[:_QUOTED]!r} is neither a file that exists nor a poem")
+        raise UserError(
+            Said(
+                f"{text[:_QUOTED]!r} is neither a file that exists nor a poem",
+                f"「{text[:_QUOTED]}」不是詩，也沒有這個檔案",
+            )
+        )
     return None
 
 
@@ -83,8 +90,12 @@ def newest_adapter() -> Path:
     found = sorted(Path("runs").glob("*/adapter/lianju.json"), key=lambda p: p.stat().st_mtime)
     if not found:
         raise UserError(
-            "no adapter in ./runs yet: train one with `lianju run`, name one with --adapter, "
-            "or see the untouched model with --base"
+            Said(
+                "no adapter in ./runs yet: train one with `lianju run`, name one with --adapter, "
+                "or see the untouched model with --base",
+                "./runs 裡還沒有轉接器：請用 `lianju run` 訓練，或以 --adapter 指定，"
+                "或加 --base 看未經微調的模型",
+            )
         )
     err.print(f"Adapter: {found[-1].parent}", markup=False)
     return found[-1].parent

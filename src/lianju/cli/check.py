@@ -18,7 +18,7 @@ from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
-from lianju.verse import Verdict, in_language, words
+from lianju.verse import Said, Verdict, in_language, words
 from lianju.verse import check as judge
 from lianju.verse.rule_texts import Language
 from lianju.verse.table import Total, old_style, opening_line, style_name, totals
@@ -89,7 +89,7 @@ def check(
         out.print()
         _totals(verdicts, lang)
     if file.bad:
-        _name_bad(file, path)
+        _name_bad(file, path, lang)
 
 
 def _read(poem: str) -> tuple[VerseFile, str]:
@@ -98,7 +98,11 @@ def _read(poem: str) -> tuple[VerseFile, str]:
         return read_verse(path), poem
     if not has_verse(verse_only(poem)):
         raise UserError(
-            f"{poem[:_QUOTED]!r} is neither a file that exists nor a poem in Chinese characters"
+            Said(
+                f"{poem[:_QUOTED]!r} is neither a file that exists nor a poem in Chinese "
+                "characters",
+                f"「{poem[:_QUOTED]}」不是漢字寫的詩，也沒有這個檔案",
+            )
         )
     return spoken_verse(poem), ""
 
@@ -143,15 +147,19 @@ def _row(item: Verse, verdict: Verdict) -> dict[str, object]:
     return about | {"poem": item.text} | words.verdict_row(verdict)
 
 
-def _name_bad(file: VerseFile, path: str) -> None:
+def _name_bad(file: VerseFile, path: str, lang: Language) -> None:
     for line in file.bad[:_NAMED]:
-        err.print(f"{shown(path)}{line}", markup=False)
-    if len(file.bad) > _NAMED:
-        err.print(f"… and {len(file.bad) - _NAMED:,} more")
+        err.print(f"{shown(path)}{in_language(line, lang)}", markup=False)
+    if (more := len(file.bad) - _NAMED) > 0:
+        err.print(f"… and {more:,} more" if lang == "en" else f"……另有 {more:,} 筆")
     total = len(file.poems) + len(file.bad)
     raise UserError(
-        f"{len(file.bad):,} of {total:,} records in {shown(path) or 'the text'} are no whole "
-        "poems, as listed above; the others were checked"
+        Said(
+            f"{len(file.bad):,} of {total:,} records in {shown(path) or 'the text'} are not whole "
+            "poems, as listed above; the others were checked",
+            f"{shown(path)} 的 {total:,} 筆中有 {len(file.bad):,} 筆不是完整的詩，已列在上面；"
+            "其餘都檢查過了",
+        )
     )
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from cyclopts import Group, Parameter, Token
+from cyclopts import Group, Parameter, Token, convert
 
 from lianju.config import DecodeSettings, Settings, VerseSettings, from_flags
+from lianju.setting_errors import short
 
 _VERSE = Group("Verse 格律: the rules that every completion keeps", sort_key=1)
 _DECODING = Group("Decoding 解碼: how the next character is drawn", sort_key=2)
@@ -18,12 +19,20 @@ def help_of(name: str, of: type[Settings] = DecodeSettings) -> str:
     return " ".join((of.model_fields[name].description or "").split())
 
 
-def whole(_type: Any, tokens: Sequence[Token]) -> int:
-    """A whole number as it was written; the command line's own converter rounds 1.5."""
+def exactly(type_: Any, tokens: Sequence[Token]) -> Any:
+    """A flag's value; a whole number as it was written, where cyclopts would round 1.5."""
+    if int not in (type_, *get_args(type_)):
+        return convert(type_, tokens)
     try:
         return int(tokens[0].value)
     except ValueError:
-        raise ValueError(f"{tokens[0].value!r} is not a whole number") from None
+        raise ValueError(f"{short(repr(tokens[0].value))} is not a whole number") from None
+
+
+def _form(_type: Any, tokens: Sequence[Token]) -> str:
+    """The form by the name that settings have for it, whichever the user knows."""
+    name = tokens[0].value
+    return str(from_flags(VerseSettings, {"form": name}).form)
 
 
 def _flag(name: str, group: Group = _DECODING) -> Parameter:
@@ -36,8 +45,8 @@ def _flag(name: str, group: Group = _DECODING) -> Parameter:
 PARTICLES = _flag("particles", _VERSE)
 
 
-def _rule(name: str) -> Parameter:
-    return Parameter(help=help_of(name, VerseSettings), group=_VERSE, show_default=False)
+def _rule(name: str, **more: Any) -> Parameter:
+    return Parameter(help=help_of(name, VerseSettings), group=_VERSE, show_default=False, **more)
 
 
 @Parameter(name="*")
@@ -65,7 +74,8 @@ class VerseFlags:
     """The rules of verse; what is not given has its default, which is to keep them all."""
 
     form: Annotated[
-        Literal["auto", "wujue", "qijue", "wulu", "qilu", "free"] | None, _rule("form")
+        Literal["auto", "wujue", "qijue", "wulu", "qilu", "free"] | None,
+        _rule("form", converter=_form),
     ] = None
     rhyme: Annotated[str | None, _rule("rhyme")] = None
     tone: Annotated[Literal["on", "off"] | None, _rule("tone")] = None

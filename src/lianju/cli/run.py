@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from lianju.cli.console import TerminalReporter, err, print_line, print_notes
-from lianju.cli.flags import DecodeFlags, decode_overrides, help_of, whole
+from lianju.cli.flags import DecodeFlags, decode_overrides, help_of
 from lianju.config import RunSettings, TrainSettings, load_settings, parse_assignments, recipe_names
 from lianju.errors import UserError
 
@@ -42,7 +42,6 @@ _Poems = Annotated[
     Parameter(
         help="How many poems to train on; default: as the recipe says.",
         show_default=False,
-        converter=whole,
     ),
 ]
 _Epochs = Annotated[
@@ -50,7 +49,6 @@ _Epochs = Annotated[
     Parameter(
         help=f"{help_of('epochs', TrainSettings)} Default: as the recipe says.",
         show_default=False,
-        converter=whole,
     ),
 ]
 _LearningRate = Annotated[

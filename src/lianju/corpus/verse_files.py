@@ -40,7 +40,7 @@ class VerseFile:
     """The poems of a file; and what is wrong with its other records, each with its place."""
 
     poems: list[Verse]
-    bad: list[str]
+    bad: list[Said]
 
 
 def read_records(path: Path, data: bytes | None = None) -> list[Record]:
@@ -56,27 +56,37 @@ def read_records(path: Path, data: bytes | None = None) -> list[Record]:
 def _named_records(text: str, path: Path) -> list[Record] | None:
     """The records of JSON, JSONL or a table, whose fields have names; None for plain text."""
     if not text.strip():
-        raise UserError(f"{shown(path)} is empty")
+        raise UserError(Said(f"{shown(path)} is empty", f"{shown(path)} 是空的"))
     if path.suffix in _JSON_SUFFIXES or _JSON.match(text):
         value = parse_json(text, path)
         if value == {} or not isinstance(value, list | dict):
-            raise UserError(f"{shown(path)} holds {kind_of(value)}, not a list of records")
+            raise UserError(
+                Said(
+                    f"{shown(path)} holds {kind_of(value)}, not a list of records",
+                    f"{shown(path)} 的內容不是一筆筆的詩",
+                )
+            )
         return records_of(value)
     try:
         records = table_records(text)
     except UserError as error:
-        raise UserError(f"{shown(path)}: {error}") from None
+        raise UserError(
+            Said(f"{shown(path)}: {error}", f"{shown(path)}：{in_language(error.words, 'zh')}")
+        ) from None
     if records is None and path.suffix in _TABLE_SUFFIXES:
         raise UserError(
-            f"{shown(path)} does not name its columns: write a first line such as "
-            "title,author,text or input,output"
+            Said(
+                f"{shown(path)} does not name its columns: write a first line such as "
+                "title,author,text or input,output",
+                f"{shown(path)} 沒有寫明各欄：請在第一行寫上 title,author,text 或 input,output",
+            )
         )
     return records
 
 
 def _some(records: list[Record], path: Path) -> list[Record]:
     if not records:
-        raise UserError(f"{shown(path)} holds no records")
+        raise UserError(Said(f"{shown(path)} holds no records", f"{shown(path)} 裡一筆也沒有"))
     return records
 
 
@@ -94,7 +104,7 @@ def read_couplets(path: Path) -> list[str]:
     for record in _some(records, path):
         if not record.parts:
             field, fault = record.faults[0]
-            raise UserError(f"{shown(path)}{record.place}{'.' * bool(field)}{field}: {fault}")
+            raise UserError(_prefixed(path, _bad(record.place, field, fault)))
     return [record.parts[0].text for record in records]
 
 
@@ -120,7 +130,7 @@ def spoken_verse(text: str) -> VerseFile:
 def verse_of(records: Sequence[Record]) -> VerseFile:
     """The poems of records as they are to be judged: without notes and the like."""
     poems: list[Verse] = []
-    bad: list[str] = []
+    bad: list[Said] = []
     for number, record in enumerate(records, 1):
         texts = [part.text for part in record.parts]
         whole = ("" if is_plain(texts[0]) else "\n").join(texts) if texts else ""
@@ -142,12 +152,22 @@ def _bad(place: str, field: str, fault: str) -> Said:
     return Said(f"{place}{where}: {fault}", chinese)
 
 
-def _nothing(path: Path, bad: list[str]) -> str:
+def _prefixed(path: Path, fault: Said) -> Said:
+    return Said(f"{shown(path)}{fault}", f"{shown(path)}{fault.zh}")
+
+
+def _nothing(path: Path, bad: list[Said]) -> Said:
     """Why a file has no poem at all."""
     if all(line.endswith(".output: missing") for line in bad):
-        return (
+        return Said(
             f"{shown(path)} has no outputs, so it is a test file: half a poem cannot be judged. "
-            "Complete its couplets first, and check the results"
+            "Complete its couplets first, and check the results",
+            f"{shown(path)} 沒有 output，是測試檔：半首詩無從檢查。請先續寫，再檢查結果",
         )
     more = f", and {len(bad) - 1:,} more" if len(bad) > 1 else ""
-    return f"{shown(path)} has no poem to check: {shown(path)}{bad[0]}{more}"
+    rest = f"，另有 {len(bad) - 1:,} 筆" if len(bad) > 1 else ""
+    first = _prefixed(path, bad[0])
+    return Said(
+        f"{shown(path)} has no poem to check: {first}{more}",
+        f"{shown(path)} 裡沒有可檢查的詩：{first.zh}{rest}",
+    )

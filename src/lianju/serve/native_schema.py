@@ -77,12 +77,6 @@ class Verse(VerseSettings):
     are written."""
     particles: int = _decode("particles")
 
-    @field_validator("form", mode="before")
-    @classmethod
-    def _plain_letters(cls, value: Any) -> Any:
-        """Answers write wulü and qilü, so that is taken too."""
-        return value.replace("ü", "u") if isinstance(value, str) else value
-
     @property
     def rules(self) -> VerseSettings:
         """The rules alone."""
