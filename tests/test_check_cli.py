@@ -11,8 +11,7 @@ from rich.cells import cell_len
 
 from lianju.cli import main
 from lianju.cli.console import out
-
-from .test_cli import lianju
+from tests.typed import lianju
 
 TOWER = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
 WRONG = TOWER.replace("樓", "峰")

@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import shutil
 import signal
@@ -12,8 +11,8 @@ import pytest
 
 from lianju.config import DecodeSettings, recipe_names
 from lianju.corpus import training_corpus
+from tests.typed import Typed, lianju
 
-ENVIRONMENT = {**os.environ, "COLUMNS": "100"}
 COUPLET = "白日依山盡，黃河入海流。"
 SMALL = [
     "--set=data.validation=8",
@@ -24,24 +23,12 @@ SMALL = [
 ]
 
 
-def lianju(*arguments: str, cwd: Path, timeout: float = 280) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lianju", *arguments],
-        cwd=cwd,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-
-
 @pytest.mark.parametrize("words", ["--help", "run --help", f"check {COUPLET}", "data --help"])
 def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path: Path) -> None:
     """Which is what makes it quick."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "lianju", *words.split()],
         cwd=tmp_path,
-        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
@@ -280,27 +267,22 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     While it is at work others want its folder.
     """
     folder = tmp_path_factory.mktemp("work")
-    command = [sys.executable, "-m", "lianju", "run", "--poems=32", "--out=runs/small", *SMALL]
-    process = subprocess.Popen(
-        command, cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    )
+    first = Typed(["run", "--poems=32", "--out=runs/small", *SMALL], folder)
     log = folder / "runs/small/steps.jsonl"
     deadline = time.monotonic() + 240
     while not (log.is_file() and log.read_text().count("\n") >= 1):
-        assert process.poll() is None and time.monotonic() < deadline
+        assert first.process.is_alive() and time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGSTOP)
+    first.send(signal.SIGSTOP)
     there = sorted((folder / "runs/small").rglob("*"))
     for other in (["--out", "runs/small", "--poems", "7"], ["--resume", "runs/small"]):
         done = lianju("run", *other, cwd=folder)
         assert done.returncode == 2 and "another process is at work" in done.stderr
     assert sorted((folder / "runs/small").rglob("*")) == there
-    process.send_signal(signal.SIGCONT)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, errors
-    assert "lianju run --resume runs/small" in errors
-    assert "Traceback" not in errors
+    first.send(signal.SIGCONT)
+    assert first.stop() == 130, first.err
+    assert "lianju run --resume runs/small" in first.err
+    assert "Traceback" not in first.err
     done = lianju("run", "--resume", "runs/small", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
@@ -400,7 +382,6 @@ def test_output_into_head_is_no_error(tmp_path: Path) -> None:
         shell=True,
         executable="/bin/bash",
         cwd=tmp_path,
-        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )

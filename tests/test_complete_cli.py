@@ -3,21 +3,20 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lianju.corpus import known_lines
 from lianju.verse import check
+from tests.typed import lianju
 
 COUPLET = "移舟泊煙渚，日暮客愁新。"
 OLD = "千山鳥飛絕，萬徑人蹤滅。"
 
 
 def complete(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "lianju", "complete", *arguments, "--base"]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8")
+    return lianju("complete", *arguments, "--base", cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,7 @@
 
 import io
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from lianju.model import LanguageModel
 from lianju.verse import alphabet, check
 from tests import tiny
 from tests.decode.grammar import constraint
+from tests.typed import lianju
 
 COUPLET = "白日依山盡，黃河入海流。"
 ALL = DecodeSettings(
@@ -27,11 +26,7 @@ ALL = DecodeSettings(
 
 
 def explore(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "lianju", "explore", "next", *arguments]
-    environment = {**os.environ, "COLUMNS": "100"}
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8"
-    )
+    return lianju("explore", "next", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

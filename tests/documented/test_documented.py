@@ -17,8 +17,8 @@ import pytest
 from lianju.corpus import training_corpus
 from tests import checkpoints
 from tests.documented.commands import ROOT, Command, documented
-from tests.documented.typed import Typed, typed
 from tests.evaluate.fake_judge import FakeJudge, honest
+from tests.typed import Typed, typed
 
 RUN = "runs/default-20261128-120000"
 TINY = "runs/tiny"
@@ -158,9 +158,9 @@ def test_it_ends_well(command: Command, home: Path) -> None:
     if "--judge" in words:
         with FakeJudge(honest) as judge:
             words[words.index("--endpoint") + 1] = judge.base
-            assert typed(words, home).out
+            assert typed(words, home).stdout
     elif words[:2] == ["data", "check"] or words[0] != "export":
-        assert typed(words, home).out
+        assert typed(words, home).stdout
     else:
         typed(words, home)
         assert any((home / words[words.index("--out") + 1]).iterdir())
@@ -194,7 +194,7 @@ def _ready(words: list[str], folder: Path) -> tuple[Typed, str]:
 def test_it_serves_until_ctrl_c(command: Command, home: Path) -> None:
     words = _small(_alone(command))
     if "--help" in words:
-        assert "--port" in typed(words, home).out
+        assert "--port" in typed(words, home).stdout
         return
     server, _ = _ready(words, home)
     assert server.stop() == 130

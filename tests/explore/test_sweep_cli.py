@@ -1,8 +1,6 @@
 """`lianju explore sweep`, with the tiny model in place of a real one."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from lianju.model import LanguageModel
 from lianju.verse import shape_of
 from tests.explore.sweeps import measured
 from tests.tiny import COUPLETS, model
+from tests.typed import lianju
 
 GRID = ["--temperature", "0.5,1", "--top-p", "0.9,1", "--top-k", "0"]
 BASE = [*GRID, "--base"]
@@ -196,12 +195,6 @@ def test_a_count_of_one_is_no_plural_and_none_is_refused(
 
 
 def test_help_names_the_grid(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lianju", "explore", "sweep", "--help"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = lianju("explore", "sweep", "--help", cwd=tmp_path)
     for word in ("--temperature", "0.1,0.3,0.5,0.7,1.0,1.3", "--typical-p", "--suite", "--out"):
         assert word in done.stdout

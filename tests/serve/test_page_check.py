@@ -2,8 +2,8 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +14,7 @@ from lianju.model import LanguageModel
 from lianju.serve import Service
 from tests.serve.conftest import running, served
 from tests.serve.test_page_tabs import kept
+from tests.typed import lianju
 
 POEMS = """登鸛雀樓
 王之渙
@@ -30,8 +31,7 @@ POEMS = """登鸛雀樓
 
 def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """`lianju check` on the same text."""
-    line = [sys.executable, "-m", "lianju", "check", POEMS, *arguments]
-    return subprocess.run(line, capture_output=True, text=True, encoding="utf-8")
+    return lianju("check", POEMS, *arguments, cwd=Path())
 
 
 @pytest.fixture

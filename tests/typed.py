@@ -6,38 +6,45 @@ So each costs what it does, and not the nine seconds that importing takes.
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
-import lianju.cli
+from lianju.cli import main
 
 _FORK = multiprocessing.get_context("forkserver")
-_FORK.set_forkserver_preload(["torch", "transformers", "peft", "lianju.cli", __name__])
+_FORK.set_forkserver_preload(
+    ["torch", "transformers", "peft", "lianju.cli", "lianju.decode", "lianju.run", __name__]
+)
 
 
-def _lianju(words: list[str], folder: Path, files: tuple[Path, Path], paths: list[str]) -> None:
+def _lianju(
+    words: list[str], folder: Path, files: tuple[Path, Path], environment: dict[str, str]
+) -> None:
     """What the `lianju` script does, its output in two files."""
     os.chdir(folder)
     for stream, file in zip((1, 2), files, strict=True):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-    os.environ |= {"COLUMNS": "100", "PATH": os.pathsep.join(paths)}
+    os.environ |= environment
     sys.argv = ["lianju", *words]
-    lianju.cli.main()
+    main()
 
 
 class Typed:
     """A `lianju` command that was typed in `folder` and is at work, or has ended."""
 
-    def __init__(self, words: list[str], folder: Path):
-        (folder / "typed").mkdir(exist_ok=True)
-        stem = folder / "typed" / str(len(list((folder / "typed").iterdir())))
-        self.files = stem.with_suffix(".out"), stem.with_suffix(".err")
+    def __init__(self, words: list[str], folder: Path, **environment: str):
+        self._said = tempfile.TemporaryDirectory()
+        self.files = Path(self._said.name, "out"), Path(self._said.name, "err")
         for file in self.files:
             file.touch()
-        paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
-        self.process = _FORK.Process(target=_lianju, args=(words, folder, self.files, paths))
+        paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        environment = {"COLUMNS": "100", "PATH": paths} | environment
+        arguments = (words, folder, self.files, environment)
+        self.process = _FORK.Process(target=_lianju, args=arguments)
         self.process.start()
 
     @property
@@ -62,16 +69,30 @@ class Typed:
         self.process.join(seconds)
         return self.process.exitcode
 
-    def stop(self) -> int | None:
-        """Press Ctrl-C; its exit status then."""
+    def send(self, sign: signal.Signals) -> None:
+        """Send it a signal, if it is still there."""
         assert self.process.pid
         with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGINT)
+            os.kill(self.process.pid, sign)
+
+    def stop(self) -> int | None:
+        """Press Ctrl-C; its exit status then."""
+        self.send(signal.SIGINT)
         return self.ended()
 
 
-def typed(words: list[str], folder: Path) -> Typed:
+def lianju(
+    *words: str, cwd: Path, timeout: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Type a command in `cwd` and wait until it has ended, however that is."""
+    command = Typed([*words], cwd, **environment)
+    status = command.ended(timeout)
+    assert status is not None, f"{' '.join(words)} does not end\n{command.err}"
+    return subprocess.CompletedProcess(words, status, command.out, command.err)
+
+
+def typed(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """A command that is to end well: an assertion says what it printed if it does not."""
-    command = Typed(words, folder)
-    assert command.ended() == 0, f"{' '.join(words)}\n{command.out}\n{command.err}"
-    return command
+    done = lianju(*words, cwd=folder)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
+    return done
