@@ -18,7 +18,7 @@ import opencc
 
 from lianju.corpus import is_simplified, key, large_corpus
 from lianju.corpus.characters import one_by_one
-from lianju.corpus.conversion import EDGE, convert, uses
+from lianju.corpus.conversion import EDGE, WEIGHT, convert, uses
 from lianju.corpus.verse_text import verse_only
 from lianju.files import write_text
 from lianju.verse import is_han, lines_of
@@ -32,7 +32,6 @@ HEAD = (
 LEAST = 2
 # A neighbour is written down that makes some character so much likelier, or less likely.
 TELLING = 0.5
-WEIGHT = 2
 APART = 10
 # Shapes that OpenCC does not unite.
 SHAPES = str.maketrans("髪鬬鬭徴廻囘乹亁倂馀", "髮鬥鬥徵迴回乾乾併餘")

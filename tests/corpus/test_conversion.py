@@ -119,6 +119,13 @@ def test_one_stray_character_leaves_the_rest_as_it_is(given: str) -> None:
     assert hear_text(expected).notes == ()
 
 
+def test_a_traditional_line_among_simplified_ones_stays_as_it_is() -> None:
+    # Of a simplified line 说法云无空 the neighbours of 云 would make 雲.
+    assert hear_text("说法云无空").text == "說法雲無空"
+    mixed = "說法云無空，孤舟一系故园心。寒衣处处催刀尺，白帝城高急暮砧。"
+    assert hear_text(mixed).text.startswith("說法云無空，孤舟一繫故園心。寒衣處處催刀尺")
+
+
 def test_tone_decides_where_the_neighbours_do_not() -> None:
     # 聳干 could be 乾, 干 or 幹 by its neighbours; the metre asks for an oblique tone: 幹.
     willow = (

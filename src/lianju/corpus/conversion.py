@@ -21,7 +21,7 @@ from lianju.verse import RHYME_RULES, Said, Verdict, check, groups, is_han
 
 EDGE = "^"
 # The counts beside a neighbour weigh against so many uses of the character anywhere.
-_WEIGHT = 2
+WEIGHT = 2
 # Where the neighbours are no surer than that, tone and rhyme decide, for so many characters.
 _OPEN, _TRIED = math.log(30), 8
 # What poets wrote so much less often than another needs no word, nor does a character that stays
@@ -29,6 +29,7 @@ _OPEN, _TRIED = math.log(30), 8
 _SELDOM, _SURE = 1 / 50, math.log(20)
 _NAMED = 20
 _TONE, _RHYME = Said("for its tone", "依平仄"), Said("for its rhyme", "依韻")
+_LINE = re.compile(r"\w+")
 _COUNTED = re.compile(r"(\D)([\d,]+)")
 
 
@@ -49,14 +50,10 @@ class Uses:
         total = sum(self.counts.values())
         rows = (self.after.get(left), self.before.get(right), self.before.get(doubled))
         beside = [row for row in rows if row]
-        found = [
-            (
-                math.log(count)
-                + sum(math.log(_WEIGHT + row[at] * total / count) for row in beside),
-                c,
-            )
-            for at, (c, count) in enumerate(self.counts.items())
-        ]
+        found = []
+        for at, (character, count) in enumerate(self.counts.items()):
+            gains = (math.log(WEIGHT + row[at] * total / count) for row in beside)
+            found.append((math.log(count) + sum(gains), character))
         best = max(found)[0]
         return [(c, best - weight) for weight, c in sorted(found, reverse=True)]
 
@@ -116,22 +113,41 @@ def convert(text: str) -> Converted:
     are changed that are unmistakably simplified, or that poets did not write: 胜 for 勝. 里 or 后
     may be meant as they stand.
     """
-    found = "".join(filter(_must_change, text))
-    if not found:
-        return Converted(text)
-    through = len(found) > sum(map(is_traditional, text))
+    found = "".join(dict.fromkeys(filter(_must_change, text)))
     written, choices = list(text), []
-    for place, character in enumerate(text):
-        if _must_change(character) or (through and _is_open(character)):
-            known = uses(character)
-            if not known:
-                written[place] = one_by_one(character)
-                continue
-            ranked = known.ranked(*_beside(text, place))
-            written[place] = ranked[0][0]
-            if len(ranked) > 1:
-                choices.append(Choice(place, character, ranked[0][0], tuple(ranked[1:])))
-    return _settled(Converted("".join(written), "".join(dict.fromkeys(found)), tuple(choices)))
+    for place in _considered(text) if found else ():
+        character = text[place]
+        known = uses(character)
+        if not known:
+            written[place] = one_by_one(character)
+            continue
+        (read, _), *others = known.ranked(*_beside(text, place))
+        written[place] = read
+        if others:
+            choices.append(Choice(place, character, read, tuple(others)))
+    return _settled(Converted("".join(written), found, tuple(choices)))
+
+
+@functools.cache
+def uses(character: str) -> Uses | None:
+    """How poets used what a simplified character stands for; None if that is one, or unknown."""
+    row = _rows().get(character)
+    if not row:
+        return None
+    counts, after, before = (_counted(cell) for cell in row.split("\t"))
+    return Uses({c: number for c, (number,) in counts.items()}, after, before)
+
+
+def _considered(text: str) -> list[int]:
+    """The places of the characters that may have to be changed."""
+    places = {place for place, character in enumerate(text) if _must_change(character)}
+    if len(places) > sum(map(is_traditional, text)):
+        for line in _LINE.finditer(text):
+            found = range(*line.span())
+            # Such a line among simplified ones comes from elsewhere, and is right as it stands.
+            if sum(map(is_traditional, line[0])) < 2 or not places.isdisjoint(found):
+                places.update(place for place in found if _is_open(text[place]))
+    return sorted(places)
 
 
 def _beside(text: str, place: int) -> tuple[str, str, str]:
@@ -156,16 +172,6 @@ def _must_change(character: str) -> bool:
 def _is_open(character: str) -> bool:
     """Whether a character of simplified text may stand for another."""
     return is_han(character) and not is_traditional(character)
-
-
-@functools.cache
-def uses(character: str) -> Uses | None:
-    """How poets used what a simplified character stands for; None if that is one, or unknown."""
-    row = _rows().get(character)
-    if not row:
-        return None
-    counts, after, before = (_counted(cell) for cell in row.split("\t"))
-    return Uses({c: number for c, (number,) in counts.items()}, after, before)
 
 
 def _counted(cell: str) -> dict[str, tuple[int, ...]]:
