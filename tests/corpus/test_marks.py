@@ -177,6 +177,6 @@ def test_a_text_of_any_length_is_read_in_time_that_grows_with_it(text: str, tmp_
 def test_half_a_surrogate_pair_is_no_character_and_breaks_nothing() -> None:
     verdict = check("白日\ud800山盡，黃河入海流。欲窮千里目，更上一層樓。")
     assert verdict.marks[0][2].readings == ()
-    assert hear_text("尽\ud800").text == "尽\ud800"
+    assert hear_text("尽\ud800").text == "盡\ud800"
     with pytest.raises(UserError, match="no text"):
         hear_couplet("白日\udcff山盡，黃河入海流。")

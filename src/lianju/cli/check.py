@@ -12,7 +12,7 @@ from rich.text import Text
 from lianju.cli.asked import named_file
 from lianju.cli.console import TerminalReporter, err, out, print_notes
 from lianju.cli.poem import draw
-from lianju.corpus import hear_text, simplified
+from lianju.corpus import hear_text
 from lianju.corpus.reading import shown
 from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
@@ -110,11 +110,11 @@ def _read(poem: str) -> tuple[VerseFile, str]:
 def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
     """The poems in traditional characters, with a note on those that were not."""
     every = [hear_text(item.text) for item in poems]
-    changed = [item for item, heard in zip(poems, every, strict=True) if heard.notes]
+    changed = [pair for pair in zip(poems, every, strict=True) if pair[1].notes]
     if len(poems) == 1:
         print_notes(in_language(note, lang) for note in every[0].notes)
     elif changed:
-        first, some = changed[0], _some(simplified(changed[0].text))
+        first, some = changed[0][0], changed[0][1].simplified[:_NAMED]
         print_notes(
             [
                 f"Note: {len(changed):,} of {len(poems):,} poems have simplified characters, such "
@@ -125,10 +125,6 @@ def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
             ]
         )
     return [replace(item, text=heard.text) for item, heard in zip(poems, every, strict=True)]
-
-
-def _some(characters: str) -> str:
-    return "".join(list(dict.fromkeys(characters))[:_NAMED])
 
 
 def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]:

@@ -5,9 +5,10 @@ that is dropped has a reason, and validation shares no line with training. Knows
 torch or of models.
 """
 
-from lianju.corpus.characters import key, line_keys, placeholders, simplified, traditional
+from lianju.corpus.characters import is_simplified, key, line_keys, placeholders, simplified
 from lianju.corpus.check import BadRecord, FileReport, check_file
 from lianju.corpus.clean import clean
+from lianju.corpus.conversion import convert
 from lianju.corpus.couplet import Heard, check_text, hear_couplet, hear_text
 from lianju.corpus.homework import INSTRUCTION, test_set
 from lianju.corpus.known import KnownLines, known_lines
@@ -33,9 +34,11 @@ __all__ = [
     "check_file",
     "check_text",
     "clean",
+    "convert",
     "hear_couplet",
     "hear_text",
     "is_regular",
+    "is_simplified",
     "key",
     "known_lines",
     "large_corpus",
@@ -48,6 +51,5 @@ __all__ = [
     "simplified",
     "split",
     "test_set",
-    "traditional",
     "training_corpus",
 ]

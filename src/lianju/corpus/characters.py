@@ -23,6 +23,9 @@ _ALSO_TRADITIONAL = frozenset(
     "却荆迹脚烟凭脉笋恒衮虬葱耻叶姹灾踪强猪携凉冲兹粤咤争遥静蘖亘悮咏溆唤疴猫泪蹰袜馀粮厩术"
 )
 
+# Traditional characters that the simplified standard keeps for some of their uses: 乾坤, 狼藉.
+_ALSO_SIMPLIFIED = frozenset("乾藉夥瞭徵於鍾甯麽摺槃")
+
 
 @functools.cache
 def _opencc(direction: str) -> Any:
@@ -82,29 +85,32 @@ def simplified(text: str) -> str:
     That is: OpenCC's s2t changes it, t2s leaves it, Big5 lacks it, and old editions do not
     print it. 后 or 云, which are characters of their own in traditional text, never count.
     """
-    return "".join(character for character in text if _is_simplified(character))
-
-
-def traditional(text: str) -> str:
-    """`text` in traditional characters, by OpenCC's s2t, which looks at words, not only
-    characters. For text that `simplified` finds something in; other text it may spoil.
-    """
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return text  # half a character, which OpenCC cannot take
-    converted: str = _opencc("s2t").convert(text)
-    return converted
+    return "".join(filter(is_simplified, text))
 
 
 @functools.cache
-def _is_simplified(character: str) -> bool:
+def is_simplified(character: str) -> bool:
+    """Whether a character is unmistakably simplified."""
     if not is_han(character) or character in _ALSO_TRADITIONAL:
         return False
-    if _opencc("s2t").convert(character) == character:
+    if one_by_one(character) == character:
         return False
-    return _opencc("t2s").convert(character) == character and not _in_big5(character)
+    return _opencc("t2s").convert(character) == character and not in_big5(character)
 
 
-def _in_big5(character: str) -> bool:
+def is_traditional(character: str) -> bool:
+    """Whether no simplified text has a character."""
+    return is_han(character) and key(character) != character and character not in _ALSO_SIMPLIFIED
+
+
+def one_by_one(character: str) -> str:
+    """The traditional character that OpenCC gives for a simplified one by itself."""
+    converted: str = _opencc("s2t").convert(character)
+    return converted
+
+
+def in_big5(character: str) -> bool:
+    """Whether Big5, a character set of Taiwan, has a character."""
     try:
         character.encode("big5")
     except UnicodeEncodeError:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lianju.corpus.characters import foreign, is_latin, key, line_keys, placeholders, simplified
-from lianju.corpus.couplet import hear_text
+from lianju.corpus.characters import foreign, is_latin, key, line_keys, placeholders
+from lianju.corpus.conversion import convert
 from lianju.corpus.poems import Dropped, Example
 from lianju.corpus.records import Record
 from lianju.corpus.verse_text import split_heading, verse_only
@@ -117,9 +117,8 @@ def read_record(record: Record, source: str, test: bool = False) -> Read:
     fields = [part.field for part in record.parts]
     given = [split_heading(part.text)[2] for part in record.parts]
     texts = [_ended(normal(verse_only(text))) for text in given]
-    converted = "".join(dict.fromkeys(simplified("".join(texts))))
-    if converted:
-        texts = [hear_text(text).text for text in texts]
+    converted = convert("".join(texts))
+    texts = [converted.text[: len(texts[0])], converted.text[len(texts[0]) :]][: len(texts)]
     if alone:
         texts.append("")
     elif len(texts) == 1:
@@ -131,7 +130,7 @@ def read_record(record: Record, source: str, test: bool = False) -> Read:
         rest = tail
     stripped = texts != given and sum(map(_signs, given)) > sum(map(_signs, texts))
     faults = tuple(_couplet_faults(couplet, fields[0]) if alone else _faults(couplet, rest, fields))
-    return Read(Example(couplet, rest, source), faults, converted, stripped)
+    return Read(Example(couplet, rest, source), faults, converted.simplified, stripped)
 
 
 def notes(records: Sequence[Record], every: Sequence[Read]) -> list[str]:

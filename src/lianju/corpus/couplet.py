@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from unicodedata import category
 
-from lianju.corpus.characters import simplified, traditional
+from lianju.corpus.conversion import convert
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
 from lianju.verse import Said, couplet_fault, in_language, is_han, lines_of, normal
@@ -22,10 +22,13 @@ _AS_WRITTEN = re.compile(rf"\w+[，？！；：、。]\w+[{SENTENCE_ENDS}]")
 
 @dataclass(frozen=True)
 class Heard:
-    """A text as it is read; `notes`: what to tell the user about that, one line each."""
+    """A text as it is read; `notes`: what to tell the user about that, one line each; the
+    `simplified` characters that it had.
+    """
 
     text: str
     notes: tuple[str, ...] = ()
+    simplified: str = ""
 
 
 def hear_couplet(text: str) -> Heard:
@@ -67,16 +70,16 @@ def hear_couplet(text: str) -> Heard:
 
 def hear_text(text: str) -> Heard:
     """Any text in traditional characters, with a note if it was not."""
-    found = "".join(dict.fromkeys(simplified(text)))
-    if not found:
+    found = convert(text)
+    if not found.simplified:
         return Heard(text)
-    converted = traditional(text)
-    given, read, some = _quoted(text), _quoted(converted), found[:_NAMED]
+    given, read, some = _quoted(text), _quoted(found.text), found.simplified[:_NAMED]
+    chosen = found.chosen
     note = Said(
-        f"Note: {given} has simplified {some}; read as {read}",
-        f"「{given}」有簡體字「{some}」，讀作「{read}」",
+        f"Note: {given} has simplified {some}; read as {read}" + (f"; {chosen}" if chosen else ""),
+        f"「{given}」有簡體字「{some}」，讀作「{read}」" + (f"，其中{chosen.zh}" if chosen else ""),
     )
-    return Heard(converted, (note,))
+    return Heard(found.text, (note,), found.simplified)
 
 
 def check_text(text: str, what: str) -> None:

@@ -1,6 +1,6 @@
 """Poems that a reader gives, judged: one, or several in a table."""
 
-from lianju.corpus import Heard, hear_text, simplified, traditional
+from lianju.corpus import Heard, convert, hear_text
 from lianju.corpus.verse_files import Verse, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.serve import annotate
@@ -22,9 +22,10 @@ def check_one(known: Known, body: CheckRequest) -> CheckAnswer:
     text, notes = verse_only(body.text or body.poem), known.notes
     if not has_verse(text):
         raise ApiError(400, _NO_VERSE, "text" if body.text else "poem")
-    if found := "".join(dict.fromkeys(simplified(text))):
-        text, notes = traditional(text), [_converted(found), *notes]
-    return annotate.checked(check(text, body.strict, body.borrow), known.find, notes)
+    read = convert(text)
+    if read.simplified:
+        notes = [_converted(read.simplified, read.chosen), *notes]
+    return annotate.checked(check(read.text, body.strict, body.borrow), known.find, notes)
 
 
 def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
@@ -34,7 +35,7 @@ def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
     file = spoken_verse(body.text)
     heard = [hear_text(poem.text) for poem in file.poems]
     verdicts = [check(one.text, body.strict, body.borrow) for one in heard]
-    found = "".join(dict.fromkeys(simplified("".join(poem.text for poem in file.poems))))
+    found = "".join(dict.fromkeys("".join(one.simplified for one in heard)))
     odd = [Words(line.strip(), in_language(line, "zh")) for line in file.bad]
     notes = [*odd, *([_converted(found)] if found else [])]
     only = None
@@ -77,8 +78,8 @@ def _both(said: Words) -> Said:
     return Said(en=str(said), zh=said.zh)
 
 
-def _converted(found: str) -> Words:
+def _converted(found: str, chosen: Words | None = None) -> Words:
     return Words(
-        f"Simplified {found} are read as traditional characters.",
-        f"簡體字「{found}」已讀作正體。",
+        f"Simplified {found} are read as traditional characters{f': {chosen}' if chosen else ''}.",
+        f"簡體字「{found}」已讀作正體{f'，其中{chosen.zh}' if chosen else ''}。",
     )
