@@ -20,10 +20,10 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from lianju.cli.asked import load_model
-from lianju.config import DecodeSettings, PromptSettings, VerseSettings
+from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import Constraint, Masks, rules_for
 from lianju.decode import complete as complete_all
+from lianju.writer import load_model
 
 
 class Asked(BaseModel):
@@ -84,7 +84,7 @@ def complete(adapter: Path) -> None:
     """For each line `{"couplet", "seed", "ruled"}` of standard input, complete, and say the text
     and how many seconds it took.
     """
-    model, style = load_model(adapter, None, "", PromptSettings().style)
+    model, style = load_model(adapter, None)
     masks = Masks(model.vocabulary)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:

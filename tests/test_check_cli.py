@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from lianju.cli import main
-from lianju.cli.console import out
+from lianju.console import out
 from tests.typed import lianju
 
 TOWER = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"

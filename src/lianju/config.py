@@ -298,15 +298,18 @@ def recipe_names() -> list[str]:
 
 
 def load_settings(
-    recipe: str = "default", overrides: Mapping[str, Any] | None = None
+    recipe: str | RunSettings = "default", overrides: Mapping[str, Any] | None = None
 ) -> RunSettings:
-    """Read a recipe, by name or as a YAML file, and lay `overrides` over it.
+    """Read a recipe, by name or as a YAML file, or take settings; and lay `overrides` over them.
 
     Keys of `overrides` are dotted names such as `train.learning_rate`; values are given as
     in YAML. Paths are made absolute, so that a run can be resumed from any folder. Raises
     `UserError` naming every key that is unknown or has a bad value.
     """
-    values = _read_recipe(recipe)
+    if isinstance(recipe, RunSettings):
+        values = recipe.model_dump(mode="json")
+    else:
+        values = _read_recipe(recipe)
     for key, value in (overrides or {}).items():
         _put(values, key, value)
     settings = validate(values)
@@ -344,6 +347,22 @@ _Model = TypeVar("_Model", bound=Settings)
 def from_flags(model: type[_Model], values: Mapping[str, Any]) -> _Model:
     """Settings from what flags of their names gave. Raises `UserError` naming the bad flags."""
     return _validated(model, values, lambda name: f"--{name.replace('_', '-')}")
+
+
+def writing_settings(asked: Mapping[str, Any]) -> tuple[VerseSettings, DecodeSettings]:
+    """The rules and the decoding that keywords of both ask for; the recipe's where they do not.
+
+    Raises `UserError` naming the keywords with a bad value, and one that is unknown with the
+    nearest that there is.
+    """
+    verse, decode = VerseSettings.model_fields, DecodeSettings.model_fields
+    for name in asked:
+        if name not in verse and name not in decode:
+            raise UserError(unknown(name, [*verse, *decode]))
+    rules = _validated(VerseSettings, {name: asked[name] for name in asked if name in verse})
+    given = {name: asked[name] for name in asked if name in decode}
+    base = load_settings().decode.model_dump()
+    return rules, _validated(DecodeSettings, base | given)
 
 
 def _validated(model: type[_Model], values: Any, called: Callable[[str], str] = str) -> _Model:

@@ -24,3 +24,4 @@ class Reporter:
 
 
 SILENT = Reporter()
+UNSEEN = Task()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,11 @@ def read_settings(folder: Path) -> RunSettings:
     if not (folder / SETTINGS).is_file():
         raise UserError(f"{folder} is not a run folder: it has no {SETTINGS}")
     return run_settings(folder)
+
+
+def default_folder(settings: RunSettings) -> Path:
+    """Where a run goes that names no folder: into ./runs, named after its recipe and the time."""
+    return Path("runs") / f"{settings.recipe}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import pytest
 
 from lianju.cli import evaluate as verb
 from lianju.cli.app import app
-from lianju.cli.console import TerminalReporter
 from lianju.config import DecodeSettings, VerseSettings
+from lianju.console import TerminalReporter
 from lianju.decode import complete
 from lianju.errors import UserError
 from lianju.evaluate import cache, evaluation

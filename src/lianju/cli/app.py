@@ -10,8 +10,8 @@ import cyclopts
 from cyclopts import App, Parameter
 
 from lianju import __version__
-from lianju.cli.console import out
 from lianju.cli.flags import exactly
+from lianju.console import out
 from lianju.errors import UserError
 
 app = App(

@@ -3,32 +3,29 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lianju.cli.console import TerminalReporter, err, print_notes
 from lianju.cli.flags import ModelFlags, VerseFlags
-from lianju.config import VerseSettings, load_settings
-from lianju.corpus import Heard, check_text, hear_text
+from lianju.config import VerseSettings
+from lianju.console import err, print_notes
+from lianju.corpus import Heard, check_text
 from lianju.errors import UserError
-from lianju.verse import Said, in_language, lines_of
+from lianju.verse import Said, in_language
 from lianju.verse.rule_texts import Language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
-    from lianju.model import LanguageModel
 
 _QUOTED = 40
 
 
 def verse_asked(rules: VerseFlags | None, lang: Language = "en") -> VerseSettings:
     """The rules of verse that the flags ask for, their text in traditional characters."""
-    verse = rules.settings() if rules else VerseSettings()
-    return verse.model_copy(
-        update={
-            "acrostic": heard(hear_text("".join(lines_of(verse.acrostic))), lang),
-            "rhyme": heard(hear_text(verse.rhyme), lang),
-        }
-    )
+    from lianju.request import in_traditional
+
+    verse, notes = in_traditional(rules.settings() if rules else VerseSettings())
+    print_notes(in_language(note, lang) for note in notes)
+    return verse
 
 
 def adapter_asked(flags: ModelFlags) -> Path | None:
@@ -41,7 +38,7 @@ def adapter_asked(flags: ModelFlags) -> Path | None:
         return None
     from lianju.model import find_adapter
 
-    return find_adapter(flags.adapter) if flags.adapter else newest_adapter()
+    return find_adapter(flags.adapter) if flags.adapter else default_adapter()
 
 
 def heard(found: Heard, lang: Language = "en") -> str:
@@ -73,50 +70,21 @@ def named_file(text: str, what: str) -> Path | None:
     return None
 
 
-def read_rules(
+def rules_asked(
     couplets: Sequence[str], verse: VerseSettings, lang: Language = "en"
 ) -> "list[Rules | None]":
     """What each completion is to keep, and a word to the user on what it cannot."""
-    from lianju.decode import rules_for, rules_notes
+    from lianju.request import read_rules
 
-    every = [rules_for(couplet, verse) for couplet in couplets]
-    for couplet, rules in zip(couplets, every, strict=True):
-        print_notes(in_language(note, lang) for note in rules_notes(couplet, rules, verse))
-    return every
-
-
-def newest_adapter() -> Path:
-    """The adapter trained last in ./runs; `UserError` if there is none."""
-    found = sorted(Path("runs").glob("*/adapter/lianju.json"), key=lambda p: p.stat().st_mtime)
-    if not found:
-        raise UserError(
-            Said(
-                "no adapter in ./runs yet: train one with `lianju run`, name one with --adapter, "
-                "or see the untouched model with --base",
-                "./runs 裡還沒有轉接器：請用 `lianju run` 訓練，或以 --adapter 指定，"
-                "或加 --base 看未經微調的模型",
-            )
-        )
-    err.print(f"Adapter: {found[-1].parent}", markup=False)
-    return found[-1].parent
+    every = [read_rules(couplet, verse) for couplet in couplets]
+    print_notes(in_language(note, lang) for asked in every for note in asked.notes)
+    return [asked.rules for asked in every]
 
 
-def load_model(
-    folder: Path | None, name: str | None, default: str, style: str, tuned: bool = True
-) -> "tuple[LanguageModel, str]":
-    """The model to ask, and the prompt style it knows; without the adapter if not `tuned`."""
-    from lianju.model import choose_device, load_adapter, load_base, pack, read_card, weights_dtype
-    from lianju.prompt import LAYOUTS
+def default_adapter() -> Path:
+    """The adapter trained last in ./runs, which is told."""
+    from lianju.writer import newest_adapter
 
-    card: dict[str, Any] = read_card(folder) if folder else {"base": default, "style": style}
-    asked = {"model.name": name or card["base"], "model.bits": card.get("bits", 16)}
-    settings = load_settings("default", asked).model
-    device = choose_device(settings)
-    dtype = weights_dtype(device, card.get("precision", "auto"))
-    network = load_base(settings, LAYOUTS, device, dtype, TerminalReporter())
-    held = "4 bits" if network.bits == 4 else str(dtype).removeprefix("torch.")
-    err.print(f"{settings.name} on {device} in {held}", markup=False)
-    if folder and tuned:
-        network = load_adapter(network, folder)
-    pack(network.network)
-    return network, card["style"]
+    folder = newest_adapter()
+    err.print(f"Adapter: {folder}", markup=False)
+    return folder

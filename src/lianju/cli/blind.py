@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from lianju.cli.console import print_line
 from lianju.cli.judge import AGAINST, Which
+from lianju.console import print_line
 from lianju.errors import UserError
 from lianju.files import write_text
 

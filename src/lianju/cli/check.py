@@ -10,8 +10,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from lianju.cli.asked import named_file
-from lianju.cli.console import TerminalReporter, err, out, print_notes
 from lianju.cli.poem import draw
+from lianju.console import TerminalReporter, err, out, print_notes
 from lianju.corpus import hear_text
 from lianju.corpus.reading import shown
 from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse

@@ -2,22 +2,22 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import adapter_asked, heard, load_model, named_file, read_rules, verse_asked
-from lianju.cli.console import TerminalReporter, out
+from lianju.cli.asked import adapter_asked, heard, named_file, rules_asked, verse_asked
 from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.poem import draw
 from lianju.config import load_settings
-from lianju.corpus import KnownLines, Poem, hear_couplet, known_lines, read_couplets
-from lianju.verse import check, form_of_lines, in_language, lines_of, shape_of, words
+from lianju.console import TerminalReporter, out
+from lianju.corpus import Poem, hear_couplet, known_lines, read_couplets
+from lianju.verse import in_language, lines_of, words
 from lianju.verse.rule_texts import Language
 
 if TYPE_CHECKING:
-    from lianju.decode import Completion, Constraint
+    from lianju.decode import Rules
+    from lianju.writer import Continuation
 
 
 def complete(
@@ -57,17 +57,21 @@ def complete(
     writer = writer or ModelFlags()
     folder = adapter_asked(writer)
     # Contradictions are found before the model is loaded.
-    kept = read_rules(couplets, verse, lang)
-    network, style = load_model(folder, writer.model, settings.model.name, settings.prompt.style)
+    kept = rules_asked(couplets, verse, lang)
 
-    from lianju.decode import complete as complete_all
-    from lianju.decode import constrain
+    from lianju.writer import Writer, load_model
 
-    constraints = constrain(network.vocabulary, kept)
-    results = complete_all(
-        network, style, couplets, settings.decode, TerminalReporter(), constraints=constraints
-    )
-    _print(results, constraints, lang, as_json)
+    reporter = TerminalReporter()
+    loaded = Writer(*load_model(folder, writer.model, reporter))
+    asked = {**verse.model_dump(), **settings.decode.model_dump(exclude={"candidates"})}
+    known_lines(reporter)  # which takes some seconds where it was not yet built
+    every = []
+    with reporter.task("Completing", len(couplets)) as task:
+        for poems in loaded.write_many(couplets, n, in_order=True, **asked):
+            every.append(poems)
+            task.advance()
+    for poems, keeping in zip(every, kept, strict=True):
+        _print(poems, keeping, lang, as_json)
 
 
 def _given(words: Sequence[str]) -> list[str]:
@@ -79,86 +83,35 @@ def _given(words: Sequence[str]) -> list[str]:
 
 
 def _print(
-    results: "list[list[Completion]]",
-    constraints: "list[Constraint | None]",
-    lang: Language,
-    as_json: bool,
+    poems: "list[Continuation]", rules: "Rules | None", lang: Language, as_json: bool
 ) -> None:
-    """The completions of each couplet, the one that the model likes best first."""
-    known = known_lines(TerminalReporter())
-    for group, constraint in zip(results, constraints, strict=True):
-        ranked = sorted(group, key=_liking, reverse=True)
-        for number, completion in enumerate(ranked, 1):
-            copied = _copied(completion, known)
-            if as_json:
-                row = _row(completion, constraint, copied)
-                out.print(json.dumps(row, ensure_ascii=False), markup=False)
-            else:
-                heading = f"{number}/{len(group)} " if len(group) > 1 else ""
-                _show(completion, constraint, lang, heading, copied)
+    """The completions of a couplet."""
+    for number, poem in enumerate(poems, 1):
+        if as_json:
+            out.print(json.dumps(poem.as_row(), ensure_ascii=False), markup=False)
+        else:
+            heading = f"{number}/{len(poems)} " if len(poems) > 1 else ""
+            _show(poem, rules, lang, heading)
 
 
-def _liking(completion: "Completion") -> float:
-    """How much the model likes a completion: its log-probability per character."""
-    return completion.logprob / max(len(completion.text), 1)
-
-
-def _copied(completion: "Completion", known: KnownLines | None) -> dict[int, list[Poem]]:
-    """The lines, by their number in the poem, that stand in the corpus word for word."""
-    first = len(lines_of(completion.couplet)) + 1
-    every = enumerate(lines_of(completion.text), first)
-    return {number: poems for number, line in every if known and (poems := known.find(line))}
-
-
-def _row(
-    completion: "Completion", constraint: "Constraint | None", copied: dict[int, list[Poem]]
-) -> dict[str, Any]:
-    shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
-    verdict = check(completion.couplet + completion.text)
-    # With rules a poem has the shape that was asked for, whatever that is.
-    lines = lines_of(completion.couplet + completion.text)
-    notes = constraint.rules.notes if constraint else ()
-    form = form_of_lines(lines) if constraint else shape.form.name if shape.form else None
-    return {
-        **asdict(completion),
-        "logprob_per_character": _liking(completion),
-        "form": form,
-        "fault": "" if constraint else shape.fault,
-        "verdict": words.verdict_row(verdict),
-        "copied": [
-            {"line": number, "poems": [{"author": p.author, "title": p.title} for p in poems]}
-            for number, poems in copied.items()
-        ],
-        "notes": list(notes),
-        "notes_zh": [note.zh for note in notes],
-    }
-
-
-def _show(
-    completion: "Completion",
-    constraint: "Constraint | None",
-    lang: Language,
-    heading: str,
-    copied: dict[int, list[Poem]],
-) -> None:
+def _show(poem: "Continuation", rules: "Rules | None", lang: Language, heading: str) -> None:
     """The poem with its form, its tones and rhymes, and where its lines are copied from."""
-    verdict = check(completion.couplet + completion.text)
-    shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
-    liking = f"{_liking(completion):.2f}"
+    verdict = poem.verdict
+    liking = f"{poem.logprob_per_character:.2f}"
     liking = f"{liking} nats a character" if lang == "en" else f"每字 {liking} 奈特"
-    if not verdict.form or completion.finish != "stop":
-        said = f"✗ {in_language(shape.fault, lang)}"
-        if constraint:
-            said = f"{'in ' if lang == 'en' else '守'}{in_language(constraint.rules.kept, lang)}"
+    if not verdict.form or poem.finish != "stop":
+        said = f"✗ {in_language(poem.fault, lang)}"
+        if rules:
+            said = f"{'in ' if lang == 'en' else '守'}{in_language(rules.kept, lang)}"
         out.print(f"{heading}{said} · {liking}", style="dim", markup=False)
-        out.print(completion.couplet, markup=False, style="bold")
-        for line in completion.text.replace("。", "。\n").splitlines():
+        out.print(poem.couplet, markup=False, style="bold")
+        for line in poem.text.replace("。", "。\n").splitlines():
             out.print(line, markup=False)
     else:
         parts = [words.form_words(verdict, lang), words.style_words(verdict, lang), liking]
         out.print(f"{heading}{' · '.join(parts)}", style="dim", markup=False)
-        sources = {number: f"= {_named(poems)}" for number, poems in copied.items()}
-        draw(verdict, sources, given=len(lines_of(completion.couplet)))
+        sources = {number: f"= {_named(poems)}" for number, poems in poem.copied.items()}
+        draw(verdict, sources, given=len(lines_of(poem.couplet)))
     out.print()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from lianju.cli.console import TerminalReporter, print_line
+from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
 
 app = App(name="data", help="Look at the poems, and check a file of poems.")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
-from lianju.cli.asked import load_model, newest_adapter, verse_asked
-from lianju.cli.console import TerminalReporter, print_line
+from lianju.cli.asked import default_adapter, verse_asked
 from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.config import RunSettings, VerseSettings, load_settings
+from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Systems(ModelFlags):
         if sum((self.adapter is not None, self.base, self.poets)) > 1:
             raise UserError("--adapter, --base and --poets exclude each other")
         first = "base" if self.base else "poets" if self.poets else ""
-        names = [first or str(self.adapter or newest_adapter())]
+        names = [first or str(self.adapter or default_adapter())]
         if self.against is not None:
             names.append(self.against)
         if len({_identity(name) for name in names}) < len(names):
@@ -146,7 +146,7 @@ def evaluate(
     # Poets are scored by the model that they are compared with.
     scorer = next((folder for name in named if (folder := _adapter_of(name))), None)
     authors = [_author(name, scorer, asked.model, settings, verse) for name in named]
-    base = _loader(scorer, asked.model, settings, tuned=False)
+    base = _loader(scorer, asked.model, tuned=False)
 
     from lianju.evaluate.evaluation import evaluate as work
 
@@ -197,7 +197,7 @@ def _author(
     adapter = scorer if name == "poets" else _adapter_of(name)
     # A wrong folder is better found before anything is written.
     base = model or (read_card(adapter)["base"] if adapter else settings.model.name)
-    load = _loader(adapter, model, settings)
+    load = _loader(adapter, model)
     if name == "poets":
         return Author("the poets", load, base)
     if adapter is None:
@@ -205,10 +205,10 @@ def _author(
     return Author(adapter_name(adapter), load, base, adapter, settings.decode, verse)
 
 
-def _loader(
-    adapter: Path | None, model: str | None, settings: RunSettings, tuned: bool = True
-) -> "Load":
-    return partial(load_model, adapter, model, settings.model.name, settings.prompt.style, tuned)
+def _loader(adapter: Path | None, model: str | None, tuned: bool = True) -> "Load":
+    from lianju.writer import load_model
+
+    return partial(load_model, adapter, model, TerminalReporter(), tuned)
 
 
 def _tell(report: "Report", folder: Path) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter, validators
 from rich.console import RenderableType
 
-from lianju.cli.asked import adapter_asked, heard, load_model, read_rules, verse_asked
-from lianju.cli.console import TerminalReporter, err, out
+from lianju.cli.asked import adapter_asked, heard, rules_asked, verse_asked
 from lianju.cli.flags import DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.config import load_settings
+from lianju.console import TerminalReporter, err, out
 from lianju.corpus import check_text, hear_couplet, hear_text
 from lianju.errors import UserError
 from lianju.files import write_text
@@ -85,11 +85,13 @@ def next_(
     verse = verse_asked(rules)
     writer = writer or ModelFlags()
     folder = adapter_asked(writer)
-    kept = read_rules([couplet], verse)
-    network, style = load_model(folder, writer.model, settings.model.name, settings.prompt.style)
+    kept = rules_asked([couplet], verse)
 
     from lianju.decode import constrain
     from lianju.explore import Shown
+    from lianju.writer import load_model
+
+    network, style = load_model(folder, writer.model, TerminalReporter())
 
     [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)

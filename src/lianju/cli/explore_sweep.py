@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.asked import adapter_asked, heard, load_model, read_rules, verse_asked
-from lianju.cli.console import TerminalReporter, err, print_line
+from lianju.cli.asked import adapter_asked, heard, rules_asked, verse_asked
 from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
 from lianju.config import DecodeSettings, VerseSettings, load_settings
+from lianju.console import TerminalReporter, err, print_line
 from lianju.corpus import hear_couplet
 from lianju.errors import UserError
 from lianju.files import weights_digest
@@ -112,7 +112,7 @@ def sweep(
     folder, model = adapter_asked(writer), writer.model
     openings = _openings(couplets, chosen, number)
     plan = _plan(folder, model, chosen, openings, cells, decode, verse)
-    kept = read_rules(plan.couplets, plan.verse)
+    kept = rules_asked(plan.couplets, plan.verse)
     _announce(plan)
     with holding(out, SWEEP):
         _sweep(open_sweep(out, plan), folder, model, kept)
@@ -196,9 +196,9 @@ def _write(
     """Load the model and have it write what is missing."""
     from lianju.decode import constrain
     from lianju.explore import write_poems
+    from lianju.writer import load_model
 
-    plan = job.plan
-    network, _ = load_model(folder, model, plan.model, plan.style)
+    network, _ = load_model(folder, model, TerminalReporter())
     write_poems(job, network, constrain(network.vocabulary, kept), TerminalReporter())
 
 

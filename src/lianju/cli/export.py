@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import newest_adapter
-from lianju.cli.console import TerminalReporter, print_line
+from lianju.cli.asked import default_adapter
+from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def export(
         check_name(push)
         if not dry_run:
             check_login()
-    found = find_source(source or newest_adapter())
+    found = find_source(source or default_adapter())
     make(found, to, out_, type_, TerminalReporter())
     print_line(f"Exported to {out_}")
     if to == "gguf":

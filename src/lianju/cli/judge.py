@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.console import TerminalReporter, err, print_line
+from lianju.console import TerminalReporter, err, print_line
 from lianju.errors import UserError
 from lianju.files import cache_dir, write_text
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from lianju.cli.console import out
+from lianju.console import out
 from lianju.verse import Verdict, words
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import load_model, read_rules, verse_asked
-from lianju.cli.console import TerminalReporter, print_line
+from lianju.cli.asked import rules_asked, verse_asked
 from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags, decode_overrides
 from lianju.config import DecodeSettings, RunSettings, VerseSettings, from_flags
+from lianju.console import TerminalReporter, print_line
 from lianju.corpus import test_set
 from lianju.errors import UserError
 from lianju.files import write_text
@@ -110,12 +110,13 @@ def _write(
     """A completion of each test couplet by the model of the run."""
     couplets = [example.couplet for example in test_set()]
     # Contradictions are found before the model is loaded.
-    kept = read_rules(couplets, verse)
+    kept = rules_asked(couplets, verse)
     adapter = folder / "adapter"
-    model, style = load_model(adapter, None, settings.model.name, settings.prompt.style)
 
     from lianju.decode import complete, constrain
+    from lianju.writer import load_model
 
+    model, style = load_model(adapter, None, TerminalReporter())
     groups = complete(
         model,
         style,

@@ -3,15 +3,14 @@
 import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.console import TerminalReporter, err, print_line, print_notes
 from lianju.cli.flags import DecodeFlags, decode_overrides, help_of
-from lianju.config import RunSettings, TrainSettings, load_settings, parse_assignments, recipe_names
+from lianju.config import TrainSettings, load_settings, parse_assignments, recipe_names
+from lianju.console import TerminalReporter, err, print_line, print_notes
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -194,7 +193,7 @@ def _open(
     resume: Path | None,
     processes: "Processes",
 ) -> AbstractContextManager["Run"]:
-    from lianju.run_folder import new_run, open_run
+    from lianju.run_folder import default_folder, new_run, open_run
 
     reporter = TerminalReporter()
     if resume is not None:
@@ -202,11 +201,7 @@ def _open(
             raise UserError("--resume keeps the run's own settings: give it alone")
         return open_run(resume, reporter, processes)
     settings = load_settings(recipe, overrides)
-    return new_run(folder or _default_folder(settings), settings, reporter, processes)
-
-
-def _default_folder(settings: RunSettings) -> Path:
-    return Path("runs") / f"{settings.recipe}-{datetime.now():%Y%m%d-%H%M%S}"
+    return new_run(folder or default_folder(settings), settings, reporter, processes)
 
 
 def _interruptible(job: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:

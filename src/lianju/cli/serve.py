@@ -11,10 +11,10 @@ from unicodedata import category
 
 from cyclopts import Group, Parameter
 
-from lianju.cli.asked import newest_adapter
-from lianju.cli.console import TerminalReporter, err
+from lianju.cli.asked import default_adapter
 from lianju.cli.flags import help_of
 from lianju.config import ModelSettings, PromptSettings, ServeSettings, from_flags
+from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def serve(
     origins = tuple(one.rstrip("/") for one in origin or ())
     asked = {"api_keys": keys, "origins": origins, "log_prompts": log_prompts}
     settings = from_flags(ServeSettings, given | asked)
-    folders = list(adapter or ()) or ([] if base else [str(newest_adapter())])
+    folders = list(adapter or ()) or ([] if base else [str(default_adapter())])
     listening = _listen(host, port)
 
     from lianju.serve import Service, load_served, named

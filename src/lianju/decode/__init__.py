@@ -39,6 +39,7 @@ from lianju.decode.generate import (
     length_limit,
     prefix_ids,
     rows_that_fit,
+    write_each,
 )
 from lianju.decode.masks import Masks
 from lianju.decode.particles import Job, Token
@@ -106,4 +107,5 @@ __all__ = [
     "top_p",
     "typical",
     "walk",
+    "write_each",
 ]

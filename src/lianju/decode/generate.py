@@ -1,7 +1,8 @@
 """Batched generation: all couplets of a call go through the model together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
@@ -11,7 +12,7 @@ from lianju.decode.constraint import Constraint
 from lianju.decode.particles import Job, cut
 from lianju.errors import UserError
 from lianju.model import LanguageModel
-from lianju.progress import SILENT, Reporter
+from lianju.progress import SILENT, UNSEEN, Reporter, Task
 from lianju.prompt import render
 from lianju.verse import Said, normal
 
@@ -90,24 +91,38 @@ def write(
     name: str,
 ) -> list[Completion]:
     """Write every job to its end; completions in the order of the jobs."""
-    results: dict[int, Completion] = {}
     # Prompts of one length stand together, so that little is padded.
-    order = sorted(range(len(jobs)), key=lambda i: len(jobs[i].couplet) + len(jobs[i].prefix))
-    number_of = {id(job): number for number, job in enumerate(jobs)}
-    waiting = [jobs[number] for number in order]
-    batch, most = Batch(model, style), rows_at_once(model, style, jobs)
+    ordered = sorted(jobs, key=lambda job: len(job.couplet) + len(job.prefix))
+    results: dict[Job, Completion] = {}
+    most = rows_at_once(model, style, jobs)
     with reporter.task(name, len(jobs)) as task:
-        while waiting or batch.jobs:
-            # Prompts are read together: one by one would cost as much as writing.
-            if waiting and batch.rows <= most - most // _TOGETHER:
-                joining = fitting(waiting, most - batch.rows, batch.rows == 0)
+        for job, done in write_each(model, style, ordered, most, task):
+            results[job] = done
+    return [results[job] for job in jobs]
+
+
+def write_each(
+    model: LanguageModel, style: str, jobs: Iterable[Job], most: int, task: Task = UNSEEN
+) -> Iterator[tuple[Job, Completion]]:
+    """Write jobs to their ends, at most `most` rows side by side; each comes when it has ended.
+
+    No more of `jobs` is read ahead than can be written next.
+    """
+    batch, coming = Batch(model, style), iter(jobs)
+    waiting: list[Job] = []
+    while True:
+        # Prompts are read together: one by one would cost as much as writing.
+        if batch.rows <= most - most // _TOGETHER:
+            waiting += islice(coming, most - len(waiting))
+            if joining := fitting(waiting, most - batch.rows, batch.rows == 0):
                 batch.join(joining)
                 del waiting[: len(joining)]
-            for job in batch.step():
-                results[number_of[id(job)]] = completion(model, job)
-                task.advance()
-            task.advance(0, f"{batch.rows} side by side")
-    return [results[index] for index in range(len(jobs))]
+        if not batch.jobs:
+            return
+        for job in batch.step():
+            yield job, completion(model, job)
+            task.advance()
+        task.advance(0, f"{batch.rows} side by side")
 
 
 def fitting(waiting: Sequence[Job], rows: int, empty: bool) -> list[Job]:

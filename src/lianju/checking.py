@@ -1,0 +1,23 @@
+"""The checker as Python calls it."""
+
+from lianju.corpus import check_text, hear_text
+from lianju.errors import UserError
+from lianju.verse import Said, Verdict, is_han
+from lianju.verse import check as judge
+
+
+def check(poem: str, *, strict: bool = False, borrow: bool = True) -> Verdict:
+    """Judge the form, the tones and the rhymes of a poem, in milliseconds.
+
+    `strict`: three oblique tones at the end of a line are a fault, and a rare reading excuses
+    nothing. `borrow`: whether the first line may rhyme in a neighbouring group 借鄰韻. Simplified
+    characters are read as traditional ones. Raises `UserError` for a text without Chinese
+    characters.
+
+    >>> [fault.rule for fault in check("百歲老翁不種田，惟知曝背樂殘年。").faults]
+    []
+    """
+    check_text(poem, Said("the poem", "這首詩"))
+    if not any(map(is_han, poem)):
+        raise UserError(Said("the poem has no Chinese character", "這首詩沒有漢字"))
+    return judge(hear_text(poem).text, strict, borrow)

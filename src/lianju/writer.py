@@ -1,0 +1,331 @@
+"""A model that writes: one request, one answer.
+
+What the command line, a notebook and a batch of couplets call. `Writer.load` opens a model, its
+`write` goes on from a couplet; a `Continuation` is what comes of it, judged and compared with the
+poems that are known.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self, TypedDict, Unpack
+
+from lianju.config import DecodeSettings, VerseSettings, load_settings, writing_settings
+from lianju.console import TerminalReporter
+from lianju.corpus import Poem, hear_couplet, hear_text, known_lines
+from lianju.decode import (
+    TOP,
+    Completion,
+    Constraint,
+    Job,
+    Masks,
+    Step,
+    length_limit,
+    next_tokens,
+    rows_that_fit,
+    write_each,
+)
+from lianju.errors import UserError
+from lianju.model import (
+    LanguageModel,
+    choose_device,
+    find_adapter,
+    load_adapter,
+    load_base,
+    pack,
+    read_card,
+    weights_dtype,
+)
+from lianju.progress import SILENT, Reporter
+from lianju.prompt import LAYOUTS
+from lianju.request import RulesAsked, read_rules
+from lianju.verse import Said, Verdict, check, form_of_lines, in_language, lines_of, shape_of, words
+
+# Poems side by side, and more tokens than one has with its prompt.
+_ROWS, _LONGEST = 64, 1024
+# A line of one or two characters is nobody's.
+_LEAST_COPIED = 4
+# The poems of the corpus that have a line.
+Find = Callable[[str], list[Poem]]
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A couplet and what a model wrote after it, judged.
+
+    `couplet`: as it was read, in traditional characters. `text`: what stands after it. `finish`:
+    "stop" where the poem ended by itself, "length" where it was cut off. `tokens`: how many the
+    model wrote, the one that ends the poem included; `logprob`: the sum of their natural
+    log-probabilities under the model as it is; `allowed`: the logarithm of the probability that
+    the rules left, 0 where none forced the model. `form`: the name of its form, such as "wulü",
+    None where it has none; `fault`: without rules, what is wrong with the shape. `verdict`: what
+    the checker says of the whole poem. `copied`: by line, from 3, the poems of the corpus that
+    have it word for word. `notes`: how the request was read, and what could not be kept.
+    """
+
+    couplet: str
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: int
+    logprob: float
+    allowed: float
+    form: str | None
+    fault: str
+    verdict: Verdict
+    copied: dict[int, list[Poem]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The whole poem."""
+        return self.couplet + self.text
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the whole poem, without punctuation."""
+        return lines_of(str(self))
+
+    @property
+    def logprob_per_character(self) -> float:
+        """`logprob` divided by the characters of `text`, in nats: how much the model likes it."""
+        return self.logprob / max(len(self.text), 1)
+
+    def as_row(self) -> dict[str, Any]:
+        """Everything, as `lianju complete --json` prints it."""
+        return {
+            "couplet": self.couplet,
+            "text": self.text,
+            "finish": self.finish,
+            "tokens": self.tokens,
+            "logprob": self.logprob,
+            "allowed": self.allowed,
+            "logprob_per_character": self.logprob_per_character,
+            "form": self.form,
+            "fault": self.fault,
+            "verdict": words.verdict_row(self.verdict),
+            "copied": [
+                {"line": number, "poems": [{"author": p.author, "title": p.title} for p in poems]}
+                for number, poems in self.copied.items()
+            ],
+            "notes": list(map(str, self.notes)),
+            "notes_zh": [in_language(note, "zh") for note in self.notes],
+        }
+
+
+class Asked(TypedDict, total=False):
+    """What can be asked of a poem by keyword: see `VerseSettings` and `DecodeSettings`."""
+
+    form: str
+    rhyme: str
+    tone: str
+    lines: int
+    acrostic: str
+    given: dict[int, str]
+    particles: int
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    typical_p: float
+    max_length: int
+    repetition_penalty: float
+    seed: int
+
+
+class Writer:
+    """A model that writes poems, with the adapter that taught it.
+
+    Not to be used from several threads at once.
+    """
+
+    def __init__(self, model: LanguageModel, style: str):
+        """`model` in eval mode; `style`: the prompt that it knows, "plain", "hw5" or "chat"."""
+        self.model, self.style = model, style
+
+    @classmethod
+    def load(cls, name: str | Path | None = None, reporter: Reporter | None = None) -> Self:
+        """Open a model.
+
+        `name`: the folder of a run, of an adapter or of a checkpoint; or a base model as the
+        catalogue or the hub names it, such as "gemma-3-270m", which then writes untouched. None:
+        the adapter trained last in ./runs. `reporter` hears how far it is; None: bars on a
+        terminal, lines elsewhere. Raises `UserError` where there is no such model, or where it is
+        damaged.
+        """
+        reporter = reporter or TerminalReporter()
+        if name is None:
+            return cls(*load_model(newest_adapter(), None, reporter))
+        if isinstance(name, Path) or Path(name).is_dir():
+            return cls(*load_model(find_adapter(Path(name)), None, reporter))
+        return cls(*load_model(None, name, reporter))
+
+    def write(self, couplet: str, n: int = 1, **asked: Unpack[Asked]) -> list[Continuation]:
+        """`n` poems that go on from a couplet, the one that the model likes best first.
+
+        The keywords are the flags of `lianju complete`: `form`, `rhyme`, `tone`, `lines`,
+        `acrostic`, `given` for the rules, `temperature`, `top_p` and so on for the decoding. The
+        same `seed` gives the same poems. Raises `UserError` for a couplet that is empty, for a
+        keyword that is unknown or has a bad value, and for rules that contradict each other.
+        """
+        [poems] = self.write_many([couplet], n, **asked)
+        return poems
+
+    def write_many(
+        self, couplets: Iterable[str], n: int = 1, *, in_order: bool = False, **asked: Unpack[Asked]
+    ) -> Iterator[list[Continuation]]:
+        """What `write` gives for each of many couplets, as soon as it is there.
+
+        `couplets` is read as far as there is room for more poems side by side. `in_order`: in the
+        order of the couplets; else in the order in which they end. A poem is the one that `write`
+        gives.
+        """
+        verse, decode = writing_settings({**asked, "candidates": n})
+        ended = self._ended(_Requests(self, couplets, verse, decode))
+        return _in_order(ended) if in_order else (poems for _, poems in ended)
+
+    def next(self, couplet: str, after: str = "", top: int = TOP, **asked: Unpack[Asked]) -> Step:
+        """What the next character could be after a couplet and `after`, stage by stage.
+
+        A stage is the model's own distribution or what the rules, the temperature or a cut make of
+        it; `top`: how many choices are told. Raises `UserError` as `write` does, and where the
+        rules forbid `after`.
+        """
+        verse, decode = writing_settings(asked)
+        heard, begun = hear_couplet(couplet), hear_text(after)
+        constraint = self.constraint(read_rules(heard.text, verse))
+        return next_tokens(self.model, self.style, heard.text, decode, constraint, begun.text, top)
+
+    @cached_property
+    def _masks(self) -> Masks:
+        return Masks(self.model.vocabulary)
+
+    def constraint(self, asked: RulesAsked) -> Constraint | None:
+        """The rules over the tokens of this model."""
+        return Constraint(asked.rules, self._masks) if asked.rules else None
+
+    def _ended(self, requests: "_Requests") -> Iterator[tuple[int, list[Continuation]]]:
+        """The poems of each couplet, with its number, when all of them have ended."""
+        known = known_lines()
+        most = rows_that_fit(self.model, _LONGEST, _ROWS)
+        done: dict[int, list[Continuation]] = {}
+        for job, completion in write_each(self.model, self.style, requests.jobs(), most):
+            number, ruled, notes = requests.asked.pop(job)
+            poems = done.setdefault(number, [])
+            poems.append(continuation(completion, ruled, known.find if known else None, notes))
+            if len(poems) == job.settings.candidates:
+                yield number, ranked(done.pop(number))
+
+
+class _Requests:
+    """Couplets that become jobs when there is room for them.
+
+    `asked`: of each job that is being written, the number of its couplet, whether it keeps rules,
+    and the notes on it.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        couplets: Iterable[str],
+        verse: VerseSettings,
+        decode: DecodeSettings,
+    ):
+        self.asked: dict[Job, tuple[int, bool, tuple[str, ...]]] = {}
+        self._writer, self._couplets, self._verse, self._decode = writer, couplets, verse, decode
+
+    def jobs(self) -> Iterator[Job]:
+        """`decode.candidates` for each couplet."""
+        for number, couplet in enumerate(self._couplets):
+            heard = hear_couplet(couplet)
+            read = read_rules(heard.text, self._verse)
+            constraint = self._writer.constraint(read)
+            limit = length_limit(constraint, self._decode)
+            for candidate in range(self._decode.candidates):
+                job = Job(heard.text, candidate, constraint, self._decode, limit)
+                self.asked[job] = number, bool(constraint), (*heard.notes, *read.notes)
+                yield job
+
+
+def _in_order(ended: Iterator[tuple[int, list[Continuation]]]) -> Iterator[list[Continuation]]:
+    early: dict[int, list[Continuation]] = {}
+    wanted = 0
+    for number, poems in ended:
+        early[number] = poems
+        while wanted in early:
+            yield early.pop(wanted)
+            wanted += 1
+
+
+def continuation(
+    completion: Completion, ruled: bool, find: Find | None, notes: Iterable[str] = ()
+) -> Continuation:
+    """A completion, judged.
+
+    `ruled`: rules were kept, so that the poem has the shape that was asked for, whatever that is.
+    `find` tells which poems have a line; None where nobody knows.
+    """
+    couplet, text = completion.couplet, completion.text
+    lines = lines_of(couplet + text)
+    shape = shape_of(couplet, text, completion.finish == "stop")
+    of_shape = shape.form.name if shape.form else None
+    first = len(lines_of(couplet)) + 1
+    every = enumerate(lines_of(text), first)
+    new = [(number, line) for number, line in every if len(line) >= _LEAST_COPIED]
+    return Continuation(
+        couplet=couplet,
+        text=text,
+        finish="stop" if completion.finish == "stop" else "length",
+        tokens=completion.tokens,
+        logprob=completion.logprob,
+        allowed=completion.allowed,
+        form=form_of_lines(lines) if ruled else of_shape,
+        fault="" if ruled else shape.fault,
+        verdict=check(couplet + text),
+        copied={number: poems for number, line in new if find and (poems := find(line))},
+        notes=tuple(notes),
+    )
+
+
+def ranked(poems: Iterable[Continuation]) -> list[Continuation]:
+    """The one that the model likes best, by log-probability per character, first."""
+    return sorted(poems, key=lambda poem: -poem.logprob_per_character)
+
+
+def newest_adapter() -> Path:
+    """The adapter trained last in ./runs. Raises `UserError` if there is none."""
+    found = sorted(Path("runs").glob("*/adapter/lianju.json"), key=lambda p: p.stat().st_mtime)
+    if not found:
+        raise UserError(
+            Said(
+                "no adapter in ./runs yet: train one with `lianju run`, name one with --adapter, "
+                "or see the untouched model with --base",
+                "./runs 裡還沒有轉接器：請用 `lianju run` 訓練，或以 --adapter 指定，"
+                "或加 --base 看未經微調的模型",
+            )
+        )
+    return found[-1].parent
+
+
+def load_model(
+    folder: Path | None, name: str | None, reporter: Reporter = SILENT, tuned: bool = True
+) -> tuple[LanguageModel, str]:
+    """A model that writes, and the prompt style that it knows.
+
+    `folder`: its adapter's, None for the untouched base model. `name`: the base model; None: the
+    adapter's own, or the default recipe's. Without the adapter, but with its prompt, if not
+    `tuned`. Raises `UserError` where anything is missing or damaged.
+    """
+    default = load_settings()
+    card: dict[str, Any] = {"base": default.model.name, "style": default.prompt.style}
+    card = read_card(folder) if folder else card
+    asked = {"model.name": name or card["base"], "model.bits": card.get("bits", 16)}
+    settings = load_settings("default", asked).model
+    device = choose_device(settings)
+    dtype = weights_dtype(device, card.get("precision", "auto"))
+    network = load_base(settings, LAYOUTS, device, dtype, reporter)
+    held = "4 bits" if network.bits == 4 else str(dtype).removeprefix("torch.")
+    reporter.say(f"{settings.name} on {device} in {held}")
+    if folder and tuned:
+        network = load_adapter(network, folder)
+    pack(network.network)
+    return network, card["style"]
