@@ -141,7 +141,9 @@ def _show(
     heading: str,
     copied: dict[int, list[Poem]],
 ) -> None:
-    """The poem with its form, its tones and rhymes, and where its lines are copied from."""
+    """The poem with its form, its tones and rhymes, where its lines are copied from, and what to
+    remark on.
+    """
     verdict = check(completion.couplet + completion.text)
     shape = shape_of(completion.couplet, completion.text, completion.finish == "stop")
     liking = f"{_liking(completion):.2f}"
@@ -159,6 +161,8 @@ def _show(
         out.print(f"{heading}{' · '.join(parts)}", style="dim", markup=False)
         sources = {number: f"= {_named(poems)}" for number, poems in copied.items()}
         draw(verdict, sources, given=len(lines_of(completion.couplet)))
+        for remark in () if verdict.why else verdict.remarks:
+            out.print(f"· {words.fault_words(verdict, remark, lang)}", style="dim", markup=False)
     out.print()
 
 

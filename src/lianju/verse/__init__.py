@@ -13,6 +13,7 @@ from lianju.verse.hearing import anywhere, heard, possible
 from lianju.verse.kinds import form_of_lines
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.opening import Opening, opening
+from lianju.verse.parallelism import parallel
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
 from lianju.verse.reading import (
     Reading,
@@ -70,6 +71,7 @@ __all__ = [
     "names",
     "normal",
     "opening",
+    "parallel",
     "possible",
     "readings",
     "rhymes",
