@@ -1,6 +1,7 @@
-"""What a poem is, and whether it is right: lines, forms, readings, metre, the checker.
+"""What a poem is, and whether it is right: lines, forms, readings, metre, parallelism, the checker.
 
-`check` judges a whole poem, `shape_of` only the shape of a completion, `readings` a character.
+`check` judges a whole poem, `shape_of` only the shape of a completion, `readings` a character,
+`parallel` two lines.
 The rules themselves (`metre`, `rhyme_groups`) are also what constrained decoding is built from.
 Knows nothing of torch or models, and reads no files but its own data and that of the two rhyme
 books.
