@@ -52,7 +52,7 @@ function said(faults, { lang }) {
     const rule = fault.rule_said[lang];
     const more = told.has(rule) ? [] : [el("p", { class: "help", textContent: rule })];
     told.add(rule);
-    return el("li", { class: "told" }, el("p", { textContent: fault.said[lang] }), ...more);
+    return el("li", { class: "met-rule" }, el("p", { textContent: fault.said[lang] }), ...more);
   });
 }
 
