@@ -115,6 +115,25 @@ def test_strict_and_borrow(check: Any) -> None:
     assert "✗ 落韻 off the rhyme, line 1" in check(first, "--no-borrow")[1]
 
 
+def test_the_middle_couplets_are_remarked_on_and_change_no_verdict(check: Any) -> None:
+    moon = (
+        "海上生明月，天涯共此時。情人怨遙夜，竟夕起相思。"
+        "滅燭憐光滿，披衣覺露滋。不堪盈手贈，還寢夢佳期。"
+    )
+    printed = check(moon)[1]
+    assert printed.startswith("五律 wulü · regulated verse 近體詩 with no fault\n")
+    assert "· 對仗 parallelism: lines 3 and 4 頷聯 seem not to be parallel\n  An est" in printed
+    assert "· 對仗 parallelism: lines 5 and 6 頸聯 seem parallel\n" in printed
+    assert printed.count("An estimate") == 1
+    printed = check(moon, "--lang", "zh")[1]
+    assert "· 對仗：頷聯（第3、4句）未見對仗\n  此為估計" in printed
+    assert "· 對仗：頸聯（第5、6句）可見對仗\n" in printed
+    row = json.loads(check(moon, "--json")[1])
+    assert row["regular"] and [
+        (one["line"], one["found"]) for one in row["remarks"] if one["rule"] == "對仗"
+    ] == [(3, "未見"), (5, "可見")]
+
+
 def test_what_only_a_rare_reading_saves_is_said_first(check: Any) -> None:
     egret = "白鷺下秋水，孤飛如墜霜。心閑且未去，獨立沙洲傍。"
     printed = check(egret)[1]

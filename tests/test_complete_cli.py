@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lianju.corpus import known_lines
-from lianju.verse import check
+from lianju.verse import check, lines_of, parallel
 from tests.typed import lianju
 
 COUPLET = "移舟泊煙渚，日暮客愁新。"
@@ -63,6 +63,19 @@ def test_a_poem_is_drawn_with_marks_rhymes_and_sources(tmp_path: Path) -> None:
     assert lines[3].split() == ["2", "日暮客愁新", "上平聲十一真"]
     assert lines[5].split()[1].startswith("野") and lines[7].split()[1].startswith("江")
     assert set("".join(lines[8].split())) <= {"○", "●"}
+
+
+def test_below_a_poem_of_eight_lines_it_says_what_is_parallel(tmp_path: Path) -> None:
+    asked = (COUPLET, "--form", "wulu", "--seed", "4")
+    done = complete(*asked, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    remarks = row["verdict"]["remarks"]
+    seen = [(one["line"], one["found"]) for one in remarks if one["rule"] == "對仗"]
+    poem = lines_of(COUPLET + row["text"])
+    assert seen == [(n + 1, "可見" if parallel(*poem[n : n + 2]) else "未見") for n in (2, 4)]
+    printed = complete(*asked, "--lang", "zh", cwd=tmp_path).stdout
+    assert printed.endswith("".join(f"· {one['words_zh']}\n" for one in remarks) + "\n")
 
 
 def test_in_chinese_everything_is_chinese(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from lianju.corpus import Poem, large_corpus, line_keys
 from lianju.decode import Completion
 from lianju.evaluate import contamination as module
 from lianju.evaluate.contamination import FAMOUS, contamination, famous
-from lianju.evaluate.metrics.parallel import Parallelism, parallelism
+from lianju.evaluate.facing import Facing, facing
 from lianju.evaluate.scoring import logprobs
 from lianju.finetune.batches import collate, encode
 from lianju.finetune.validation import summed_loss
@@ -54,8 +54,8 @@ def test_the_next_couplet_is_whole_and_no_more(corpus: list[Poem]) -> None:
 
 
 @pytest.fixture(scope="module")
-def facing() -> Parallelism:
-    return parallelism()
+def faced() -> Facing:
+    return facing()
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def learned_by_heart() -> LanguageModel:
 
 
 @pytest.mark.usefixtures("two")
-def test_a_model_that_knows_the_famous_poems_is_found_out(facing: Parallelism) -> None:
-    found = contamination(learned_by_heart(), "plain", HELDOUT, LARGE, facing)
+def test_a_model_that_knows_the_famous_poems_is_found_out(faced: Facing) -> None:
+    found = contamination(learned_by_heart(), "plain", HELDOUT, LARGE, faced)
     first, second = found.probes
     assert (first.name, first.n, second.name, second.n) == ("famous", 2, "heldout", 2)
     assert first.recited.value == first.preferred.value == 1.0 and second.recited.value == 0.0
@@ -91,9 +91,9 @@ def test_a_model_that_knows_the_famous_poems_is_found_out(facing: Parallelism) -
 
 
 @pytest.mark.usefixtures("two")
-def test_a_random_model_knows_nothing(facing: Parallelism) -> None:
+def test_a_random_model_knows_nothing(faced: Facing) -> None:
     model = tiny.model()
-    found = contamination(model, "plain", HELDOUT, LARGE, facing)
+    found = contamination(model, "plain", HELDOUT, LARGE, faced)
     first, _ = found.probes
     texts = [example.completion for example in KNOWN]
     nats = [
@@ -168,7 +168,7 @@ def test_the_interval_of_two_groups_is_that_of_welch() -> None:
     ],
 )
 def test_the_verdict_goes_by_the_interval(
-    monkeypatch: pytest.MonkeyPatch, facing: Parallelism, gains: tuple[float, float], words: str
+    monkeypatch: pytest.MonkeyPatch, faced: Facing, gains: tuple[float, float], words: str
 ) -> None:
     """Held-out poems gain 0.0 and 0.2 nats a character; there are twelve characters."""
     by_couplet = dict(zip((one.couplet for one in KNOWN), gains, strict=True))
@@ -181,6 +181,6 @@ def test_the_verdict_goes_by_the_interval(
         return [12 * (by_couplet[couplet] - 5), -99.0, -60.0]
 
     monkeypatch.setattr(module, "logprobs", scores)
-    found = contamination(tiny.model(), "plain", HELDOUT, LARGE, facing)
+    found = contamination(tiny.model(), "plain", HELDOUT, LARGE, faced)
     assert words in found.verdict
     assert "on 2 famous poems and 0.10 on 2 held-out ones" in found.verdict

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianju.corpus import Poem, key
-from lianju.evaluate.metrics.parallel import held_out
+from lianju.evaluate.facing import held_out
 from lianju.evaluate.paraphrase import paraphrased, shuffled
 from lianju.verse import LEVEL, OBLIQUE, form_of, is_han, likely, lines_of
 
-from .test_parallel import corpus, learned
+from .test_facing import corpus, learned
 
 
 @given(st.text("一山月日", max_size=7), st.integers(0, 99))

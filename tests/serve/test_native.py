@@ -23,6 +23,10 @@ from tests.serve.library import POEM, one_poem
 from tests.serve.running import held, open_service, running, served
 
 COUPLET, SEVEN = "白日依山盡，黃河入海流。", "朝辭白帝彩雲間，千里江陵一日還。"
+MOON = (
+    "海上生明月，天涯共此時。情人怨遙夜，竟夕起相思。"
+    "滅燭憐光滿，披衣覺露滋。不堪盈手贈，還寢夢佳期。"
+)
 MODEL = tiny.model()
 MASKS = Masks(MODEL.vocabulary)
 
@@ -331,6 +335,20 @@ def test_a_poem_is_checked(client: TestClient) -> None:
     assert [fault["rule"] for fault in answer["faults"]] == ["落韻"]
     assert [len(line["copied"]) for line in answer["lines"]] == [0, 0, 1, 0]
     assert answer["notes"] == []
+
+
+def test_what_is_parallel_is_told_of_a_poem_checked_and_of_one_written(client: TestClient) -> None:
+    [one] = poems(client, verse={"form": "wulu"}, seed=1)["poems"]
+    for text in ("，".join(line["text"] for line in one["lines"]), MOON):
+        answer = client.post("/v1/check", json={"text": text}).json()
+        found = [remark for remark in answer["remarks"] if remark["rule"] == "對仗"]
+        assert [remark["line"] for remark in found] == [3, 5]
+        if text != MOON:
+            told = [fault for fault in one["verdict"]["remarks"] if fault["rule"] == "對仗"]
+            assert [fault["words_zh"] for fault in told] == [one["said"]["zh"] for one in found]
+    assert [remark["found"] for remark in found] == ["未見", "可見"]
+    assert found[0]["said"]["zh"] == "對仗：頷聯（第3、4句）未見對仗"
+    assert found[1]["rule_said"]["en"].startswith("An estimate")
 
 
 def test_the_checker_reads_strictly_and_lets_a_first_line_borrow(client: TestClient) -> None:

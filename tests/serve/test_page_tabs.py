@@ -248,6 +248,22 @@ def test_check_as_one_types(browser_page: Any, server: str) -> None:
     browser_page.get_by_text("還沒有詩可查").wait_for()
 
 
+def test_check_remarks_on_the_middle_couplets(browser_page: Any, server: str) -> None:
+    poem = (
+        "海上生明月，天涯共此時。情人怨遙夜，竟夕起相思。"
+        "滅燭憐光滿，披衣覺露滋。不堪盈手贈，還寢夢佳期。"
+    )
+    opened(browser_page, server, "check", text=poem)
+    noted = browser_page.get_by_role("heading", name="Worth noting").locator("xpath=..")
+    noted.wait_for()
+    assert "lines 3 and 4 頷聯 seem not to be parallel" in noted.inner_text()
+    assert "lines 5 and 6 頸聯 seem parallel" in noted.inner_text()
+    assert "✓" in browser_page.locator(".met-poem h3").inner_text()
+    browser_page.get_by_role("button", name="中文").click()
+    browser_page.get_by_text("對仗：頷聯（第3、4句）未見對仗").wait_for()
+    browser_page.get_by_text("此為估計").first.wait_for()
+
+
 def test_results_show_reports_that_can_do_nothing(
     browser: Any, browser_page: Any, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

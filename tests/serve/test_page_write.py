@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from lianju.verse import check
+from lianju.verse import check, words
 
 COUPLET = "空山新雨後，天氣晚來秋。"
 
@@ -82,6 +82,16 @@ def test_first_visit_one_click(browser_page: Page, server: str) -> None:
     best = page.locator(".poem.best")
     expect(best).to_have_count(1)
     assert text_of(best) == han(answer["poems"][0]["couplet"] + answer["poems"][0]["text"])
+
+
+def test_below_eight_lines_stands_what_is_parallel(browser_page: Page, server: str) -> None:
+    open_poems(browser_page, address(server, form="wulu", n=2, seed=5))
+    for sheet in browser_page.locator(".poem").all():
+        verdict = check("，".join(line_of(sheet, number) for number in range(1, 9)))
+        said = [words.fault_words(verdict, remark, "en") for remark in verdict.remarks]
+        assert sum("parallel" in one for one in said) == 2
+        for one in said:
+            expect(sheet.locator(".words").get_by_text(one)).to_be_visible()
 
 
 def test_alternative_of_a_character(browser_page: Page, server: str) -> None:

@@ -95,7 +95,9 @@ def _print(
 
 
 def _show(poem: "Continuation", rules: "Rules | None", lang: Language, heading: str) -> None:
-    """The poem with its form, its tones and rhymes, and where its lines are copied from."""
+    """The poem with its form, its tones and rhymes, where its lines are copied from, and what to
+    remark on.
+    """
     verdict = poem.verdict
     liking = f"{poem.logprob_per_character:.2f}"
     liking = f"{liking} nats a character" if lang == "en" else f"每字 {liking} 奈特"
@@ -112,6 +114,8 @@ def _show(poem: "Continuation", rules: "Rules | None", lang: Language, heading: 
         out.print(f"{heading}{' · '.join(parts)}", style="dim", markup=False)
         sources = {number: f"= {_named(poems)}" for number, poems in poem.copied.items()}
         draw(verdict, sources, given=len(lines_of(poem.couplet)))
+        for remark in () if verdict.why else verdict.remarks:
+            out.print(f"· {words.fault_words(verdict, remark, lang)}", style="dim", markup=False)
     out.print()
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from lianju.config import DecodeSettings
 from lianju.corpus import Example, Poem, key, line_keys
 from lianju.decode import complete
+from lianju.evaluate.facing import Facing
 from lianju.evaluate.figures import difference_words, value_words
-from lianju.evaluate.metrics.parallel import Parallelism
 from lianju.evaluate.paraphrase import paraphrased, shuffled
 from lianju.evaluate.schema import Contamination, Probe
 from lianju.evaluate.scoring import logprobs
@@ -92,7 +92,7 @@ def contamination(
     style: str,
     heldout: Sequence[Example],
     large: Sequence[Poem],
-    parallelism: Parallelism,
+    facing: Facing,
     reporter: Reporter = SILENT,
 ) -> Contamination:
     """Test `model`, a base model, on the famous poems and on as many of `heldout` in each form.
@@ -103,8 +103,8 @@ def contamination(
     known = famous(large)
     others = _matched(known, heldout)
     with reporter.task("Testing for contamination", len(known) + len(others)) as task:
-        first = _take(model, style, known, parallelism, task)
-        second = _take(model, style, others, parallelism, task)
+        first = _take(model, style, known, facing, task)
+        second = _take(model, style, others, facing, task)
     probes = [_probe("famous", first), _probe("heldout", second)]
     apart = _apart([one.gain for one in first], [one.gain for one in second])
     return Contamination(model=model.name, probes=probes, verdict=_verdict(probes, apart))
@@ -138,14 +138,14 @@ def _take(
     model: LanguageModel,
     style: str,
     examples: Sequence[Example],
-    parallelism: Parallelism,
+    facing: Facing,
     task: Task,
 ) -> list[_Taken]:
     recited = _recited(model, style, examples)
     taken = []
     for number, (example, by_heart) in enumerate(zip(examples, recited, strict=True)):
         true = _next(example)
-        texts = [true, _mixed(true, number), paraphrased(true, parallelism)]
+        texts = [true, _mixed(true, number), paraphrased(true, facing)]
         scores = logprobs(model, style, example.couplet, texts, ended=False)
         real, mixed, changed = (score / len(true) for score in scores)
         taken.append(_Taken(real, mixed, changed, by_heart))

@@ -28,6 +28,7 @@ from lianju.evaluate import schema
 from lianju.evaluate.cache import kept, speaker
 from lianju.evaluate.compare import compare, named_apart
 from lianju.evaluate.contamination import contamination
+from lianju.evaluate.facing import facing
 from lianju.evaluate.leaks import leaks
 from lianju.evaluate.measure import Measured, Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
@@ -142,7 +143,7 @@ def evaluate(
             metrics=METRICS,
             systems=systems,
             comparisons=compare(systems[0], systems[1], METRICS) if len(systems) == 2 else [],
-            contamination=_contamination(systems[0].sha256, base, kit, reporter),
+            contamination=_contamination(systems[0].sha256, base, reporter),
         )
         report = report.model_copy(update={"verdict": verdict(report)})
         write_report(report, folder)
@@ -384,12 +385,12 @@ def _known_by_heart(model: str) -> Path:
     return cache_dir() / "contamination" / f"{schema.CONTAMINATION}-{model[:12]}.json"
 
 
-def _contamination(sha256: str, base: Load, kit: Tools, reporter: Reporter) -> schema.Contamination:
+def _contamination(sha256: str, base: Load, reporter: Reporter) -> schema.Contamination:
     def work() -> schema.Contamination:
         model, _ = base()
         heldout = suite("heldout", None, reporter)
         large = large_corpus(reporter)
-        return contamination(model, "plain", heldout, large, kit.parallelism, reporter)
+        return contamination(model, "plain", heldout, large, facing(reporter), reporter)
 
     path = _known_by_heart(sha256)
     # What is there can be read where nothing can be written.

@@ -11,7 +11,7 @@ from lianju.evaluate.metrics.copying import Copies, copied_lines, copied_words
 from lianju.evaluate.metrics.diversity import beginning, diversity
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.metrics.overlap import overlap_marks
-from lianju.evaluate.metrics.parallel import Parallelism, parallelism
+from lianju.evaluate.metrics.parallel import parallel_mark
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
 from lianju.progress import SILENT, Reporter
@@ -47,7 +47,6 @@ class Tools:
     known: KnownLines
     copies: Copies
     characters: Set[str]
-    parallelism: Parallelism
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def tools(reporter: Reporter = SILENT) -> Tools:
     if known is None:
         raise UserError("the cache of poems was removed meanwhile: run the same command again")
     characters = frozenset("".join(poem.text for poem in large))
-    return Tools(known, copies, characters, parallelism(reporter))
+    return Tools(known, copies, characters)
 
 
 def measure(
@@ -109,7 +108,7 @@ def _marks(poem: "Completion", truth: str | None, kit: Tools) -> dict[str, Mark]
     copied = copied_lines(poem.couplet, poem.text, kit.known)
     return {
         **form_marks(poem),
-        "parallel": kit.parallelism.marks(poem.couplet, poem.text),
+        "parallel": parallel_mark(poem.couplet, poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
         "known_lines": sum(line in copied for line in lines) / len(lines) if lines else None,
         "copied": copied_words(copied),

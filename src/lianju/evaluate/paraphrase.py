@@ -7,7 +7,7 @@ import random
 from itertools import islice, pairwise
 
 from lianju.corpus import key
-from lianju.evaluate.metrics.parallel import Parallelism
+from lianju.evaluate.facing import Facing
 from lianju.verse import LEVEL, OBLIQUE, likely, lines_of
 
 # So many characters of like use are tried at each place.
@@ -26,11 +26,11 @@ def shuffled(line: str, seed: int) -> str:
     return other
 
 
-def paraphrased(text: str, parallelism: Parallelism) -> str:
+def paraphrased(text: str, facing: Facing) -> str:
     """`text` with one character of each line changed for one of like use; punctuation is kept.
 
     Every place but the last, where the rhyme stands, is tried with the five characters that face
-    most nearly what its own faces (`Parallelism.alike`), have its tones, and do not stand in the
+    most nearly what its own faces (`Facing.alike`), have its tones, and do not stand in the
     text. Of all these the one is taken whose joins with its neighbours the poets know best: whose
     rarer join is the most frequent, then the one most like what it stands for. A doubled word,
     such as 悠悠, stays, and so does a line of rare characters only.
@@ -38,24 +38,24 @@ def paraphrased(text: str, parallelism: Parallelism) -> str:
     rest, changed = text, ""
     for line in lines_of(text):
         before, _, rest = rest.partition(line)
-        changed += before + _changed(line, text, parallelism)
+        changed += before + _changed(line, text, facing)
     return changed + rest
 
 
-def _changed(line: str, text: str, parallelism: Parallelism) -> str:
+def _changed(line: str, text: str, facing: Facing) -> str:
     best, chosen, taken = (-1, 0), line, key(text)
     for place, character in enumerate(line[:-1]):
         if character * 2 in line:
             continue
         fitting = (
             other
-            for other in parallelism.alike(character)
+            for other in facing.alike(character)
             if key(other) not in taken and _tones(other) == _tones(character)
         )
         for rank, other in enumerate(islice(fitting, _TRIED)):
             changed = line[:place] + other + line[place + 1 :]
             near = changed[max(0, place - 1) : place + 2]
-            known = min(parallelism.beside(*join) for join in pairwise(near))
+            known = min(facing.beside(*join) for join in pairwise(near))
             if (known, -rank) > best:
                 best, chosen = (known, -rank), changed
     return chosen

@@ -245,6 +245,7 @@ class Fault(Part):
     expected: str
     """平, 仄, or names of rhyme groups; empty for a remark."""
     found: str
+    """What stands there; of parallelism 對仗, of the couplet that begins there, 可見 or 未見."""
     said: Said
     """What is wrong."""
     rule_said: Said

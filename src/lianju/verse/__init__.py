@@ -1,6 +1,7 @@
-"""What a poem is, and whether it is right: lines, forms, readings, metre, the checker.
+"""What a poem is, and whether it is right: lines, forms, readings, metre, parallelism, the checker.
 
-`check` judges a whole poem, `shape_of` only the shape of a completion, `readings` a character.
+`check` judges a whole poem, `shape_of` only the shape of a completion, `readings` a character,
+`parallel` two lines.
 The rules themselves (`metre`, `rhyme_groups`) are also what constrained decoding is built from.
 Knows nothing of torch or models, and reads no files but its own data and that of the two rhyme
 books.
@@ -13,6 +14,7 @@ from lianju.verse.hearing import anywhere, heard, possible
 from lianju.verse.kinds import form_of_lines
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.opening import Opening, opening
+from lianju.verse.parallelism import parallel
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
 from lianju.verse.reading import (
     Reading,
@@ -70,6 +72,7 @@ __all__ = [
     "names",
     "normal",
     "opening",
+    "parallel",
     "possible",
     "readings",
     "rhymes",

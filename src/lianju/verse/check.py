@@ -21,6 +21,7 @@ from lianju.verse.glyph import standard
 from lianju.verse.hearing import UNKNOWN, commonest, end, heard, possible
 from lianju.verse.kinds import OLD_STYLE, Kind, kind_of
 from lianju.verse.metre import LEVEL_MARK, PATTERNS, Pattern, may_follow, type_after
+from lianju.verse.parallelism import middle_couplets
 from lianju.verse.poem import FORMS, lines_of
 from lianju.verse.reading import groups, readings
 from lianju.verse.rhyme_groups import FAMILIES, LEVEL, OBLIQUE, names
@@ -131,6 +132,7 @@ def _judged(fitted: _Fitted, kind: Kind, faults: tuple[Fault, ...]) -> Verdict:
         style = "undecided" if any(rest.rule == UNREAD for rest in rests) else "rare"
     form = OLD_STYLE.get(kind.form or "", kind.form) if why else kind.form
     marks = _marks(fitted)
+    couplets = () if why else middle_couplets(fitted.poem)
     return Verdict(
         form,
         style,
@@ -139,7 +141,7 @@ def _judged(fitted: _Fitted, kind: Kind, faults: tuple[Fault, ...]) -> Verdict:
         "".join(pattern.type for pattern in fitted.patterns),
         marks,
         faults,
-        tuple(_remarks(fitted, marks, faults)),
+        (*_remarks(fitted, marks, faults), *couplets),
         rests,
     )
 

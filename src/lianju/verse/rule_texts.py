@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from lianju.verse.verdict import RARE, UNREAD
+from lianju.verse.verdict import FACES, FACES_NOT, PARALLEL, RARE, UNREAD
 
 Language = Literal["en", "zh"]
 
@@ -127,6 +127,22 @@ REMARKS = {
             "zh": "不算犯律，但不押韻的句子，句末宜避與韻腳音近之字。",
         },
     ),
+    PARALLEL: Rule(
+        "parallelism",
+        {"en": "{couplet} {found}", "zh": "{couplet}{found}"},
+        {
+            "en": "An estimate, from which characters the Tang poets let face each other: it takes "
+            "one couplet in ten for what it is not. Couplets between the first and the last are "
+            "parallel by custom; no fault if they are not.",
+            "zh": "此為估計，據唐人律詩中何字與何字相對推得，約十聯錯一。"
+            "首尾兩聯之間，通例皆用對仗；未用亦不算犯律。",
+        },
+    ),
+}
+# What is found of a couplet.
+COUPLETS: dict[str, dict[Language, str]] = {
+    FACES: {"en": "seem parallel", "zh": "可見對仗"},
+    FACES_NOT: {"en": "seem not to be parallel", "zh": "未見對仗"},
 }
 RESTS = {
     RARE: Rule(

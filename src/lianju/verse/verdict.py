@@ -6,6 +6,8 @@ from typing import Literal
 RHYME_RULES = frozenset({"落韻", "重韻"})
 # On what a verdict may rest: a reading that poets hardly used, a character without any.
 RARE, UNREAD = "罕讀", "未詳"
+# A remark on a couplet: whether its lines are seen to face each other.
+PARALLEL, FACES, FACES_NOT = "對仗", "可見", "未見"
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,8 @@ class Fault:
 
     `line` and `position` count from 1. `expected` and `found` are 平 or 仄, or names of rhyme
     groups; for a repeated rhyme (重韻), `found` is the character; for a rare reading (罕讀), the
-    reading, such as 平尤.
+    reading, such as 平尤. A remark on parallelism (對仗) has 可見 or 未見 there, and is about the
+    couplet that begins at its place.
     """
 
     rule: str

@@ -17,8 +17,8 @@ from lianju.verse.glyph import standard
 from lianju.verse.poem import FORMS
 from lianju.verse.reading import readings
 from lianju.verse.rhyme_groups import GROUPS
-from lianju.verse.rule_texts import REMARKS, RESTS, RULES, Language, Rule
-from lianju.verse.verdict import RARE, Fault, Mark, Verdict
+from lianju.verse.rule_texts import COUPLETS, REMARKS, RESTS, RULES, Language, Rule
+from lianju.verse.verdict import PARALLEL, RARE, Fault, Mark, Verdict
 
 _Words = dict[str, dict[Language, str]]
 
@@ -32,6 +32,8 @@ _FORMS = {form.name: form.chinese for form in FORMS} | {
 # A quatrain's name where it is old-style verse, or has lines of six.
 _QUATRAINS = {"wujue": "五言古絕", "qijue": "七言古絕", "liuyan": "六言絕句"}
 _GROUPS = {group.name: group for group in GROUPS}
+# The couplets of eight lines that are parallel by custom, by their first line.
+_EIGHT, _COUPLETS = 8, {3: "頷聯", 5: "頸聯"}
 # A rhyme that could be in more groups than this was read off unknown characters.
 _MOST_GROUPS = 4
 # What a line of each type goes like, 中 being either tone; lines of seven have two more before.
@@ -172,6 +174,8 @@ def line_rhymes(verdict: Verdict) -> tuple[str, ...]:
 
 def fault_words(verdict: Verdict, fault: Fault, lang: Language) -> str:
     """One fault, remark or rest of the verdict: the rule, where, what was found, what expected."""
+    if fault.rule == PARALLEL:
+        return _couplet_words(verdict, fault, lang)
     mark = verdict.marks[fault.line - 1][fault.position - 1]
     character = mark.character
     rule = _rule(fault)
@@ -273,6 +277,19 @@ def _fault_row(verdict: Verdict, fault: Fault) -> dict[str, Any]:
     words = {f"words_{lang}": fault_words(verdict, fault, lang) for lang in languages}
     rules = {f"rule_{lang}": rule_words(fault, lang) for lang in languages}
     return asdict(fault) | words | rules
+
+
+def _couplet_words(verdict: Verdict, fault: Fault, lang: Language) -> str:
+    """A remark on two lines that may face each other."""
+    name = _COUPLETS.get(fault.line, "") if len(verdict.marks) == _EIGHT else ""
+    above, below = fault.line, fault.line + 1
+    if lang == "zh":
+        lines, comma = f"第{above}、{below}句", "："
+        couplet = f"{name}（{lines}）" if name else lines
+    else:
+        couplet, comma = f"lines {above} and {below} {name}".rstrip(), f" {_rule(fault).name}: "
+    detail = _rule(fault).detail[lang].format(couplet=couplet, found=COUPLETS[fault.found][lang])
+    return fault.rule + comma + detail
 
 
 def _rule(fault: Fault) -> Rule:

@@ -11,7 +11,7 @@ export function verdict(found, about, app) {
   const [head, ...more] = found.said[app.lang];
   // Old-style verse breaks no rule that it wants to keep.
   const held = !found.why;
-  const faults = found.faults.map((fault) => said(fault, app));
+  const faults = said(found.faults, app);
   const heading = [about.title && `《${about.title}》`, about.author].filter(Boolean).join(" ");
   return [
     notes(found),
@@ -21,7 +21,7 @@ export function verdict(found, about, app) {
       ...more.map((words) => el("p", { textContent: words })), verse,
       app.say(el("p", { class: "quiet" }), "met.legend")),
     ...section(app, "met.faults", "faults", held ? faults : []),
-    ...section(app, "met.remarks", "", found.remarks.map((remark) => said(remark, app))),
+    ...section(app, "met.remarks", "", said(found.remarks, app)),
     ...section(app, "met.copied", "", copied(found.lines, app)),
     ...folded(app, "met.differs", "", held ? [] : faults),
     ...folded(app, "met.readings", "readings", readings(found.lines, app)),
@@ -45,9 +45,15 @@ function folded(app, name, kind, items) {
     el("ul", { class: `met-list ${kind}` }, ...items))];
 }
 
-function said(fault, app) {
-  return el("li", {}, el("p", { textContent: fault.said[app.lang] }),
-    el("p", { class: "help", textContent: fault.rule_said[app.lang] }));
+// The first of each rule with the rule.
+function said(faults, { lang }) {
+  const told = new Set();
+  return faults.map((fault) => {
+    const rule = fault.rule_said[lang];
+    const more = told.has(rule) ? [] : [el("p", { class: "help", textContent: rule })];
+    told.add(rule);
+    return el("li", { class: "met-rule" }, el("p", { textContent: fault.said[lang] }), ...more);
+  });
 }
 
 // Where lines stand in known poems, those of the same poems together.

@@ -233,7 +233,9 @@ export class Sheet {
     if (poem.fault && poem.finish === "stop") parts.push(el("p", { class: "help wrong", textContent: lang === "zh" ? poem.fault_zh : poem.fault }));
     if (poem.finish === "length") parts.push(say(el("p", { class: "help wrong" }), "poem.cut"));
     parts.push(...this.#sources());
-    const faults = poem.verdict.why ? [] : poem.verdict.faults;
+    // Old-style verse is not held to these rules.
+    const [faults, noted] = poem.verdict.why ? [[], []] : [poem.verdict.faults, poem.verdict.remarks];
+    parts.push(...noted.map((remark) => el("p", { class: "help", textContent: remark[`words_${lang}`] })));
     const open = Boolean(this.#words.querySelector("details[open]"));
     const summary = faults.length ? "poem.faults" : "poem.more";
     const told = faults.map((fault) => el("li", { textContent: fault[`words_${lang}`] }));
