@@ -265,12 +265,9 @@ def continuation(
     `find` tells which poems have a line; None where nobody knows.
     """
     couplet, text = completion.couplet, completion.text
-    lines = lines_of(couplet + text)
+    verdict = check(couplet + text)
     shape = shape_of(couplet, text, completion.finish == "stop")
     of_shape = shape.form.name if shape.form else None
-    first = len(lines_of(couplet)) + 1
-    every = enumerate(lines_of(text), first)
-    new = [(number, line) for number, line in every if len(line) >= _LEAST_COPIED]
     return Continuation(
         couplet=couplet,
         text=text,
@@ -278,12 +275,22 @@ def continuation(
         tokens=completion.tokens,
         logprob=completion.logprob,
         allowed=completion.allowed,
-        form=form_of_lines(lines) if ruled else of_shape,
+        form=form_of_lines(lines_of(couplet + text)) if ruled else of_shape,
         fault="" if ruled else shape.fault,
-        verdict=check(couplet + text),
-        copied={number: poems for number, line in new if find and (poems := find(line))},
+        verdict=verdict,
+        copied=copied(verdict, find, len(lines_of(couplet))) if find else {},
         notes=tuple(notes),
     )
+
+
+def copied(verdict: Verdict, find: Find, given: int = 0) -> dict[int, list[Poem]]:
+    """The poems that have a line word for word, by its number, after the first `given` ones."""
+    every = enumerate(("".join(mark.character for mark in row) for row in verdict.marks), 1)
+    return {
+        number: poems
+        for number, line in every
+        if number > given and len(line) >= _LEAST_COPIED and (poems := find(line))
+    }
 
 
 def ranked(poems: Iterable[Continuation]) -> list[Continuation]:

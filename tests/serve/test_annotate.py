@@ -11,6 +11,7 @@ from lianju.decode import Completion
 from lianju.serve import annotate
 from lianju.serve.native_answers import Poem as Annotated
 from lianju.verse import check, lines_of, shape_of, words
+from lianju.writer import continuation
 
 COUPLET, REST = "移舟泊煙渚，日暮客愁新。", "野曠天低樹，江清月近人。"
 WHOLE = Completion(COUPLET, REST, "stop", 13, -26.0, -1.5)
@@ -20,13 +21,13 @@ def nowhere(line: str) -> list[Poem]:
     return []
 
 
-def draw(text: str, couplet: str = COUPLET, **options: Any) -> Annotated:
-    options = {"ruled": False, **options}
-    return annotate.poem(0, Completion(couplet, text, "stop", 1, -1.0), nowhere, **options)
+def draw(text: str, couplet: str = COUPLET, ruled: bool = False, **options: Any) -> Annotated:
+    written = continuation(Completion(couplet, text, "stop", 1, -1.0), ruled, nowhere)
+    return annotate.poem(0, written, **options)
 
 
 def test_a_poem_says_what_the_model_and_the_checker_say() -> None:
-    poem = annotate.poem(3, WHOLE, nowhere, ruled=True)
+    poem = annotate.poem(3, continuation(WHOLE, True, nowhere))
     verdict = check(COUPLET + REST)
     assert (poem.index, poem.couplet, poem.text, poem.finish) == (3, COUPLET, REST, "stop")
     assert (poem.tokens, poem.logprob, poem.allowed) == (13, -26.0, -1.5)
@@ -38,7 +39,7 @@ def test_a_poem_says_what_the_model_and_the_checker_say() -> None:
 
 
 def test_a_line_has_its_rhyme_its_readings_and_its_signs() -> None:
-    lines = annotate.poem(0, WHOLE, nowhere, ruled=True).lines
+    lines = annotate.poem(0, continuation(WHOLE, True, nowhere)).lines
     assert [line.rhyme for line in lines] == ["", "上平聲十一真", "", "上平聲十一真"]
     assert "".join(c.sign for c in lines[3].characters) == "○○●●○"
     assert [c.rhymes for c in lines[3].characters] == [False] * 4 + [True]
@@ -84,7 +85,7 @@ def test_copied_lines_have_their_sources_but_not_those_of_the_couplet() -> None:
         asked.append(line)
         return [Poem("1", "孟浩然", "宿建德江", ())]
 
-    poem = annotate.poem(0, WHOLE, everywhere, ruled=True, prefix="野曠天低樹，")
+    poem = annotate.poem(0, continuation(WHOLE, True, everywhere), prefix="野曠天低樹，")
     assert asked == ["野曠天低樹", "江清月近人"]
     assert [len(line.copied) for line in poem.lines] == [0, 0, 1, 1]
     assert poem.lines[3].copied[0].model_dump() == {"author": "孟浩然", "title": "宿建德江"}
@@ -98,7 +99,7 @@ def test_form_and_fault_are_those_of_the_shape_where_no_rules_were_kept() -> Non
     assert draw(short).form is None
     assert draw(short, ruled=True).fault == ""
     cut = Completion(COUPLET, REST, "length", 12, -1.0)
-    poem = annotate.poem(0, cut, nowhere, ruled=False)
+    poem = annotate.poem(0, continuation(cut, False, nowhere))
     assert (poem.form, poem.finish) == (None, "length") and poem.fault
     # With rules ten lines are what was asked for, without them no shape that is looked for.
     ten = REST * 4
@@ -107,7 +108,9 @@ def test_form_and_fault_are_those_of_the_shape_where_no_rules_were_kept() -> Non
 
 def test_the_best_liked_stands_first_by_character_not_by_sum() -> None:
     poems = [
-        annotate.poem(i, Completion(COUPLET, text, "stop", 1, logprob), nowhere, ruled=False)
+        annotate.poem(
+            i, continuation(Completion(COUPLET, text, "stop", 1, logprob), False, nowhere)
+        )
         for i, (text, logprob) in enumerate([("山。", -6.0), ("山山山山山。", -12.0), ("。", -3.0)])
     ]
     assert [poem.index for poem in annotate.ranked(poems)] == [1, 0, 2]

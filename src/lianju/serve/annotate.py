@@ -4,11 +4,10 @@ A line here is a line of the verdict: without punctuation, each character with i
 readings and what is wrong with it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lianju.corpus import Poem as KnownPoem
-from lianju.decode import Completion
 from lianju.serve.native_answers import (
     Character,
     CheckAnswer,
@@ -21,49 +20,33 @@ from lianju.serve.native_answers import (
     Source,
 )
 from lianju.verse import Fault as VerseFault
-from lianju.verse import Verdict, check, form_of_lines, in_language, lines_of, shape_of, words
+from lianju.verse import Verdict, in_language, lines_of, words
 from lianju.verse.rule_texts import Language
-
-# A line of one or two characters is nobody's.
-_LEAST_COPIED = 4
-# The poems of the corpus that have a line.
-Find = Callable[[str], Sequence[KnownPoem]]
+from lianju.writer import Continuation, Find, copied
 
 
-def poem(
-    index: int,
-    completion: Completion,
-    find: Find,
-    *,
-    ruled: bool,
-    prefix: str = "",
-    given: Iterable[int] = (),
-) -> Poem:
-    """A completion with all there is to say of it.
+def poem(index: int, written: Continuation, prefix: str = "", given: Iterable[int] = ()) -> Poem:
+    """What the model wrote, with all there is to say of it.
 
-    `ruled`: rules were kept, so that the poem has the shape that was asked for, whatever that is.
     `prefix`: what of its text the model did not write; `given`: the numbers of whole lines that
     it did not write either.
     """
-    couplet, text = completion.couplet, completion.text
-    verdict = check(couplet + text)
-    shape = shape_of(couplet, text, completion.finish == "stop")
-    of_shape = shape.form.name if shape.form else None
-    standing = {*given, *_standing(verdict, couplet + prefix)}
+    verdict = written.verdict
+    standing = {*given, *_standing(verdict, written.couplet + prefix)}
     return Poem(
         index=index,
-        couplet=couplet,
-        text=text,
-        finish="stop" if completion.finish == "stop" else "length",
-        tokens=completion.tokens,
-        logprob=completion.logprob,
-        logprob_per_character=completion.logprob / max(len(text), 1),
-        allowed=completion.allowed,
-        form=form_of_lines(lines_of(couplet + text)) if ruled else of_shape,
-        fault="" if ruled else str(shape.fault),
-        fault_zh="" if ruled else in_language(shape.fault, "zh"),
+        couplet=written.couplet,
+        text=written.text,
+        finish=written.finish,
+        tokens=written.tokens,
+        logprob=written.logprob,
+        logprob_per_character=written.logprob_per_character,
+        allowed=written.allowed,
+        form=written.form,
+        fault=str(written.fault),
+        fault_zh=in_language(written.fault, "zh"),
         verdict=PoemVerdict(**words.verdict_row(verdict), said=said(verdict)),
-        lines=list(_lines(verdict, find, standing, len(_standing(verdict, couplet)))),
+        lines=list(_lines(verdict, written.copied, standing)),
     )
 
 
@@ -79,7 +62,7 @@ def checked(verdict: Verdict, find: Find, notes: Iterable[str] = ()) -> CheckAns
         **{name: row[name] for name in ("form", "style", "why", "rhyme", "types", "regular")},
         rests=[_fault(verdict, rest) for rest in verdict.rests],
         **noted(notes),
-        lines=list(_lines(verdict, find, set(), 0)),
+        lines=list(_lines(verdict, copied(verdict, find), set())),
         faults=[_fault(verdict, fault) for fault in verdict.faults],
         remarks=[_fault(verdict, remark) for remark in verdict.remarks],
         said=said(verdict),
@@ -131,18 +114,18 @@ def _standing(verdict: Verdict, text: str) -> range:
     return range(1, whole + 1)
 
 
-def _lines(verdict: Verdict, find: Find, given: set[int], couplet: int) -> Iterator[Line]:
-    """The lines; of the first `couplet` ones the sources are not looked for."""
+def _lines(
+    verdict: Verdict, copied: Mapping[int, Sequence[KnownPoem]], given: set[int]
+) -> Iterator[Line]:
     rhymes = words.line_rhymes(verdict)
     for number, (row, rhyme) in enumerate(zip(verdict.marks, rhymes, strict=True), 1):
         text = "".join(mark.character for mark in row)
-        known = find(text) if number > couplet and len(row) >= _LEAST_COPIED else ()
         yield Line(
             number=number,
             text=text,
             given=number in given,
             rhyme=rhyme,
-            copied=[Source(author=one.author, title=one.title) for one in known],
+            copied=[Source(author=one.author, title=one.title) for one in copied.get(number, ())],
             characters=[
                 Character(
                     character=mark.character,

@@ -50,6 +50,7 @@ from lianju.serve.service import Service
 from lianju.serve.stream import events
 from lianju.serve.written import Written
 from lianju.verse import GROUPS
+from lianju.writer import continuation
 
 _Responses = dict[int | str, dict[str, Any]]
 _READING: _Responses = {code: ERRORS[code] for code in (400, 401, 408, 413)}
@@ -170,15 +171,13 @@ class _Writing:
 
     async def poem(self, event: Ended) -> Poem:
         """A candidate that has ended, annotated: a few milliseconds, for a thread of its own."""
-        return await run_in_threadpool(
-            annotate.poem,
-            event.number,
-            event.completion,
-            self.known.find,
-            ruled=self.asked.constraint is not None,
-            prefix=self.begun,
-            given=self.given,
-        )
+
+        def annotated() -> Poem:
+            ruled = self.asked.constraint is not None
+            written = continuation(event.completion, ruled, self.known.find)
+            return annotate.poem(event.number, written, self.begun, self.given)
+
+        return await run_in_threadpool(annotated)
 
 
 def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
