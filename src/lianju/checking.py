@@ -14,8 +14,8 @@ def check(poem: str, *, strict: bool = False, borrow: bool = True) -> Verdict:
     characters are read as traditional ones. Raises `UserError` for a text without Chinese
     characters.
 
-    >>> [fault.rule for fault in check("百歲老翁不種田，惟知曝背樂殘年。").faults]
-    []
+    >>> [(f.rule, f.line) for f in check("白日依山盡，黃河入海流。欲窮千里目，更上一層山。").faults]
+    [('落韻', 4)]
     """
     check_text(poem, Said("the poem", "這首詩"))
     if not any(map(is_han, poem)):

@@ -196,6 +196,11 @@ class Writer:
         return next_tokens(self.model, self.style, heard.text, decode, constraint, begun.text, top)
 
     @cached_property
+    def _find(self) -> Find | None:
+        known = known_lines()
+        return known.find if known else None
+
+    @cached_property
     def _masks(self) -> Masks:
         return Masks(self.model.vocabulary)
 
@@ -205,13 +210,12 @@ class Writer:
 
     def _ended(self, requests: "_Requests") -> Iterator[tuple[int, list[Continuation]]]:
         """The poems of each couplet, with its number, when all of them have ended."""
-        known = known_lines()
         most = rows_that_fit(self.model, _LONGEST, _ROWS)
         done: dict[int, list[Continuation]] = {}
         for job, completion in write_each(self.model, self.style, requests.jobs(), most):
             number, ruled, notes = requests.asked.pop(job)
             poems = done.setdefault(number, [])
-            poems.append(continuation(completion, ruled, known.find if known else None, notes))
+            poems.append(continuation(completion, ruled, self._find, notes))
             if len(poems) == job.settings.candidates:
                 yield number, ranked(done.pop(number))
 

@@ -1,6 +1,7 @@
 """Which poem a line stands in: an index of every line of the large corpus."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,14 +20,27 @@ CREATE TABLE lines (line TEXT, poem INTEGER, PRIMARY KEY (line, poem)) WITHOUT R
 
 
 class KnownLines:
-    """The lines of the large corpus, compared with variants folded (see `key`)."""
+    """The lines of the large corpus, compared with variants folded (see `key`).
+
+    May be asked from any thread.
+    """
 
     def __init__(self, path: Path):
-        self._base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        self._address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        # sqlite3 binds a connection to its thread.
+        self._own = threading.local()
+
+    @property
+    def base(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        if not hasattr(self._own, "base"):
+            self._own.base = sqlite3.connect(self._address, uri=True)
+        base: sqlite3.Connection = self._own.base
+        return base
 
     def find(self, line: str) -> list[Poem]:
         """The poems that have this line word for word, in corpus order, without their texts."""
-        rows = self._base.execute(
+        rows = self.base.execute(
             "SELECT id, author, title FROM lines JOIN poems ON poem = number "
             "WHERE line = ? ORDER BY poem",
             (key(line),),
@@ -59,7 +73,7 @@ def known_lines(reporter: Reporter = SILENT) -> KnownLines | None:
 def _is_whole(path: Path) -> bool:
     """Whether the index has all of its pages and poems, none of them damaged."""
     try:
-        base = KnownLines(path)._base
+        base = KnownLines(path).base
         [(verdict,)] = base.execute("PRAGMA quick_check(1)")
         [(poems,)] = base.execute("SELECT count(*) FROM poems")
         [(numbered,)] = base.execute("PRAGMA user_version")

@@ -1,11 +1,10 @@
 """What the server has of the large corpus, which it never downloads: known lines, couplets."""
 
 import random
-import threading
 from functools import cache
 from math import ceil
 
-from lianju.corpus import KnownLines, Poem, known_lines, test_set
+from lianju.corpus import Poem, known_lines, test_set
 from lianju.corpus.cache import UnavailableError
 from lianju.corpus.sources import cached_large
 from lianju.corpus.split import validation_poems
@@ -56,23 +55,16 @@ class Known:
     """
 
     def __init__(self) -> None:
-        self.there = known_lines() is not None
-        # sqlite3 binds a connection to its thread.
-        self._own = threading.local()
+        self._lines = known_lines()
 
     @property
     def notes(self) -> list[str]:
         """What to tell a reader who sees no line marked as copied."""
-        if self.there:
-            return []
-        return [_NO_CORPUS]
+        return [] if self._lines else [_NO_CORPUS]
 
     def find(self, line: str) -> list[Poem]:
         """The poems of the corpus that have this line; none where the corpus is not there."""
-        index: KnownLines | None = getattr(self._own, "index", None)
-        if index is None and self.there:
-            index = self._own.index = known_lines()
-        return index.find(line) if index else []
+        return self._lines.find(line) if self._lines else []
 
 
 def some_openings(count: int) -> list[str]:

@@ -1,0 +1,177 @@
+"""The Python interface as somebody uses it who has only its documentation."""
+
+import inspect
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lianju
+from lianju.config import DecodeSettings, VerseSettings
+from lianju.corpus import training_corpus
+from lianju.decode import next_tokens
+from lianju.model import LanguageModel
+from lianju.writer import Asked
+from tests import checkpoints, typed
+
+COUPLET = "移舟泊煙渚，日暮客愁新。"
+OTHERS = ["空山新雨後，天氣晚來秋。", "千山鳥飛絕，萬徑人蹤滅。", COUPLET]
+SHORT: Asked = {"form": "wujue", "particles": 2}
+
+
+def _rounded(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of poems; the command line's weights are packed, so their last digits differ."""
+    numbers = ("logprob", "logprob_per_character", "allowed")
+    return [row | {name: round(row[name], 3) for name in numbers} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def writer(gemma: LanguageModel) -> lianju.Writer:
+    return lianju.Writer(gemma, "plain")
+
+
+def test_the_public_surface_has_not_moved() -> None:
+    assert lianju.__all__ == [
+        *("Continuation", "FinishedRun", "UserError", "Verdict", "Writer", "check", "train")
+    ]
+    assert set(lianju.__all__) < set(dir(lianju))
+    assert [field.name for field in fields(lianju.Continuation)] == [
+        *("couplet", "text", "finish", "tokens", "logprob", "allowed", "form", "fault"),
+        *("verdict", "copied", "notes"),
+    ]
+    parameters: dict[Callable[..., Any], list[str]] = {
+        lianju.check: ["poem", "strict", "borrow"],
+        lianju.train: ["recipe", "source", "out", "resume", "settings", "reporter"],
+        lianju.Writer.load: ["name", "reporter"],
+        lianju.Writer.write: ["self", "couplet", "n", "asked"],
+        lianju.Writer.write_many: ["self", "couplets", "n", "in_order", "asked"],
+        lianju.Writer.next: ["self", "couplet", "after", "top", "asked"],
+    }
+    for function, names in parameters.items():
+        assert list(inspect.signature(function).parameters) == names
+    assert set(Asked.__annotations__) == {
+        *VerseSettings.model_fields,
+        *(DecodeSettings.model_fields.keys() - {"candidates"}),
+    }
+    with pytest.raises(AttributeError, match="no attribute 'writer_of'"):
+        lianju.writer_of  # noqa: B018
+
+
+@pytest.mark.parametrize("code", ["", f"lianju.check('{COUPLET}')"])
+def test_importing_and_checking_load_nothing_heavy(code: str) -> None:
+    heavy = "{'torch', 'numpy', 'transformers', 'peft', 'fastapi', 'rich'}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import lianju, sys; {code}\nprint({heavy} & {{*sys.modules}})"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_poem_is_the_one_of_the_command_line(writer: lianju.Writer, tmp_path: Path) -> None:
+    flags = ["--form", "五絕", "--particles", "2", "--temperature", "0.8", "--seed", "1"]
+    done = typed.lianju("complete", COUPLET, "-n", "2", *flags, "--base", "--json", cwd=tmp_path)
+    poems = writer.write(COUPLET, n=2, form="五絕", particles=2, temperature=0.8, seed=1)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert _rounded(json.loads(json.dumps(poem.as_row())) for poem in poems) == _rounded(rows)
+    best, other = poems
+    assert best.logprob_per_character > other.logprob_per_character
+    assert len(best.lines) == 4 and best.lines[:2] == ("移舟泊煙渚", "日暮客愁新")
+    assert best.verdict.regular and best.finish == "stop"
+    assert str(best) == best.couplet + best.text
+
+
+def test_many_couplets_come_in_order_and_as_they_end(writer: lianju.Writer) -> None:
+    alone = [str(poem) for couplet in OTHERS for poem in writer.write(couplet, n=2, **SHORT)]
+    ordered = writer.write_many(iter(OTHERS), 2, in_order=True, **SHORT)
+    assert [str(poem) for poems in ordered for poem in poems] == alone
+    ended = writer.write_many(OTHERS, 2, **SHORT)
+    assert sorted(str(poem) for poems in ended for poem in poems) == sorted(alone)
+
+
+def test_couplets_without_end_are_read_as_there_is_room(writer: lianju.Writer) -> None:
+    read = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal read
+        for couplet in itertools.cycle(OTHERS):
+            read += 1
+            yield couplet
+
+    coming = writer.write_many(counted(), form="free", max_length=4)
+    assert [len(next(coming)) for _ in range(3)] == [1, 1, 1]
+    assert read <= 200
+
+
+def test_what_was_read_otherwise_is_noted(writer: lianju.Writer) -> None:
+    [poem] = writer.write("白日依山尽 黄河入海流", form="wujue", particles=1)
+    assert poem.couplet == "白日依山盡，黃河入海流。"
+    assert any("simplified 尽黄" in note for note in poem.notes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"temprature": 1}, "'temprature': did you mean 'temperature'"),
+        ({"top_p": 7}, "top_p: input should be less than or equal to 1, got 7"),
+        ({"form": "sonnet"}, "form: input should be 'auto'"),
+        ({"form": "qijue"}, "lines of 7; those of the couplet have 5"),
+        ({"rhyme": "木"}, "no rhyme group '木'"),
+        ({"acrostic": "一"}, "in the acrostic: 1"),
+        ({"given": {2: "一二三四五"}}, "line 2 is the couplet's"),
+        ({"max_length": 5}, "max_length 5 is too short"),
+        ({"n": 0}, "candidates: input should be greater than or equal to 1"),
+    ],
+)
+def test_errors_are_those_of_the_command_line(
+    asked: dict[str, object], message: str, writer: lianju.Writer
+) -> None:
+    with pytest.raises(lianju.UserError, match=message):
+        writer.write(COUPLET, **asked)  # type: ignore[arg-type]
+
+
+def test_the_next_character_stage_by_stage(writer: lianju.Writer, gemma: LanguageModel) -> None:
+    step = writer.next(COUPLET, form="free", top_p=0.3, temperature=1, top=5)
+    asked = DecodeSettings(top_p=0.3, temperature=1)
+    assert step == next_tokens(gemma, "plain", COUPLET, asked, None, "", 5)
+    assert writer.next(COUPLET, "野曠", form="wujue").prefix == "野曠"
+
+
+def test_a_verdict_is_there_at_once() -> None:
+    verdict = lianju.check("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
+    assert isinstance(verdict, lianju.Verdict) and verdict.regular and verdict.form == "wujue"
+    assert lianju.check(COUPLET).style == "couplet"
+    with pytest.raises(lianju.UserError, match="no Chinese character"):
+        lianju.check("hello")
+
+
+def test_a_run_is_trained_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoints.llama(tmp_path / "tiny")
+    rows = [
+        {"input": poem.couplet, "output": poem.completion}
+        for poem in training_corpus().examples[:24]
+    ]
+    Path("mine.json").write_text(json.dumps(rows))
+    small = {"data.validation": 4, "shape_couplets": 2, "model.name": "./tiny"}
+    small |= {"train.validations": 1, "decode.max_length": 12}
+    run = lianju.train(source="mine.json", out="first", settings=small)
+    assert run.folder == Path("first") and (run.adapter / "adapter_model.safetensors").is_file()
+    assert run.metrics == json.loads(Path("first/summary.json").read_text())
+    assert run.metrics["after"]["validation"]["n"] == 4
+    [poem] = run.writer().write(COUPLET, form="free", max_length=4)
+    assert poem.finish == "length"
+    with pytest.raises(lianju.UserError, match="first exists already"):
+        lianju.train(source="mine.json", out="first", settings=small)
+    again = lianju.train(resume="first")
+    assert again.metrics["after"] == run.metrics["after"]
+    with pytest.raises(lianju.UserError, match="give it alone"):
+        lianju.train(resume="first", out="second")
+    with pytest.raises(lianju.UserError, match=r"did you mean 'train\.epochs'"):
+        lianju.train(settings={"train.epoch": 2})
