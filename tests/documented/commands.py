@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/*.md")) - {ROOT / "docs/log.md"})]
 _PROGRAMS = r"(?:lianju|torchrun|accelerate|python|curl|make|git|pip|hf)\b"
 _BLOCK = re.compile(r"^```.*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(rf"`({_PROGRAMS} [^`]+)`")
 _LINE = re.compile(rf"(?:\$ )?({_PROGRAMS} .*)")
 _EXAMPLE = re.compile(rf"Example: ({_PROGRAMS} .+?)(?=, then |\n\n|\Z)", re.DOTALL)
@@ -44,6 +45,12 @@ def documented() -> list[Command]:
     for command in (*_in_pages(), *_in_help(app)):
         found.setdefault(str(command), command)
     return list(found.values())
+
+
+def programs() -> dict[str, str]:
+    """The Python that the pages show, by page."""
+    shown = {page.name: _PYTHON.findall(page.read_text(encoding="utf-8")) for page in PAGES}
+    return {page: "\n".join(blocks) for page, blocks in shown.items() if blocks}
 
 
 def _in_pages() -> Iterator[Command]:

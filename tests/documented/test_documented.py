@@ -16,7 +16,7 @@ import pytest
 
 from lianju.corpus import training_corpus
 from tests import checkpoints
-from tests.documented.commands import ROOT, Command, documented
+from tests.documented.commands import ROOT, Command, documented, programs
 from tests.evaluate.fake_judge import FakeJudge, honest
 from tests.typed import Typed, typed
 
@@ -178,6 +178,26 @@ def test_other_programs_start_it(command: Command, home: Path) -> None:
     words[0] = str(programs / words[0])
     folder = ROOT if words[2] == "tests.test_recipes" else home
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
+# What makes a training from Python small.
+_PREAMBLE = """
+import lianju
+_train, _small = lianju.train, {
+    "data.poems": 12, "data.validation": 8, "shape_couplets": 2, "train.validations": 1,
+    "decode.max_length": 8,
+}
+lianju.train = lambda *a, settings={}, **k: _train(*a, **k, settings={**settings, **_small})
+"""
+
+
+@pytest.mark.parametrize(("page", "code"), programs().items(), ids=programs())
+def test_python_of_the_pages_runs(page: str, code: str, home: Path) -> None:
+    for theirs, ours in READERS.items():
+        code = code.replace(f'"{theirs}"', f'"{ours}"')
+    words = [sys.executable, "-c", _PREAMBLE + code]
+    done = subprocess.run(words, cwd=home, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
