@@ -27,6 +27,7 @@ def verse_asked(rules: VerseFlags | None, lang: Language = "en") -> VerseSetting
         update={
             "acrostic": heard(hear_text("".join(lines_of(verse.acrostic))), lang),
             "rhyme": heard(hear_text(verse.rhyme), lang),
+            "rhymes": heard(hear_text(verse.rhymes), lang),
         }
     )
 

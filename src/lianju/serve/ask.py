@@ -84,11 +84,13 @@ def constrained(
     if verse is None:
         return None, ()
     rhyme, acrostic = hear_text(verse.rhyme), hear_text("".join(lines_of(verse.acrostic)))
+    rhymes = hear_text(verse.rhymes)
     given = {number: hear_text(line) for number, line in verse.given.items()}
     verse = verse.model_copy(
         update={
             "rhyme": rhyme.text,
             "acrostic": acrostic.text,
+            "rhymes": rhymes.text,
             "given": {number: line.text for number, line in given.items()},
         }
     )
@@ -96,7 +98,7 @@ def constrained(
         rules = rules_for(couplet, verse)
     except UserError as error:
         raise ApiError(400, error.words, "verse") from None
-    notes = [note for part in (rhyme, acrostic, *given.values()) for note in part.notes]
+    notes = [note for part in (rhyme, acrostic, rhymes, *given.values()) for note in part.notes]
     notes += rules_notes(couplet, rules, verse)
     return (Constraint(rules, served.masks) if rules else None), tuple(notes)
 
