@@ -234,7 +234,11 @@ class Constraint:
         away = self.rules.length - 1 - state.position
         if state.line % 2 or away < 0:
             away += self.rules.length + 1
-        return away < self.masks.reach + bool(self.rules.tails)
+        return away < self.masks.reach + bool(self._tails(state))
+
+    def _tails(self, state: State) -> tuple[str, ...]:
+        """What lines must end with, where that decides about the next token."""
+        return self.rules.near_tails(state.line, state.position, self.masks.reach)
 
     def _key(self, state: State) -> Key:
         rules, line = self.rules, state.line
@@ -248,7 +252,7 @@ class Constraint:
             threads,
             state.partial,
             rules.heads[line - 3 : line - 2 + self._span],
-            rules.near_tails(line, state.position, self.masks.reach) if rules.tails else (),
+            self._tails(state),
             self.may_stop(state),
             min(rules.last - line, self._span),
             rules.locked(line, state.position, self.masks.reach) if rules.given else (),

@@ -88,10 +88,11 @@ class Rules:
 
     def near_tails(self, line: int, position: int, reach: int) -> tuple[str, ...]:
         """What the lines must end with whose end is near: one of the next `reach` characters or
-        the one after, since words are to suit it.
+        the one after, since words are to suit it; nothing where all are open.
         """
         last = line + (position + reach + 1 - self.length) // (self.length + 1)
-        return self.tails[line - 3 : last - 2]
+        found = self.tails[line - 3 : last - 2]
+        return found if any(found) else ()
 
     def text(self, line: int) -> str:
         """A line from the third on, if it is given; else nothing."""
