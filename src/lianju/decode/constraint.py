@@ -234,7 +234,8 @@ class Constraint:
         away = self.rules.length - 1 - state.position
         if state.line % 2 or away < 0:
             away += self.rules.length + 1
-        return away < self.masks.reach + bool(self._tails(state))
+        reach = self.masks.reach
+        return away < reach or (away == reach and bool(self._tails(state)))
 
     def _tails(self, state: State) -> tuple[str, ...]:
         """What lines must end with, where that decides about the next token."""
