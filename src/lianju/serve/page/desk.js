@@ -77,7 +77,7 @@ export class Desk {
     this.#formHelp = say(el("p", { class: "help" }), "form.auto.help");
     return el("div", { class: "choices" },
       this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp,
-      this.#acrostic.node, this.#acrostic.word, this.#rhymes.node, this.#rhymes.word);
+      this.#acrostic.node, this.#rhymes.node);
   }
 
   #more() {

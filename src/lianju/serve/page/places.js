@@ -23,7 +23,7 @@ export const rhymesField = (app, change) => placesField(app, change, {
   own: (couplet) => couplet.slice(1).map((line) => line.characters.at(-1)),
 });
 
-// {node, word, value, look(form, couplet)}; `look` shows what the characters lack for a form. `read`:
+// {node, value, look(form, couplet)}; `look` shows what the characters lack for a form. `read`:
 // the characters of a text, "" for an open one. `perPoem`: how many a whole poem has, of which its
 // couplet has its `own`.
 function placesField(app, change, { name, read, perPoem, own }) {
@@ -32,16 +32,15 @@ function placesField(app, change, { name, read, perPoem, own }) {
     type: "text", id, maxLength: LONGEST, lang: "zh-Hant", autocomplete: "off", spellcheck: false,
     oninput: change, "aria-describedby": `${id}-word`,
   });
-  const word = el("p", { class: "help", id: `${id}-word`, role: "status", hidden: true });
-  const node = el("div", { class: "choice-of places" }, app.say(el("label", { htmlFor: id }), `${name}.name`), input);
+  const word = el("p", { class: "help", id: `${id}-word`, role: "status" });
+  const node = el("div", { class: "choice-of places" },
+    app.say(el("label", { htmlFor: id }), `${name}.name`), input, word);
 
   function look(form, couplet) {
     const characters = read(input.value);
-    const free = form === "free";
-    node.hidden = free;
-    word.hidden = free;
+    node.hidden = form === "free";
     word.classList.remove("wrong");
-    if (!characters.length) {
+    if (node.hidden || !characters.length) {
       app.say(word, `${name}.help`);
       return;
     }
@@ -59,7 +58,7 @@ function placesField(app, change, { name, read, perPoem, own }) {
   }
 
   return {
-    node, word, look,
+    node, look,
     get value() { return input.value.trim(); },
     set value(wanted) { input.value = wanted; },
   };
