@@ -66,12 +66,12 @@ def test_a_poem_is_drawn_with_marks_rhymes_and_sources(tmp_path: Path) -> None:
     assert set("".join(lines[8].split())) <= {"○", "●"}
 
 
-@pytest.mark.parametrize("rhymes", ["人津春", "新人津春", "人_春", "新？*春", "人津邻", "真"])
+@pytest.mark.parametrize("rhymes", ["新人津春", "人？邻", "真"])
 def test_even_lines_end_with_the_rhymes_that_are_given(rhymes: str, tmp_path: Path) -> None:
     asked = (COUPLET, "--rhymes", rhymes, "-n", "2", "--json", "--lang", "zh")
     done = complete(*asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert ("有簡體字「邻」，讀作「人津鄰」" in done.stderr) == ("邻" in rhymes)
+    assert ("有簡體字「邻」，讀作「人_鄰」" in done.stderr) == ("邻" in rhymes)
     wanted = rhymes.replace("邻", "鄰")
     wanted = wanted[1:] if len(wanted) == 4 else wanted
     for row in map(json.loads, done.stdout.splitlines()):
@@ -79,7 +79,7 @@ def test_even_lines_end_with_the_rhymes_that_are_given(rhymes: str, tmp_path: Pa
         assert verdict.regular and row["finish"] == "stop"
         ends = [line[-1] for line in lines_of(row["text"])[1::2]]
         assert len(ends) == len(wanted)
-        assert all(one in ("_", "？", "*", end) for one, end in zip(wanted, ends, strict=True))
+        assert all(one in ("？", end) for one, end in zip(wanted, ends, strict=True))
 
 
 def test_in_chinese_everything_is_chinese(tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_even_lines_end_with_the_rhymes_that_are_given(client: TestClient) -> No
     """Also beside a given line, read from simplified characters; the rhyme left open is another."""
     verse = {"rhymes": "流楼？愁", "given": {"4": "更上一層樓"}}
     answer = poems(client, n=2, seed=3, verse=verse)
-    assert answer["notes"] == ["Note: 「流楼_愁」 has simplified 楼; read as 「流樓_愁」"]
+    assert answer["notes"] == ["Note: 流楼_愁 has simplified 楼; read as 流樓_愁"]
     for poem in answer["poems"]:
         ends = [line["text"][-1] for line in poem["lines"][1::2]]
         assert ends[:2] + ends[3:] == ["流", "樓", "愁"] and ends[2] not in "流樓愁"

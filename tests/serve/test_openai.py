@@ -126,9 +126,9 @@ def test_the_seed_that_was_drawn_is_told(client: TestClient) -> None:
 
 
 def test_both_calls_take_rhymes_for_the_even_lines(client: TestClient) -> None:
-    verse = {"rhymes": "樓_愁"}
-    plain = _post(client, "completions", prompt=FIRST, seed=4, verse=verse)["choices"]
-    chat = _post(client, "chat/completions", messages=[USER], seed=4, verse=verse)["choices"]
+    body = {"seed": 4, "verse": {"rhymes": "樓_愁"}, "max_tokens": None}
+    plain = _post(client, "completions", prompt=FIRST, **body)["choices"]
+    chat = _post(client, "chat/completions", messages=[USER], **body)["choices"]
     for text in (plain[0]["text"], chat[0]["message"]["content"]):
         fourth, _, eighth = (line[-1] for line in lines_of(text)[1::2])
         assert (fourth, eighth) == ("樓", "愁") and check(FIRST + text).regular
