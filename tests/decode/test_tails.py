@@ -332,7 +332,7 @@ def test_the_rhyme_of_a_later_line_is_used_already() -> None:
 
 
 def test_rhymes_leave_fewer_to_be_found() -> None:
-    """A vocabulary with four characters of the rhyme is enough where the rhymes are given."""
+    """A vocabulary with three characters of the rhyme is enough where these are given."""
     words, table = families.wordpiece(), masks("wordpiece").table
     rhyming = [c for c in table.characters[:-2] if heard(c)[-1] & bit("尤")]
     gone = {c.encode() for c in rhyming if c not in "樓愁舟"}
