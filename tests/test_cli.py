@@ -63,8 +63,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
             [
                 *("--acrostic", "--adapter", "--base", "--candidates", "--form", "--json"),
                 *("--lang", "--lines", "--max-length", "--min-p", "--model", "--particles"),
-                *("--repetition-penalty", "--rhyme", "--seed", "--temperature", "--tone"),
-                *("--top-k", "--top-p", "--typical-p"),
+                *("--repetition-penalty", "--rhyme", "--rhymes", "--seed", "--temperature"),
+                *("--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (
@@ -72,8 +72,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
             [
                 *("--acrostic", "--adapter", "--after", "--base", "--form", "--html", "--json"),
                 *("--lines", "--max-length", "--min-p", "--model", "--repetition-penalty"),
-                *("--rhyme", "--seed", "--steps", "--svg", "--temperature", "--tone", "--top"),
-                *("--top-k", "--top-p", "--typical-p"),
+                *("--rhyme", "--rhymes", "--seed", "--steps", "--svg", "--temperature", "--tone"),
+                *("--top", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (
@@ -81,8 +81,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
             [
                 *("--acrostic", "--adapter", "--base", "--couplets", "--form", "--lines"),
                 *("--max-length", "--min-p", "--model", "--out", "--repetition-penalty"),
-                *("--rhyme", "--seed", "--seeds", "--suite", "--temperature", "--tone", "--top-k"),
-                *("--top-p", "--typical-p"),
+                *("--rhyme", "--rhymes", "--seed", "--seeds", "--suite", "--temperature", "--tone"),
+                *("--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (
@@ -95,6 +95,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--ranks",
                     "--repetition-penalty",
                     "--rhyme",
+                    "--rhymes",
                     "--seed",
                     "--suite",
                     "--temperature",
@@ -132,8 +133,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
             "results",
             [
                 *("--acrostic", "--form", "--lines", "--max-length", "--min-p", "--out"),
-                *("--particles", "--repetition-penalty", "--rhyme", "--seed", "--temperature"),
-                *("--tone", "--top-k", "--top-p", "--typical-p"),
+                *("--particles", "--repetition-penalty", "--rhyme", "--rhymes", "--seed"),
+                *("--temperature", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),
@@ -193,6 +194,8 @@ def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
         ("complete 白日依山盡，黃河入海流。 --base --lines 5", "even"),
         ("complete 白日依山盡，黃河入海流。 --base --rhyme 木", "no rhyme group"),
         ("complete 白日依山盡，黃河入海流。 --base --acrostic 一", "in the acrostic: 1"),
+        ("complete 白日依山盡，黃河入海流。 --base --rhymes 東", "in 東, and the poem in 尤"),
+        ("complete 白日依山盡，黃河入海流。 --base --rhymes liu", "--rhymes: give Han characters"),
         ("complete 白日依山盡，黃河入海流。 --base --form free --tone off", "keeps no rules"),
         ("complete 白日 --base --form wujue", "need a couplet"),
         ("complete 白日依山盡，黃河入海流。 --adapter nowhere", "is no adapter"),

@@ -78,6 +78,22 @@ def test_below_a_poem_of_eight_lines_it_says_what_is_parallel(tmp_path: Path) ->
     assert printed.endswith("".join(f"· {one['words_zh']}\n" for one in remarks) + "\n")
 
 
+@pytest.mark.parametrize("rhymes", ["新人津春", "人？邻", "真"])
+def test_even_lines_end_with_the_rhymes_that_are_given(rhymes: str, tmp_path: Path) -> None:
+    asked = (COUPLET, "--rhymes", rhymes, "-n", "2", "--json", "--lang", "zh")
+    done = complete(*asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ("有簡體字「邻」，讀作「人_鄰」" in done.stderr) == ("邻" in rhymes)
+    wanted = rhymes.replace("邻", "鄰")
+    wanted = wanted[1:] if len(wanted) == 4 else wanted
+    for row in map(json.loads, done.stdout.splitlines()):
+        verdict = check(COUPLET + row["text"])
+        assert verdict.regular and row["finish"] == "stop"
+        ends = [line[-1] for line in lines_of(row["text"])[1::2]]
+        assert len(ends) == len(wanted)
+        assert all(one in ("？", end) for one, end in zip(wanted, ends, strict=True))
+
+
 def test_in_chinese_everything_is_chinese(tmp_path: Path) -> None:
     simplified = OLD.replace("鳥", "鸟")
     done = complete(simplified, COUPLET, "--lang", "zh", cwd=tmp_path)

@@ -24,6 +24,10 @@ from lianju.errors import UserError
 from lianju.setting_errors import short, told, unknown
 from lianju.yaml_values import LONGEST, read_yaml
 
+# Where a rhyme character is left open; other signs that people write for a gap are taken for it.
+OPEN_RHYME = "_"
+_OPEN_SIGNS = "＿〇？?□*."
+
 # Longer than any path, name or key can be.
 _PATH = 4096
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -211,6 +215,9 @@ class VerseSettings(Settings):
     """Lines of the whole poem, an even number; ten or more make a pailü 排律."""
     acrostic: str = Field("", max_length=400)
     """藏頭: characters with which the lines begin, those to be written or all."""
+    rhymes: str = Field("", max_length=400, exclude_if=lambda text: not text)
+    """限韻: characters with which the even lines end, those to be written or all; _ leaves a line
+    open."""
     given: dict[int, _Line] = Field({}, max_length=98, exclude_if=lambda lines: not lines)
     """Whole lines by their number, 3 or more, which stand as they are while the others are
     written."""
@@ -226,6 +233,15 @@ class VerseSettings(Settings):
         if value is not None and value % 2:
             raise ValueError("lines of verse come in couplets, so their number is even")
         return value
+
+    @field_validator("rhymes")
+    @classmethod
+    def _rhymes(cls, value: str) -> str:
+        marked = "".join(OPEN_RHYME if c in _OPEN_SIGNS else c for c in value)
+        found = "".join(c for c in marked if c == OPEN_RHYME or not (c.isspace() or _is_mark(c)))
+        if not all(c == OPEN_RHYME or _is_han(c) for c in found):
+            raise ValueError(f"give Han characters, and {OPEN_RHYME} for a line that is left open")
+        return found
 
     @field_validator("given")
     @classmethod

@@ -31,13 +31,16 @@ def read_rules(couplet: str, verse: VerseSettings) -> RulesAsked:
 
 def in_traditional(verse: VerseSettings) -> tuple[VerseSettings, tuple[str, ...]]:
     """The settings with their text in traditional characters, and a note on each that was not."""
-    acrostic, rhyme = hear_text("".join(lines_of(verse.acrostic))), hear_text(verse.rhyme)
+    acrostic = hear_text("".join(lines_of(verse.acrostic)))
+    rhyme, rhymes = hear_text(verse.rhyme), hear_text(verse.rhymes)
     given = {number: hear_text(line) for number, line in verse.given.items()}
     read = verse.model_copy(
         update={
             "acrostic": acrostic.text,
             "rhyme": rhyme.text,
+            "rhymes": rhymes.text,
             "given": {number: line.text for number, line in given.items()},
         }
     )
-    return read, tuple(note for part in (rhyme, acrostic, *given.values()) for note in part.notes)
+    parts = (rhyme, rhymes, acrostic, *given.values())
+    return read, tuple(note for part in parts for note in part.notes)

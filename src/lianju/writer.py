@@ -120,6 +120,7 @@ class Asked(TypedDict, total=False):
     tone: str
     lines: int
     acrostic: str
+    rhymes: str
     given: dict[int, str]
     particles: int
     temperature: float

@@ -116,18 +116,21 @@ def _sizes(masks: Masks) -> NDArray[np.int64]:
     return np.array([len(token or b"") for token in masks.vocabulary.tokens])
 
 
-def regex(couplet: str, heads: str = "", given: Mapping[int, str] = MappingProxyType({})) -> str:
+def regex(
+    couplet: str, heads: str = "", given: Mapping[int, str] = MappingProxyType({}), tail: str = ""
+) -> str:
     """All that may follow a couplet in a quatrain, as an expression that every engine reads."""
     lines = lines_of(couplet)
     three, four = given.get(3, ""), given.get(4, "")
     used = frozenset(standard(line[-1]) for line in lines)
+    last = four[-1:] or tail
     open_to: dict[str, int] = {}
     for type, rhyme in opening(lines).ways:
-        if not four or rhyme & rhymes(four[-1]):
+        if not last or rhyme & rhymes(last):
             open_to[type] = open_to.get(type, 0) | rhyme
     ways = []
     for type, rhyme in open_to.items():
-        end = _rhyming(rhyme, used)
+        end = tail or _rhyming(rhyme, used)
         for third in _third(type, rhyme, len(lines[0])):
             if not _suits(three, third):
                 continue

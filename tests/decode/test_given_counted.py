@@ -1,4 +1,6 @@
-"""Poems around given lines, counted by the automaton state by state and by hand line by line."""
+"""Poems around given lines and on given rhyme characters, counted by the automaton state by state
+and by hand line by line.
+"""
 
 import itertools
 import math
@@ -75,8 +77,10 @@ def written(odd: bool, head: str) -> Counter[tuple[frozenset[Pattern], str]]:
     return found
 
 
-def possible(couplet: str, given: Mapping[int, str], heads: str, last: int, off: str) -> int:
-    """How many poems of `last` lines have the given ones and no fault, counted line by line."""
+def possible(
+    couplet: str, given: Mapping[int, str], heads: str, tails: str, last: int, off: str
+) -> int:
+    """How many poems of `last` lines have what is given and no fault, counted line by line."""
     group = rhymes("流") & LEVEL
     ends = frozenset(standard(line[-1]) for line in lines_of(couplet))
     ways = {type_after(type, 2) for type, _ in opening(lines_of(couplet)).ways}
@@ -84,6 +88,7 @@ def possible(couplet: str, given: Mapping[int, str], heads: str, last: int, off:
     counts: Counter[tuple[frozenset[Pattern], frozenset[str]]] = Counter({(start, ends): 1})
     for number in range(3, last + 1):
         head, line = heads[number - 3 : number - 2], given.get(number)
+        tail = "" if number % 2 else tails[number // 2 - 2 : number // 2 - 1].strip("_")
         lines = written(number % 2 == 1, head)
         if line:
             fits = frozenset(p for p in ANY if suits([tone(c) for c in line], p))
@@ -92,6 +97,8 @@ def possible(couplet: str, given: Mapping[int, str], heads: str, last: int, off:
         for (open_to, used), before in counts.items():
             for (fits, end), many in lines.items():
                 after = used
+                if tail and end != tail:
+                    continue
                 if number % 2 == 0 and off != "rhyme":
                     if not rhymes(end) & group or standard(end) in used:
                         continue
@@ -123,14 +130,14 @@ def automaton(rules: Constraint) -> int:
 
 
 @st.composite
-def asked(draw: st.DrawFn) -> tuple[str, dict[int, str], str]:
-    """A couplet, lines for some places, and heads: most of them fit together."""
+def asked(draw: st.DrawFn) -> tuple[str, dict[int, str], str, str]:
+    """A couplet, lines for some places, heads and rhymes: most of them fit together."""
     couplet = draw(st.sampled_from(COUPLETS))
     seldom = st.sampled_from([False] * 11 + [True])
     [third, *_] = sorted(type_after(type, 2) for type, _ in opening(lines_of(couplet)).ways)
     types = third + TYPES[third]
     given = {}
-    for number in sorted(draw(st.sets(st.integers(3, 8), min_size=1, max_size=4))):
+    for number in sorted(draw(st.sets(st.integers(3, 8), max_size=4))):
         type = types[(number - 3 + 2 * draw(seldom)) % 4]
         pattern = draw(st.sampled_from([p for p in PATTERNS[5] if p.type == type]))
         line = [
@@ -143,7 +150,13 @@ def asked(draw: st.DrawFn) -> tuple[str, dict[int, str], str]:
     heads = draw(st.just("") | st.text(FEW, min_size=6, max_size=6))
     if heads and not draw(seldom):
         heads = "".join(given.get(number, head)[0] for number, head in enumerate(heads, 3))
-    return couplet, given, heads
+    tails = "".join(draw(st.just("") | st.permutations("秋舟樓州_")))[:3]
+    if tails and draw(seldom):
+        tails = tails[:2] + draw(st.sampled_from("山日" + tails[0]))
+    if tails and not draw(seldom):
+        rhymes = zip((4, 6, 8), tails, strict=True)
+        tails = "".join(given.get(number, tail)[-1] for number, tail in rhymes)
+    return couplet, given, heads, tails
 
 
 def test_the_characters_of_this_test_are_plain() -> None:
@@ -160,28 +173,30 @@ VERSES: list[dict[str, Any]] = [{}, {}, {"lines": 8}, {"rhyme": "off"}, {"tone":
 @settings(max_examples=150, database=None)
 @drawn(asked(), st.sampled_from(VERSES))
 def test_every_poem_that_can_be_and_no_other_is_let_through(
-    question: tuple[str, dict[int, str], str], verse: dict[str, Any]
+    question: tuple[str, dict[int, str], str, str], verse: dict[str, Any]
 ) -> None:
     """Where there is none, it is told before anything is written."""
-    couplet, given, heads = question
+    couplet, given, heads, tails = question
     [off] = [name for name, value in verse.items() if value == "off"] or [""]
-    short = max(given) <= 4 and "lines" not in verse and not heads
-    wanted = sum(possible(couplet, given, heads, n, off) for n in ([4, 8] if short else [8]))
+    short = max(given, default=0) <= 4 and "lines" not in verse and not heads and not tails
+    numbers = [4, 8] if short else [8]
+    wanted = sum(possible(couplet, given, heads, tails, n, off) for n in numbers)
+    verse = {**verse, "given": given, "acrostic": heads, "rhymes": tails}
     if not wanted:
         with pytest.raises(UserError, match=r"line [3-8]"):
-            constraint(couplet, few(), given=given, acrostic=heads, **verse)
+            constraint(couplet, few(), **verse)
         return
-    assert automaton(constraint(couplet, few(), given=given, acrostic=heads, **verse)) == wanted
+    assert automaton(constraint(couplet, few(), **verse)) == wanted
 
 
 @settings(max_examples=30, database=None)
 @drawn(asked())
 def test_no_state_is_a_dead_end_where_tokens_reach_over_lines(
-    question: tuple[str, dict[int, str], str],
+    question: tuple[str, dict[int, str], str, str],
 ) -> None:
-    couplet, given, heads = question
+    couplet, given, heads, tails = question
     longer = few("。山", "秋。日月", "看，春", "日月水", "州。", "水，秋日", "月，看")
-    wanted = possible(couplet, given, heads, 8, "")
+    wanted = possible(couplet, given, heads, tails, 8, "")
     if wanted:
-        rules = constraint(couplet, longer, given=given, lines=8, acrostic=heads)
+        rules = constraint(couplet, longer, given=given, lines=8, acrostic=heads, rhymes=tails)
         assert automaton(rules) >= wanted

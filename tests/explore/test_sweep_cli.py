@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from cyclopts import CycloptsError
 
-from lianju import evaluate
-from lianju.cli import explore_sweep
+from lianju import evaluate, writer
 from lianju.cli.app import app
 from lianju.decode import Completion, complete
 from lianju.errors import UserError
@@ -41,7 +40,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         assert kit == "kit"
         return measured(groups, truths)
 
-    monkeypatch.setattr(explore_sweep, "load_model", load)
+    monkeypatch.setattr(writer, "load_model", load)
     monkeypatch.setattr(output, "has_letters", lambda: False)  # PNG takes time, and is tested
     monkeypatch.setattr(evaluate, "tools", lambda reporter: "kit")
     monkeypatch.setattr(evaluate, "measure", measuring)

@@ -177,6 +177,18 @@ def test_given_lines_stand_and_copied_ones_have_their_source(client: TestClient)
     assert answer["notes"] == []
 
 
+def test_even_lines_end_with_the_rhymes_that_are_given(client: TestClient) -> None:
+    """Also beside a given line, read from simplified characters; the rhyme left open is another."""
+    verse = {"rhymes": "流楼？愁", "given": {"4": "更上一層樓"}}
+    answer = poems(client, n=2, seed=3, verse=verse)
+    assert answer["notes"] == ["Note: 流楼_愁 has simplified 楼; read as 流樓_愁"]
+    for poem in answer["poems"]:
+        ends = [line["text"][-1] for line in poem["lines"][1::2]]
+        assert ends[:2] + ends[3:] == ["流", "樓", "愁"] and ends[2] not in "流樓愁"
+        assert poem["lines"][3]["given"] and poem["verdict"]["form"] == "wulü"
+        assert check(poem["couplet"] + poem["text"]).regular
+
+
 def test_a_poem_goes_on_from_a_prefix(client: TestClient) -> None:
     answer = poems(client, prefix="欲窮千里", seed=1, verse={"form": "wujue"})
     [poem] = answer["poems"]
@@ -429,6 +441,9 @@ POEMS, NEXT, CHECK = "/v1/poems", "/v1/explore/next", "/v1/check"
         (POEMS, {"couplet": COUPLET, "verse": {"form": "haiku"}}, 400, "verse.form"),
         (POEMS, {"couplet": COUPLET, "verse": {"form": "qijue"}}, 400, "verse"),
         (POEMS, {"couplet": COUPLET, "verse": {"rhyme": "狗"}}, 400, "verse"),
+        (POEMS, {"couplet": COUPLET, "verse": {"rhymes": "東"}}, 400, "verse"),
+        (POEMS, {"couplet": COUPLET, "verse": {"rhymes": "a"}}, 400, "verse.rhymes"),
+        (POEMS, {"couplet": COUPLET, "verse": {"rhymes": "流" * 101}}, 400, "verse.rhymes"),
         (POEMS, {"couplet": COUPLET, "verse": {"lines": 5}}, 400, "verse.lines"),
         (POEMS, {"couplet": COUPLET, "verse": {"particles": 65}}, 400, "verse.particles"),
         (POEMS, {"couplet": COUPLET, "verse": {"rime": "東"}}, 400, "verse.rime"),

@@ -125,6 +125,15 @@ def test_the_seed_that_was_drawn_is_told(client: TestClient) -> None:
     assert first["system_fingerprint"] == again["system_fingerprint"]
 
 
+def test_both_calls_take_rhymes_for_the_even_lines(client: TestClient) -> None:
+    body = {"seed": 4, "verse": {"rhymes": "樓_愁"}, "max_tokens": None}
+    plain = _post(client, "completions", prompt=FIRST, **body)["choices"]
+    chat = _post(client, "chat/completions", messages=[USER], **body)["choices"]
+    for text in (plain[0]["text"], chat[0]["message"]["content"]):
+        fourth, _, eighth = (line[-1] for line in lines_of(text)[1::2])
+        assert (fourth, eighth) == ("樓", "愁") and check(FIRST + text).regular
+
+
 @pytest.mark.parametrize("stop", [None, "山", ["入", "。", "日山"]])
 @pytest.mark.parametrize("verse", [None, {"particles": 3}])
 def test_a_stream_puts_together_to_the_answer(

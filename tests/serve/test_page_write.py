@@ -425,6 +425,33 @@ def test_acrostic(phone: Page, server: str) -> None:
     expect(field).to_be_hidden()
 
 
+def test_rhyme_characters(phone: Page, server: str) -> None:
+    """The even lines end with what was asked, one is left open; what does not fit is named."""
+    phone.goto(server)
+    field = phone.get_by_label("限韻", exact=True)
+    field.fill("流樓")
+    expect(phone.get_by_text("限韻須偶數句一句一字，共 1 或 3 字；現為 2 字。")).to_be_visible()
+    phone.get_by_role("radio", name="1", exact=True).check()
+    phone.locator("#couplet").press("Enter")
+    expect(phone.get_by_role("alert")).to_contain_text("限韻有2字；須1或3字")
+    field.fill("流？東")
+    expect(phone.get_by_text("以下偶數句依次以流、任一字、東為韻。")).to_be_visible()
+    phone.locator("#couplet").press("Enter")
+    expect(phone.get_by_role("alert")).to_contain_text("第8句限「東」字，屬東韻，而全詩押尤韻")
+    field.fill("秋流？愁")
+    expect(phone.get_by_text("以下偶數句依次以流、任一字、愁為韻。")).to_be_visible()
+    phone.locator("#couplet").press("Enter")
+    phone.wait_for_selector(".poem footer .tools")
+    poem = phone.locator(".poem")
+    ends = [line_of(poem, number)[-1] for number in (4, 6, 8)]
+    assert ends[0] == "流" and ends[2] == "愁" and check(text_of(poem)).regular
+    assert state(phone)["rhymes"] == "秋流？愁"
+    phone.reload()
+    expect(field).to_have_value("秋流？愁")
+    phone.get_by_role("radio", name="自由").check()
+    expect(field).to_be_hidden()
+
+
 def test_a_poem_to_look_at_before_the_first_click(browser_page: Page, server: str) -> None:
     """With the checker's own marks; it gives way to the first poem that is written."""
     page = browser_page
@@ -514,7 +541,7 @@ def test_settings_reach_the_server(browser_page: Page, server: str) -> None:
         "top_p": 0.9,
         "max_tokens": None,
         "seed": 12,
-        "verse": {"form": "wujue", "rhyme": "尤", "acrostic": "", "given": {}},
+        "verse": {"form": "wujue", "rhyme": "尤", "acrostic": "", "rhymes": "", "given": {}},
         "stream": True,
     }
     page.wait_for_selector(".poem footer .tools")

@@ -31,7 +31,12 @@ CONFIG = {
 # What is dear is asked for in small amounts; what is out of range stays so.
 CHEAP = {"n": (2, 16), "particles": (2, 64), "max_tokens": (12, 4096), "best_of": (2, 16)}
 # Hardly any text is the name of a model or of a rhyme. A text that is too long stays so.
-KNOWN = {"model": ("gemma-3-270m", 300), "rhyme": ("off", 10), "acrostic": ("", 100)}
+KNOWN = {
+    "model": ("gemma-3-270m", 300),
+    "rhyme": ("off", 10),
+    "acrostic": ("", 100),
+    "rhymes": ("", 100),
+}
 
 # The document needs no model.
 schema = schemathesis.openapi.from_dict(

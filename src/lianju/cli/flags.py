@@ -81,6 +81,7 @@ class VerseFlags:
     tone: Annotated[Literal["on", "off"] | None, _rule("tone")] = None
     lines: Annotated[int | None, _rule("lines")] = None
     acrostic: Annotated[str | None, _rule("acrostic")] = None
+    rhymes: Annotated[str | None, _rule("rhymes")] = None
 
     def settings(self) -> VerseSettings:
         """The settings with what was given. Raises `UserError` for a bad value."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lianju.decode.masks import Demand, Key, Masks
+from lianju.decode import rule_texts as texts
+from lianju.decode.masks import Before, Demand, Key, Masks
 from lianju.decode.rules import Rules
 from lianju.decode.table import COMMA, STOP, Flags
 from lianju.decode.threads import TONES, Thread
@@ -46,27 +47,23 @@ class Constraint:
         given = "".join(rules.given)
         masks = masks.knowing(given)
         self.rules, self.masks, self.table = rules, masks, masks.table
-        if missing := "".join(sorted(set(rules.heads) - set(self.table.characters))):
-            raise UserError(
-                Said(
-                    f"the model's vocabulary lacks {missing}: choose another acrostic",
-                    f"模型的字彙沒有「{missing}」：請換藏頭的字",
-                )
-            )
-        if missing := "".join(sorted(set(given) - set(self.table.characters))):
-            raise UserError(
-                Said(
-                    f"the model's vocabulary lacks {missing}: change the given line",
-                    f"模型的字彙沒有「{missing}」：請改所給詩句",
-                )
-            )
+        for wanted, remedy in (
+            (rules.heads, texts.OTHER_ACROSTIC),
+            ("".join(rules.tails), texts.OTHER_RHYMES),
+            (given, texts.OTHER_LINE),
+        ):
+            if missing := "".join(sorted(set(wanted) - set(self.table.characters))):
+                raise UserError(texts.lacking(missing, remedy))
         # How many lines after its own a token may reach into.
         self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
         self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)
 
     def _spellable(self, threads: Iterable[Thread]) -> Iterator[Thread]:
         """`threads`, with only the rhyme groups that have characters for all lines to come."""
-        needed = (self.rules.last - 2) // 2 - sum(map(bool, self.rules.given[1::2]))
+        end = self.rules.length - 1
+        needed = sum(self._rhymes(line, end) for line in range(4, self.rules.last + 1, 2))
+        if not needed:
+            return iter(threads)
         kept, asked = [], 0
         for pattern, rhyme in threads:
             asked |= rhyme
@@ -183,7 +180,7 @@ class Constraint:
                 return None
             used |= {form}
         position = state.position + 1
-        word = joined(rules.length, position) and not rules.text(state.line)
+        word = joined(rules.length, position) and not rules.fixed(state.line, position)
         before = form if word and form in beginnings() else ""
         return State(state.line, position, threads, used, before=before)
 
@@ -202,10 +199,10 @@ class Constraint:
     def _rhymes(self, line: int, position: int) -> bool:
         """Whether the character there is a rhyme, and not one that is given."""
         last = position == self.rules.length - 1
-        return last and line % 2 == 0 and not self.rules.text(line)
+        return last and line % 2 == 0 and not self.rules.fixed(line, position)
 
     def _demand(self, line: int, position: int, thread: Thread) -> Demand:
-        """What a character must be: of a tone, of certain rhyme groups, or a certain one."""
+        """What a character must be where a thread is."""
         if position == self.rules.length:
             return _end(line)
         if fixed := self.rules.fixed(line, position):
@@ -213,7 +210,10 @@ class Constraint:
         pattern, rhyme = thread
         if rhyme and self._rhymes(line, position):
             return rhyme
-        return pattern.marks[position]
+        mark = pattern.marks[position]
+        if position == self.rules.length - 2 and (tail := self.rules.tail(line)):
+            return Before(mark, tail, rhyme or TONES[pattern.marks[-1]])
+        return mark
 
     def _allowed(self, state: State) -> Flags:
         """Which characters may come next."""
@@ -230,11 +230,16 @@ class Constraint:
         return flags
 
     def _near_rhyme(self, state: State) -> bool:
-        """Whether a token may reach as far as the next rhyme."""
+        """Whether a token may reach as far as the next rhyme, or the word that a given one ends."""
         away = self.rules.length - 1 - state.position
         if state.line % 2 or away < 0:
             away += self.rules.length + 1
-        return away < self.masks.reach
+        reach = self.masks.reach
+        return away < reach or (away == reach and bool(self._tails(state)))
+
+    def _tails(self, state: State) -> tuple[str, ...]:
+        """What lines must end with, where that decides about the next token."""
+        return self.rules.near_tails(state.line, state.position, self.masks.reach)
 
     def _key(self, state: State) -> Key:
         rules, line = self.rules, state.line
@@ -248,6 +253,7 @@ class Constraint:
             threads,
             state.partial,
             rules.heads[line - 3 : line - 2 + self._span],
+            self._tails(state),
             self.may_stop(state),
             min(rules.last - line, self._span),
             rules.locked(line, state.position, self.masks.reach) if rules.given else (),
@@ -281,12 +287,13 @@ class Constraint:
                 fits &= self.masks.characters({demand})[words[:, column]]
             else:
                 fits &= words[:, column] < 0
-        if not self.rules.text(state.line):
-            for row, column, word in self.masks.compounds:
-                position = state.position + column
-                if fits[row] and joined(self.rules.length, position):
-                    demand = self._demand(state.line, position, thread)
-                    fits[row] = _suits(word, thread[0], position, demand)
+        for row, column, word in self.masks.compounds:
+            position = state.position + column
+            if fits[row] and joined(self.rules.length, position):
+                if self.rules.fixed(state.line, position):
+                    continue
+                demand = self._demand(state.line, position, thread)
+                fits[row] = _suits(word, thread[0], position, demand)
         return fits
 
 
@@ -300,12 +307,8 @@ def constrain(vocabulary: Vocabulary, every: Sequence[Rules | None]) -> list[Con
 
 def _suits(word: Word, pattern: Pattern, position: int, demand: Demand) -> bool:
     """Whether what a word fixes suits a line, its second character standing at `position`."""
-    if word.first and not word.first & TONES[pattern.marks[position - 1]]:
-        return False
-    if not word.second:
-        return True
     asked = demand if isinstance(demand, int) else TONES[pattern.marks[position]]
-    return word.second & asked != 0
+    return word.suits(TONES[pattern.marks[position - 1]], asked)
 
 
 _NO_WORD = Word(0, 0)

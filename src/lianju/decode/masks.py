@@ -9,23 +9,35 @@ import numpy as np
 
 from lianju.decode.rules import Locked
 from lianju.decode.table import Flags, Table, table_of
-from lianju.decode.threads import Thread
+from lianju.decode.threads import TONES, Thread
 from lianju.model import Vocabulary
-from lianju.verse import GROUPS, Word, beginnings, word_of
+from lianju.verse import GROUPS, Word, beginnings, standard, word_of
 
 # The masks of one vocabulary are kept up to this size.
 _BYTES = 64 * 2**20
 
+
+class Before(NamedTuple):
+    """What a character must be before one that is given: of a tone, and where both make a word,
+    what this fixes must suit the tone, and for the one given be in one of the groups `asked`.
+    """
+
+    mark: str
+    next: str
+    asked: int
+
+
 # What a character must be: of a tone (a mark of the metre: 0, 1 or 2), or of one of these rhyme
-# groups (a set), or this very character.
-Demand = int | str
+# groups (a set), or this very character, or such as may stand before one that is given.
+Demand = int | str | Before
 
 
 class Key(NamedTuple):
     """What decides a mask, apart from rhyme characters that stand already.
 
     `heads` and `more`: of the lines that a token may reach into, the first characters and how
-    many there are. `stop`: whether the poem may end here.
+    many there are. `tails`: what the lines end with whose end is near. `stop`: whether the poem
+    may end here.
     """
 
     length: int
@@ -34,6 +46,7 @@ class Key(NamedTuple):
     threads: frozenset[Thread]
     partial: bytes
     heads: str
+    tails: tuple[str, ...]
     stop: bool
     more: int
     locked: Locked
@@ -100,10 +113,21 @@ class Masks:
         if isinstance(demand, int):
             wanted = [index for index in range(len(GROUPS)) if demand >> index & 1]
             flags: Flags = np.any(self.table.members[wanted], axis=0)
+        elif isinstance(demand, Before):
+            flags = self._before(demand)
         elif demand in "012":
             flags = self.table.tones[int(demand)]
         else:
             flags = np.arange(len(self.table.characters)) == self.table.index[demand]
+        return flags
+
+    def _before(self, demand: Before) -> Flags:
+        flags: Flags = self.table.tones[int(demand.mark)].copy()
+        following = standard(demand.next)
+        for first, words in beginnings().items():
+            word = words.get(following)
+            if word and not word.suits(TONES[demand.mark], demand.asked):
+                flags[self.variants([first])] = False
         return flags
 
     def longest(self, demand: Demand) -> int:

@@ -24,6 +24,9 @@ OBLIQUE_RHYME = Said(
 FREE = Said(
     "--form free keeps no rules: leave out the other rules", "「自由」不設格律：請取消其他規則"
 )
+OTHER_ACROSTIC = Said("choose another acrostic", "請換藏頭的字")
+OTHER_RHYMES = Said("choose other rhyme characters", "請換韻字")
+OTHER_LINE = Said("change the given line", "請改所給詩句")
 _TONES = {"1": Said("level 平", "平"), "2": Said("oblique 仄", "仄")}
 
 
@@ -108,11 +111,19 @@ def acrostic_length(count: int, wanted: Sequence[int], own: str) -> Said:
     )
 
 
-def unwritable(characters: str) -> Said:
-    """Of an acrostic with characters that do not occur in Tang verse."""
+def unwritable(characters: str, remedy: Said) -> Said:
+    """Of characters that do not occur in Tang verse."""
     return Said(
-        f"Tang poets hardly use {characters!r}: choose another acrostic",
-        f"唐人幾乎不用「{characters}」：請換藏頭的字",
+        f"Tang poets hardly use {characters!r}: {remedy}",
+        f"唐人幾乎不用「{characters}」：{remedy.zh}",
+    )
+
+
+def lacking(characters: str, remedy: Said) -> Said:
+    """Of characters that the model cannot write."""
+    return Said(
+        f"the model's vocabulary lacks {characters}: {remedy}",
+        f"模型的字彙沒有「{characters}」：{remedy.zh}",
     )
 
 
@@ -121,6 +132,51 @@ def no_group(text: str, level: str) -> Said:
     return Said(
         f"no rhyme group {text!r}: give one of {level}, or an oblique one, auto or off",
         f"沒有「{text}」這個韻部：請給{level}之一，或仄聲韻部",
+    )
+
+
+# --- given rhyme characters ----------------------------------------------------------------
+
+
+def rhymes_length(count: int, wanted: Sequence[int], own: str) -> Said:
+    """Of too few or too many rhyme characters; `own`: the one that the couplet has."""
+    return Said(
+        f"rhyme characters: {count}; give {' or '.join(map(str, wanted))}, one for each even line "
+        f"to be written, _ for one that is left open; or one more, beginning with {own}",
+        f"限韻有{count}字；須{'或'.join(map(str, wanted))}字，待寫的偶數句每句一字，不限者作「_」；"
+        f"或再多一字，以「{own}」起頭",
+    )
+
+
+def rare_rhyme(character: str) -> Said:
+    """Of a rhyme character that rhymes only by a rare reading."""
+    return Said(f"{character} rhymes only by a rare reading", f"「{character}」須取罕用讀音才押韻")
+
+
+def unrhymed_end(line: int, character: str, own: str, asked: str) -> Said:
+    """Of a rhyme character of another group than the poem's."""
+    return Said(
+        f"line {line} is to end in {character}, which rhymes in {own}, and the poem in {asked}: "
+        "choose another, or turn rhyme off",
+        f"第{line}句限「{character}」字，屬{own}韻，而全詩押{asked}韻：請換韻字，或不限押韻",
+    )
+
+
+def oblique_end(line: int, character: str) -> Said:
+    """Of a rhyme character that is oblique where the metre has a level tone."""
+    return Said(
+        f"line {line} is to end in {character}, which should be level 平: choose another, or turn "
+        "tone off",
+        f"第{line}句限「{character}」字，句末應為平聲：請換韻字，或不守平仄",
+    )
+
+
+def repeated_end(line: int, character: str, before: int) -> Said:
+    """Of a rhyme character in which another line ends."""
+    return Said(
+        f"line {line} is to end in {character}, in which line {before} ends already: choose "
+        "another, or turn rhyme off",
+        f"第{line}句限「{character}」字，而第{before}句已用此字：請換韻字，或不限押韻",
     )
 
 
@@ -143,6 +199,11 @@ def of_line(line: int, text: str, fault: Said) -> Said:
 def other_head(head: str) -> Said:
     """Of a given line that begins unlike the acrostic."""
     return Said(f"does not begin with the acrostic's {head}", f"不以藏頭的「{head}」起頭")
+
+
+def other_end(character: str) -> Said:
+    """Of a given line that does not end in the rhyme character of its place."""
+    return Said(f"does not end in {character}, as is asked", f"不以所限的「{character}」字收尾")
 
 
 def repeated_rhyme(end: str, before: int) -> Said:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from lianju.config import VerseSettings
 from lianju.decode import rule_texts as texts
 from lianju.decode.given import Patterns, check_repeats, check_shape, ends, settle
-from lianju.decode.threads import TONES, Thread, after, third
+from lianju.decode.tails import check_tails, place_tails, rhyming
+from lianju.decode.threads import TONES, Thread, Ways, after, third
 from lianju.errors import UserError
 from lianju.verse import (
     FORMS,
@@ -32,9 +33,6 @@ from lianju.verse import (
 # then for each line that is reached, its text if it is given and what it may be.
 Locked = tuple[tuple[str, Patterns], ...]
 
-# The type of the second line, with the rhyme groups that are open after it.
-Ways = frozenset[tuple[str, int]]
-
 _FORMS = {form.name.replace("ü", "u"): form for form in FORMS}
 _SHORT, _LONG = 4, 8
 
@@ -46,6 +44,7 @@ class Rules:
     `length`: characters a line. `ends`: the numbers of lines after which the poem may end.
     `start`: what the third line may be. `used`: the rhyme characters that stand already, in
     standard form. `heads`: the characters that the lines from the third on begin with, if any.
+    `tails`: those with which they end, empty where the model chooses; these are in `used`.
     `faults`: what keeps the couplet from opening regulated verse. `notes`: in words, the rules
     that cannot be kept, and why. `given`: the lines from the third to the last one that is given,
     empty where the model writes; their rhymes are in `used`. `open`: what each of these lines can
@@ -57,6 +56,7 @@ class Rules:
     start: frozenset[Thread]
     used: frozenset[str]
     heads: str
+    tails: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     notes: tuple[Said, ...] = ()
     given: tuple[str, ...] = ()
@@ -82,6 +82,18 @@ class Rules:
         """The character that a line must begin with; empty for any."""
         return self.heads[line - 3 : line - 2]
 
+    def tail(self, line: int) -> str:
+        """The character that a line must end with; empty for any."""
+        return "".join(self.tails[line - 3 : line - 2])
+
+    def near_tails(self, line: int, position: int, reach: int) -> tuple[str, ...]:
+        """What the lines must end with whose end is near: one of the next `reach` characters or
+        the one after, since words are to suit it; nothing where all are open.
+        """
+        last = line + (position + reach + 1 - self.length) // (self.length + 1)
+        found = self.tails[line - 3 : last - 2]
+        return found if any(found) else ()
+
     def text(self, line: int) -> str:
         """A line from the third on, if it is given; else nothing."""
         return self.given[line - 3] if line - 3 < len(self.given) else ""
@@ -90,6 +102,8 @@ class Rules:
         """The character that must stand there; empty for any."""
         if text := self.text(line):
             return text[position]
+        if position == self.length - 1 and (tail := self.tail(line)):
+            return tail
         return self.head(line) if position == 0 else ""
 
     def locked(self, line: int, position: int, reach: int) -> Locked:
@@ -143,8 +157,13 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
         raise UserError(texts.none(couplet))
     length = len(lines[0])
     numbers, heads = _heads(lines, _ends(length, settings), settings.acrostic)
+    numbers, tails = place_tails(settings.rhymes, numbers, lines)
     ways, faults, notes = _ways(lines, settings)
-    rules = Rules(length, numbers, frozenset(), _used(lines), heads, faults, notes)
+    check_tails(tails, settings, lines)
+    ways, rare = rhyming(tails, ways)
+    notes += tuple(map(texts.rare_rhyme, rare))
+    used = frozenset(standard(end) for end in (*(line[-1] for line in lines), *tails) if end)
+    rules = Rules(length, numbers, frozenset(), used, heads, tails, faults, notes)
     if settings.given:
         return _with_given(rules, lines, ways, settings)
     return replace(rules, start=rules.begin(3, _start(ways, length, settings)))
@@ -221,7 +240,7 @@ def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[f
 
 def _writable(heads: str) -> str:
     if missing := set(heads) - set(alphabet()):
-        raise UserError(texts.unwritable("".join(sorted(missing))))
+        raise UserError(texts.unwritable("".join(sorted(missing)), texts.OTHER_ACROSTIC))
     return heads
 
 
@@ -273,8 +292,3 @@ def _group(text: str) -> int:
             return bit(group.name)
     level = "".join(group.name for group in GROUPS[:30])
     raise UserError(texts.no_group(text, level))
-
-
-def _used(lines: Sequence[str]) -> frozenset[str]:
-    """The characters that no later line may rhyme with: the couplet's own ends."""
-    return frozenset(standard(line[-1]) for line in lines)

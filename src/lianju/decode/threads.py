@@ -10,6 +10,9 @@ from lianju.verse import LEVEL, OBLIQUE, PATTERNS, Pattern, may_follow, type_aft
 # (0: rhyme is off).
 Thread = tuple[Pattern, int]
 
+# The type of the second line ("": no metre is kept), with the rhyme groups that are open after it.
+Ways = frozenset[tuple[str, int]]
+
 # The readings that suit a mark of the metre.
 TONES = {"0": LEVEL | OBLIQUE, "1": LEVEL, "2": OBLIQUE}
 

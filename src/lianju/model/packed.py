@@ -7,6 +7,12 @@ from torch import Tensor, nn
 
 from lianju.model.grouped import use_grouped
 
+# Whether oneDNN can pack for this CPU: one without AVX-512 cannot in 16 bits.
+_PACKS = {
+    torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+    torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+}
+
 
 class PackedLinear(nn.Module):
     """A linear layer whose fp32 weights lie in oneDNN's blocked order.
@@ -28,10 +34,14 @@ class PackedLinear(nn.Module):
         bias: Tensor | None = self.bias
         if torch.is_autocast_enabled("cpu"):
             dtype = torch.get_autocast_dtype("cpu")
+            packs = _PACKS[dtype]()
             if dtype not in self.low:
-                self.low[dtype] = _packed(self.weight.to_dense().to(dtype))
+                low = self.weight.to_dense().to(dtype)
+                self.low[dtype] = _packed(low) if packs else low
             rows, weight = rows.to(dtype), self.low[dtype]
             bias = None if bias is None else bias.to(dtype)
+            if not packs:
+                return nn.functional.linear(rows, weight, bias)
         out: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
         return out
 

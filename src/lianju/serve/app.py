@@ -25,7 +25,13 @@ from lianju.verse import Said
 _ABOUT = """A language model that finishes Tang poems, in their rules. `/v1/poems` is the native
 call; `/v1/completions` and `/v1/chat/completions` are what OpenAI's clients speak, with the rules
 of verse in an extra object `verse`."""
-_FIELDS = {"couplet": "首聯", "prefix": "已寫的部分", "text": "文字", "verse.acrostic": "藏頭"}
+_FIELDS = {
+    "couplet": "首聯",
+    "prefix": "已寫的部分",
+    "text": "文字",
+    "verse.acrostic": "藏頭",
+    "verse.rhymes": "限韻",
+}
 _BOUNDS = {
     "max_length": "至多 {} 字",
     "min_length": "至少 {} 字",

@@ -10,14 +10,13 @@ from lianju.decode import (
     Order,
     length_limit,
     prefix_ids,
-    rules_for,
-    rules_notes,
 )
 from lianju.errors import UserError
+from lianju.request import read_rules
 from lianju.serve.errors import ApiError
 from lianju.serve.models import Served
 from lianju.serve.service import Service, log
-from lianju.verse import Said, in_language, lines_of
+from lianju.verse import Said, in_language
 
 # What one request may have the engine write side by side.
 _ROWS = 256
@@ -83,22 +82,11 @@ def constrained(
     """The rules of a couplet that was heard, and notes on them. Raises `ApiError`."""
     if verse is None:
         return None, ()
-    rhyme, acrostic = hear_text(verse.rhyme), hear_text("".join(lines_of(verse.acrostic)))
-    given = {number: hear_text(line) for number, line in verse.given.items()}
-    verse = verse.model_copy(
-        update={
-            "rhyme": rhyme.text,
-            "acrostic": acrostic.text,
-            "given": {number: line.text for number, line in given.items()},
-        }
-    )
     try:
-        rules = rules_for(couplet, verse)
+        read = read_rules(couplet, verse)
     except UserError as error:
         raise ApiError(400, error.words, "verse") from None
-    notes = [note for part in (rhyme, acrostic, *given.values()) for note in part.notes]
-    notes += rules_notes(couplet, rules, verse)
-    return (Constraint(rules, served.masks) if rules else None), tuple(notes)
+    return (Constraint(read.rules, served.masks) if read.rules else None), read.notes
 
 
 def _limit(

@@ -72,6 +72,9 @@ class Verse(VerseSettings):
     leaves the tones free."""
     acrostic: str = Field("", max_length=100)
     """藏頭: characters with which the lines begin, those to be written or all."""
+    rhymes: str = Field("", max_length=100)
+    """限韻: characters with which the even lines end, those to be written or all; _ leaves a line
+    open, as in 流_愁."""
     given: Annotated[_Given, WithJsonSchema(_GIVEN_SCHEMA)] = Field({}, max_length=98)
     """Whole lines by their number in the poem, 3 or more, that stand as they are while the others
     are written."""

@@ -28,6 +28,12 @@ class Word(NamedTuple):
     first: int
     second: int
 
+    def suits(self, first: int, second: int) -> bool:
+        """Whether the two characters may be read so; each in one of these groups."""
+        return bool(not self.first or self.first & first) and bool(
+            not self.second or self.second & second
+        )
+
 
 @lru_cache(maxsize=1024)
 def decided(line: str) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 // Where the reader says what to write: the couplet, the form, and the settings folded below.
 
-import { acrosticField } from "./acrostic.js";
 import { button, choice, segments, slider, toggle } from "./controls.js";
 import { el } from "./dom.js";
+import { acrosticField, rhymesField } from "./places.js";
 import { LENGTHS, LONGEST_COUPLET, TWINS, firstCouplet, inTwo, lineLength, shapeWord } from "./shape.js";
 import { FORMS, MOST, RANGES, freshSeed } from "./share.js";
 
@@ -13,7 +13,7 @@ const LONGEST = 20_000;
 // big button; `usual` is what the settings are to begin with.
 export class Desk {
   #app; #usual; #field; #shape; #press; #form; #rhyme; #count; #sliders; #seed; #pin; #examples;
-  #acrostic; #formHelp; #summary; #keep; #key = ""; #on = false;
+  #acrostic; #rhymes; #formHelp; #summary; #keep; #key = ""; #on = false;
 
   constructor(app, usual, { write: begin, stop }) {
     this.#app = app;
@@ -73,10 +73,11 @@ export class Desk {
       options: Array.from({ length: MOST }, (_, place) => [String(place + 1), String(place + 1)]),
     });
     this.#acrostic = acrosticField(this.#app, () => this.#look());
+    this.#rhymes = rhymesField(this.#app, () => this.#look());
     this.#formHelp = say(el("p", { class: "help" }), "form.auto.help");
     return el("div", { class: "choices" },
       this.#form.node, this.#rhyme.node, this.#count.node, this.#formHelp,
-      this.#acrostic.node, this.#acrostic.word);
+      this.#acrostic.node, this.#rhymes.node);
   }
 
   #more() {
@@ -107,7 +108,8 @@ export class Desk {
       Object.entries(this.#sliders).map(([name, each]) => [name, each.value]));
     return {
       couplet: this.#field.value, model: this.#app.model, form: this.#form.value,
-      rhyme: this.#rhyme.value, acrostic: this.#acrostic.value, given: {}, prefix: "", n: Number(this.#count.value), ...numbers, seed,
+      rhyme: this.#rhyme.value, acrostic: this.#acrostic.value, rhymes: this.#rhymes.value, given: {}, prefix: "",
+      n: Number(this.#count.value), ...numbers, seed,
     };
   }
 
@@ -117,6 +119,7 @@ export class Desk {
     this.#form.value = request.form;
     this.#rhyme.value = request.rhyme;
     this.#acrostic.value = request.acrostic;
+    this.#rhymes.value = request.rhymes;
     this.#count.value = String(request.n);
     for (const [name, each] of Object.entries(this.#sliders)) each.value = request[name];
     this.#seed.value = request.seed ?? "";
@@ -180,6 +183,7 @@ export class Desk {
     say(this.#formHelp, `form.${form}.help`);
     this.#rhyme.node.hidden = form === "free";
     this.#acrostic.look(form, this.#field.value);
+    this.#rhymes.look(form, this.#field.value);
     this.#sliders.max_tokens.node.hidden = form !== "free";
     const changed = Object.entries(this.#sliders)
       .filter(([name, each]) => each.value !== this.#usual[name]);

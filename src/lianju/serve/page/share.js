@@ -1,7 +1,7 @@
 // A request for poems as the page holds it, and the same in the page's address.
 //
-// {couplet, model ("": the first), form, rhyme, acrostic, given: {number: text}, prefix, n, temperature, top_k,
-// top_p, max_tokens (0: as needed), seed}
+// {couplet, model ("": the first), form, rhyme, acrostic, rhymes, given: {number: text}, prefix, n, temperature,
+// top_k, top_p, max_tokens (0: as needed), seed}
 
 // The part of each setting's range that is worth a slider.
 export const RANGES = {
@@ -17,15 +17,15 @@ export const MOST = 6;
 // What a reader who chose nothing asks for; `settings` as GET v1/settings answers.
 export function defaults(settings) {
   const numbers = Object.fromEntries(NUMBERS.map((name) => [name, settings.decode[name].default ?? 0]));
-  const rules = { form: "auto", rhyme: "auto", acrostic: "", given: {} };
+  const rules = { form: "auto", rhyme: "auto", acrostic: "", rhymes: "", given: {} };
   return { couplet: "", model: "", ...rules, prefix: "", n: 3, ...numbers };
 }
 
 // What the server is asked with. A poem in a form is as long as its form.
-export function asBody({ model: name, form, rhyme, acrostic, given, max_tokens: length, ...rest }) {
+export function asBody({ model: name, form, rhyme, acrostic, rhymes, given, max_tokens: length, ...rest }) {
   const model = name || null;
   if (form === "free") return { ...rest, model, verse: { form }, max_tokens: length || null };
-  return { ...rest, model, verse: { form, rhyme, acrostic, given }, max_tokens: null };
+  return { ...rest, model, verse: { form, rhyme, acrostic, rhymes, given }, max_tokens: null };
 }
 
 // Names and strings for the address: what is as usual is left out. `index` is the poem meant.
@@ -42,14 +42,15 @@ export function toAddress(request, usual, index = 0) {
 }
 
 // The way back. Strangers write addresses: what is no value of the setting is left as usual.
-export function fromAddress(values, usual, rhymes) {
+export function fromAddress(values, usual, groups) {
   const request = { ...usual, given: {} };
   if (values.couplet) request.couplet = values.couplet;
   if (values.model) request.model = values.model;
   if (values.prefix) request.prefix = values.prefix;
   if (values.acrostic) request.acrostic = values.acrostic;
+  if (values.rhymes) request.rhymes = values.rhymes;
   if (FORMS.includes(values.form)) request.form = values.form;
-  if (["off", ...rhymes].includes(values.rhyme)) request.rhyme = values.rhyme;
+  if (["off", ...groups].includes(values.rhyme)) request.rhyme = values.rhyme;
   for (const name of NUMBERS) {
     const { min, max } = RANGES[name];
     const asked = Number(values[name] || NaN);

@@ -113,8 +113,19 @@ export const WORDS = {
     "An acrostic has one character for each line to come: {wanted}; this has {count}.",
     "藏頭須一句一字，共 {wanted} 字；現為 {count} 字。",
   ],
-  "acrostic.or": [" or ", " 或 "],
-  "acrostic.and": [", ", "、"],
+  "rhymes.name": ["Rhyme characters 限韻", "限韻"],
+  "rhymes.help": [
+    "Characters that the even lines to come end with, one each, _ for any; or nothing.",
+    "以下偶數句的韻字，一句一字，不限者作「_」；可不填。",
+  ],
+  "rhymes.fits": ["The even lines to come end with {lines}.", "以下偶數句依次以{lines}為韻。"],
+  "rhymes.odd": [
+    "Rhyme characters are one for each even line to come: {wanted}; this has {count}.",
+    "限韻須偶數句一句一字，共 {wanted} 字；現為 {count} 字。",
+  ],
+  "places.any": ["any", "任一字"],
+  "places.or": [" or ", " 或 "],
+  "places.and": [", ", "、"],
 
   "form.name": ["Form", "詩體"],
   "form.auto": ["Auto", "自動"],
