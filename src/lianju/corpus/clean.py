@@ -186,11 +186,12 @@ def _couplet_faults(couplet: str, field: str) -> Iterator[Fault]:
 
 
 def _text_faults(text: str, field: str) -> Iterator[Fault]:
-    if not lines_of(text):
+    lost, other = placeholders(text), foreign(text)
+    if not (key(text) or lost or other):
         yield Fault(field, "nothing of a poem", UNUSABLE)
-    elif lost := placeholders(text):
+    elif lost:
         yield Fault(field, f"a placeholder for a lost character: {_quote(lost)}", PLACEHOLDER)
-    elif other := foreign(text):
+    elif other:
         kind = "Latin text" if is_latin(other) else "text that is not Chinese"
         yield Fault(field, f"{kind}: {_quote(other)}", NOT_CHINESE)
 
