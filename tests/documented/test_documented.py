@@ -46,7 +46,7 @@ READERS = {
 # Verbs that the documents only name; alone they want a couplet or a folder.
 NAMED = (
     *("lianju complete", "lianju data check", "lianju explore next", "lianju explore sweep"),
-    "lianju results",
+    *("lianju results", "lianju check", "lianju complete --json"),
 )
 # What is not run here, with the reason.
 ELSEWHERE = {
