@@ -113,8 +113,7 @@ def read_record(record: Record, source: str, test: bool = False) -> Read:
     """
     alone = test and len(record.parts) == 1 and record.faults in _NO_OUTPUT
     if record.faults and not alone:
-        given = record.faults
-        return Read(None, tuple(FieldFault(field, words, UNUSABLE) for field, words in given))
+        return Read(None, tuple(FieldFault(*fault, UNUSABLE) for fault in record.faults))
     fields = [part.field for part in record.parts]
     given = [split_heading(part.text)[2] for part in record.parts]
     texts = [_ended(normal(verse_only(text))) for text in given]
