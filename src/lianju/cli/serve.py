@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 
 from lianju.cli.asked import default_adapter
 from lianju.cli.flags import help_of
-from lianju.config import ModelSettings, PromptSettings, ServeSettings, from_flags
+from lianju.config import ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
 
@@ -98,8 +98,7 @@ def serve(
     adapters = named(folders)
 
     def load() -> "Sequence[Served]":
-        style = PromptSettings().style
-        return load_served(adapters, model, base, ModelSettings(), style, TerminalReporter())
+        return load_served(adapters, model, base, TerminalReporter())
 
     _run(Service(load, settings), listening, host, bool(keys))
 

@@ -5,6 +5,7 @@ that is dropped has a reason, and validation shares no line with training. Knows
 torch or of models.
 """
 
+from lianju.corpus.cache import UnavailableError
 from lianju.corpus.characters import is_simplified, key, line_keys, placeholders, simplified
 from lianju.corpus.cleaning import clean
 from lianju.corpus.conversion import convert
@@ -14,9 +15,10 @@ from lianju.corpus.interpreting import Interpreted, check_text, interpret_couple
 from lianju.corpus.line_index import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.run_data import RunPoems, run_poems
-from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.splitting import VALIDATION, is_regular, select, split
-from lianju.corpus.verse_files import read_couplets, read_records
+from lianju.corpus.sources import cached_large, large_corpus, training_corpus
+from lianju.corpus.splitting import VALIDATION, is_regular, select, split, validation_poems
+from lianju.corpus.verse_files import VerseRecord, read_couplets, read_records, spoken_verse
+from lianju.corpus.verse_text import has_verse, verse_only
 
 __all__ = [
     "INSTRUCTION",
@@ -31,10 +33,14 @@ __all__ = [
     "Poem",
     "RunPoems",
     "Split",
+    "UnavailableError",
+    "VerseRecord",
+    "cached_large",
     "check_file",
     "check_text",
     "clean",
     "convert",
+    "has_verse",
     "interpret_couplet",
     "is_regular",
     "is_simplified",
@@ -49,7 +55,10 @@ __all__ = [
     "select",
     "simplified",
     "split",
+    "spoken_verse",
     "test_set",
     "to_traditional",
     "training_corpus",
+    "validation_poems",
+    "verse_only",
 ]

@@ -9,13 +9,14 @@ books.
 
 from lianju.verse.checker import check
 from lianju.verse.compounds import Word, beginnings, joined, word_of
+from lianju.verse.fault_texts import Language
 from lianju.verse.glyph import standard
 from lianju.verse.kinds import form_of_lines
 from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
-from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
+from lianju.verse.poem import FORMS, STOPS, Form, form_of, is_han, lines_of, normal
 from lianju.verse.reading import (
     Reading,
     alphabet,
@@ -30,7 +31,8 @@ from lianju.verse.reading import (
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.said import Said, in_language
 from lianju.verse.shape import Shape, couplet_fault, shape_of
-from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
+from lianju.verse.totals_by_form import old_style, opening_line, style_name, totals
+from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
 
 __all__ = [
     "FORMS",
@@ -39,16 +41,20 @@ __all__ = [
     "OBLIQUE",
     "PATTERNS",
     "RHYME_RULES",
+    "STOPS",
     "Fault",
     "Form",
     "Group",
+    "Language",
     "Mark",
     "Opening",
     "Pattern",
     "Reading",
     "Said",
     "Shape",
+    "Style",
     "Verdict",
+    "Why",
     "Word",
     "alphabet",
     "anywhere",
@@ -71,7 +77,9 @@ __all__ = [
     "members",
     "names",
     "normal",
+    "old_style",
     "opening",
+    "opening_line",
     "parallel",
     "possible",
     "readings",
@@ -79,6 +87,8 @@ __all__ = [
     "secure",
     "shape_of",
     "standard",
+    "style_name",
+    "totals",
     "type_after",
     "word_of",
 ]
