@@ -258,7 +258,7 @@ def test_llm_prints_the_poem(llm: Path, name: str, stream: list[str], expected: 
 
 @pytest.mark.skipif(
     not (NODE / "node_modules/openai").is_dir(),
-    reason=f"no Node package openai in {NODE}: `make test` installs it",
+    reason=f"no Node package openai in {NODE}: `make test-all` installs it",
 )
 def test_node(address: str, expected: list[str]) -> None:
     seen = json.loads(_run("node", HERE / "node/client.mjs", NODE, address))
@@ -282,7 +282,7 @@ def test_node(address: str, expected: list[str]) -> None:
 
 @pytest.mark.skipif(
     not (LITELLM / "bin/python").exists(),
-    reason=f"no litellm in {LITELLM}: `make test` installs it",
+    reason=f"no litellm in {LITELLM}: `make test-all` installs it",
 )
 def test_litellm(address: str, expected: list[str]) -> None:
     script = HERE / "litellm_client.py"
