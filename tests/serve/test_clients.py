@@ -243,6 +243,7 @@ def llm(address: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "stream"), [("poems", []), ("poems-text", ["--no-stream"])])
 def test_llm_prints_the_poem(llm: Path, name: str, stream: list[str], expected: list[str]) -> None:
     options = [x for o in ("top_p 1", "max_tokens 30", "seed 3") for x in ("-o", *o.split())]
@@ -256,6 +257,7 @@ def test_llm_prints_the_poem(llm: Path, name: str, stream: list[str], expected: 
 # --- openai for Node -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (NODE / "node_modules/openai").is_dir(),
     reason=f"no Node package openai in {NODE}: `make test-all` installs it",
@@ -280,6 +282,7 @@ def test_node(address: str, expected: list[str]) -> None:
 # --- litellm -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (LITELLM / "bin/python").exists(),
     reason=f"no litellm in {LITELLM}: `make test-all` installs it",
