@@ -1,6 +1,9 @@
 """Every verb takes a run, its adapter or a checkpoint, and says the same of a spoiled one."""
 
+import copy
 import shutil
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,9 +65,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
+def _loaded(name: str, trim: bool) -> LanguageModel:
+    return load_base(ModelSettings(name=name, trim=trim), LAYOUTS, torch.device("cpu"))
+
+
 def _base(run: Path, trim: bool) -> LanguageModel:
-    settings = ModelSettings(name=read_card(run)["base"], trim=trim)
-    return load_base(settings, LAYOUTS, torch.device("cpu"))
+    """The base model of a run, for an adapter to change."""
+    model = _loaded(read_card(run)["base"], trim)
+    return replace(model, network=copy.deepcopy(model.network))
 
 
 def _logits(model: LanguageModel) -> torch.Tensor:
