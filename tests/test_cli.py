@@ -138,6 +138,14 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 *("--temperature", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
+        (
+            "serve",
+            [
+                *("--adapter", "--api-key", "--base", "--host", "--log-prompts", "--model"),
+                *("--origin", "--port", "--queue", "--seconds", "--tokens"),
+            ],
+        ),
+        ("check", ["--borrow", "--json", "--lang", "--no-borrow", "--strict"]),
         ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),
         ("data show", ["--samples", "--source"]),
         ("data check", ["--test"]),

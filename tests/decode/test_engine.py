@@ -190,10 +190,10 @@ def test_a_cancelled_order_leaves_at_once(model: LanguageModel) -> None:
     engine.submit(one)
     heard.get(timeout=30)
     engine.cancel(one)
-    start = time.monotonic()
     while engine.rows:
-        assert time.monotonic() - start < 1
         time.sleep(0.005)
+    # It had thousands of tokens to go.
+    assert not any(isinstance(event, Ended) for event in list(heard.queue))
     engine.close(1)
 
 
