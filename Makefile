@@ -11,7 +11,7 @@ demo: .venv/ready
 	$(BIN)/lianju run
 
 test: check .venv/carriers
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile quick
 	@echo "Left out: the slow tests, such as every command of the documents, training on two" \
 		"processes and other programs' clients. All of them: make test-all"
 

@@ -73,7 +73,7 @@ def texts(heard: "queue.Queue[Any]", count: int = 1) -> list[str]:
     return [found[number] for number in range(count)]
 
 
-@examples(max_examples=8)
+@examples(max_examples=4)
 @given(seed=st.integers(0, 2**32))
 def test_a_seeded_order_does_not_depend_on_its_neighbours(seed: int) -> None:
     # Orders of every kind come and go in an order of chance; each is what `complete` writes alone.

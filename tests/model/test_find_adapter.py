@@ -1,16 +1,13 @@
 """Every verb takes a run, its adapter or a checkpoint, and says the same of a spoiled one."""
 
-import copy
 import shutil
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
 from lianju.cli.app import _guarded
-from lianju.config import LoraSettings, ModelSettings
+from lianju.config import LoraSettings
 from lianju.errors import UserError
 from lianju.model import (
     LanguageModel,
@@ -18,11 +15,10 @@ from lianju.model import (
     attach,
     find_adapter,
     load_adapter,
-    load_base,
     read_card,
     save_adapter,
 )
-from lianju.prompt import LAYOUTS, fingerprint, render
+from lianju.prompt import fingerprint, render
 from lianju.run_folder import stage_result
 from tests import checkpoints, tiny
 
@@ -65,15 +61,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@cache
-def _loaded(name: str, trim: bool) -> LanguageModel:
-    return load_base(ModelSettings(name=name, trim=trim), LAYOUTS, torch.device("cpu"))
-
-
 def _base(run: Path, trim: bool) -> LanguageModel:
-    """The base model of a run, for an adapter to change."""
-    model = _loaded(read_card(run)["base"], trim)
-    return replace(model, network=copy.deepcopy(model.network))
+    return checkpoints.loaded(read_card(run)["base"], trim)
 
 
 def _logits(model: LanguageModel) -> torch.Tensor:
