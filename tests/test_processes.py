@@ -49,6 +49,7 @@ def rows(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "steps.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_two_processes_are_interrupted_and_one_goes_on(tmp_path: Path) -> None:
     model = checkpoints.mistral(tmp_path / "model")
     process = start(ACCELERATE, "finetune", "--model", str(model), *SMALL, cwd=tmp_path)
@@ -81,6 +82,7 @@ def test_two_processes_are_interrupted_and_one_goes_on(tmp_path: Path) -> None:
     assert steps[-1]["loss"] < steps[0]["loss"] - 0.5
 
 
+@pytest.mark.slow
 def test_an_error_of_the_main_process_is_told_once(tmp_path: Path) -> None:
     """While the other waits for it."""
     process = start(TORCHRUN, "finetune", "--source=nowhere.json", cwd=tmp_path)

@@ -313,22 +313,6 @@ def test_characters(
 # --- the registry --------------------------------------------------------------------------
 
 
-def test_every_metric_is_described() -> None:
-    names = """
-        shape rhyme tone full tone_share parallel loss perplexity rank recall_f1 recall_chrf
-        known_lines longest_run distinct_1 distinct_2 self_bleu compression collapse lines
-        characters outside simplified garbled logprob
-    """
-    assert list(METRICS) == names.split()
-    for name, metric in METRICS.items():
-        assert metric.name == name and metric.version >= 1
-        assert metric.title and metric.chinese and metric.source
-        assert metric.formula.endswith(".") and metric.limits.endswith(".")
-        assert metric.title[0].isupper() and metric.title[1:].islower()
-    assert len({metric.title for metric in METRICS.values()}) == len(METRICS)
-    assert len({metric.chinese for metric in METRICS.values()}) == len(METRICS)
-
-
 def test_every_mark_is_a_metric_or_a_word() -> None:
     found = {
         **marks(COUPLET, REST),

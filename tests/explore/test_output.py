@@ -167,17 +167,6 @@ def test_the_page_is_whole_and_has_every_number(done: Done) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_one_metric_is_chosen_at_first_and_each_can_be(done: Done) -> None:
-    sweep, _ = done
-    html = (sweep.folder / "sweep.html").read_text("utf-8")
-    buttons = [a for tag, a in Reader(html).tags if tag == "input"]
-    assert [button["id"] for button in buttons] == [f"m-{metric.name}" for metric in SHOWN]
-    assert ["checked" in button for button in buttons] == [True] + [False] * (len(SHOWN) - 1)
-    for metric in SHOWN:
-        assert f".maps:has(#m-{metric.name}:checked) .m-{metric.name}" in html
-        assert f'<div class="map m-{metric.name}">' in html
-
-
 def test_test_couplets_give_no_recommendation(done: Done) -> None:
     sweep, cells = done
     free = Findings(sweep, cells)

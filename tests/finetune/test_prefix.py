@@ -22,7 +22,14 @@ def _loss(model: LanguageModel, batch: Batch) -> tuple[float, torch.Tensor]:
     return loss.item(), torch.cat(gradients)
 
 
-@pytest.mark.parametrize("name", checkpoints.ARCHITECTURES)
+@pytest.mark.parametrize(
+    "name",
+    # With 262,144 tokens it takes its time.
+    [
+        pytest.param(n, marks=[pytest.mark.slow] * (n == "gemma3"))
+        for n in checkpoints.ARCHITECTURES
+    ],
+)
 def test_losses_and_gradients_are_those_of_whole_rows(name: str, tmp_path: Path) -> None:
     folder = checkpoints.ARCHITECTURES[name](tmp_path / name)
     base = load_base(ModelSettings(name=str(folder)), LAYOUTS, torch.device("cpu"))

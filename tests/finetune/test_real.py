@@ -16,6 +16,7 @@ read_test_set = test_set
 del test_set
 
 
+@pytest.mark.slow
 def test_64_poems_teach_gemma_something(tmp_path: Path) -> None:
     settings = ModelSettings(device="cpu")
     compute = choose_compute(settings)

@@ -100,6 +100,7 @@ def _by_trl(folder: Path, items: list[Encoded], output: Path) -> list[dict[str, 
     return [row for row in rows if "loss" in row]
 
 
+@pytest.mark.slow
 def test_trl_takes_the_same_twenty_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     folder = checkpoints.llama(tmp_path / "model")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lianju.cli.app import _guarded
-from lianju.config import LoraSettings, ModelSettings
+from lianju.config import LoraSettings
 from lianju.errors import UserError
 from lianju.model import (
     LanguageModel,
@@ -15,11 +15,10 @@ from lianju.model import (
     attach,
     find_adapter,
     load_adapter,
-    load_base,
     read_card,
     save_adapter,
 )
-from lianju.prompt import LAYOUTS, fingerprint, render
+from lianju.prompt import fingerprint, render
 from lianju.run_folder import stage_result
 from tests import checkpoints, tiny
 
@@ -63,8 +62,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _base(run: Path, trim: bool) -> LanguageModel:
-    settings = ModelSettings(name=read_card(run)["base"], trim=trim)
-    return load_base(settings, LAYOUTS, torch.device("cpu"))
+    return checkpoints.loaded(read_card(run)["base"], trim)
 
 
 def _logits(model: LanguageModel) -> torch.Tensor:

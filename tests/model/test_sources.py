@@ -39,6 +39,7 @@ def test_a_package_with_other_bytes_is_refused_and_leaves_nothing(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_real_llama_from_a_package_brings_its_chat_template() -> None:
     folder = base_folder("smollm2-135m", SILENT)
     assert identity(folder) == CATALOGUE["smollm2-135m"].package.sha256
