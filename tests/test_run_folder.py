@@ -28,7 +28,7 @@ class Hearing(Reporter):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run(tmp_path, RunSettings(), Hearing())
+    return Run(tmp_path, Hearing(), RunSettings())
 
 
 def _never() -> dict[str, Any]:
@@ -36,8 +36,8 @@ def _never() -> dict[str, Any]:
 
 
 def test_a_stage_is_done_once_and_its_result_and_cost_stand_in_one_file(run: Run) -> None:
-    assert run.once("plan", lambda: {"x": 1}) == {"x": 1}
-    assert run.once("plan", _never) == stage_result(run.folder, "plan") == {"x": 1}
+    assert run.stage("plan", lambda: {"x": 1}) == {"x": 1}
+    assert run.stage("plan", _never) == stage_result(run.folder, "plan") == {"x": 1}
     assert [path.name for path in (run.folder / "stages").iterdir()] == ["plan.json"]
     spent = run.spent()
     assert spent["seconds"]["plan"] > 0 and spent["memory_gb"] > 0
@@ -48,9 +48,9 @@ def test_what_was_spent_on_a_stage_that_failed_is_counted(run: Run) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run.once("finetune", fail)
+        run.stage("finetune", fail)
     first = run.spent()["seconds"]["finetune"]
-    run.once("finetune", lambda: {"x": 1})
+    run.stage("finetune", lambda: {"x": 1})
     assert run.spent()["seconds"]["finetune"] > first > 0
 
 
@@ -61,40 +61,40 @@ def test_a_full_disk_is_what_is_told_and_not_the_cost_that_it_had_no_room_for(ru
         raise UserError("the disk is full")
 
     with pytest.raises(UserError, match="the disk is full"):
-        run.once("finetune", fail)
+        run.stage("finetune", fail)
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[" * 100_000, "[]", "{}", "7", '{"result": 3}', '{"result": {"x": 1}}']
 )
 def test_a_damaged_stage_is_done_again(run: Run, content: str) -> None:
-    run.once("plan", lambda: {"x": 1})
+    run.stage("plan", lambda: {"x": 1})
     path = run.folder / "stages" / "plan.json"
     path.write_text(content)
     assert isinstance(run.spent()["seconds"], dict)
-    assert run.once("plan", lambda: {"x": 2}) == {"x": 2}
+    assert run.stage("plan", lambda: {"x": 2}) == {"x": 2}
     assert isinstance(run.reporter, Hearing)
     [said] = run.reporter.said
-    assert said.startswith(f"The stage 'plan' is done again: {path} is damaged")
+    assert said.startswith(f"The stage 'plan' is done again: {path} is ")
 
 
 @pytest.mark.parametrize("error", [UserError("the adapter is gone"), KeyError(), TypeError()])
 def test_a_stage_whose_result_cannot_be_used_is_done_again(run: Run, error: Exception) -> None:
-    run.once("finetune", lambda: {"x": 1})
+    run.stage("finetune", lambda: {"x": 1})
 
     def check(result: dict[str, Any]) -> None:
         if result == {"x": 1}:
             raise error
 
-    assert run.once("finetune", lambda: {"x": 2}, check) == {"x": 2}
-    assert run.once("finetune", _never, check) == {"x": 2}
+    assert run.stage("finetune", lambda: {"x": 2}, check) == {"x": 2}
+    assert run.stage("finetune", _never, check) == {"x": 2}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"seconds": [], "memory_gb": "much"}'])
 def test_a_damaged_record_of_costs_counts_as_nothing(run: Run, content: str) -> None:
-    run.once("plan", lambda: {"x": 1})
+    run.stage("plan", lambda: {"x": 1})
     (run.folder / "stages" / "spent.json").write_text(content)
-    with run.stage("model"):
+    with run.spending("model"):
         pass
     assert run.spent()["seconds"].keys() == {"plan", "model"}
 
@@ -118,8 +118,8 @@ def test_a_folder_of_an_older_version_goes_on(
     run: Run, seconds: dict[str, float], total: float
 ) -> None:
     _as_before_part_6(run.folder, seconds)
-    assert run.once("plan", _never) == {"sharding": "off"}
-    assert run.once("finetune", _never) == {"steps": 3, "seconds": 4.5}
+    assert run.stage("plan", _never) == {"sharding": "off"}
+    assert run.stage("finetune", _never) == {"steps": 3, "seconds": 4.5}
     spent = run.spent()
     assert sum(spent["seconds"].values()) == total and spent["memory_gb"] == 3
     assert "finetune" in spent["seconds"]
@@ -127,8 +127,8 @@ def test_a_folder_of_an_older_version_goes_on(
 
 def _stages(run: Run) -> None:
     for stage in ("before", "finetune"):
-        with run.stage("model"):
-            assert run.once(stage, lambda: {"x": 1}) == {"x": 1}
+        with run.spending("model"):
+            assert run.stage(stage, lambda: {"x": 1}) == {"x": 1}
 
 
 def _killed(run: Run, at: int) -> None:
@@ -154,7 +154,7 @@ def test_a_kill_before_any_rename_leaves_a_run_that_goes_on(run: Run, rename: in
 
 def test_what_killed_writers_left_goes_when_the_run_goes_on(tmp_path: Path) -> None:
     with new_run(tmp_path / "run", RunSettings()) as run:
-        run.once("poems", lambda: {"x": 1})
+        run.stage("poems", lambda: {"x": 1})
     left = [
         tmp_path / "run" / folder / f".{name}.0123456789abcdef.part"
         for folder, name in ((".", "adapter"), ("stages", "plan.json"), ("checkpoints", "step"))

@@ -44,11 +44,11 @@ def execute(run: Run) -> dict[str, Any]:
     compute = fix_compute(run)
     plan = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
-    before = run.once(
+    before = run.stage(
         "before", lambda: judge_base(run, poems, compute), partial(check_judged, run, "before")
     )
     outcome = train(run, poems, compute, plan)
-    after = run.once(
+    after = run.stage(
         "after", lambda: judge_tuned(run, poems, compute), partial(check_judged, run, "results")
     )
     summary = _summary(run, poems, compute, outcome, before, after)
@@ -70,7 +70,7 @@ def train_only(run: Run) -> Outcome:
 def gather(run: Run) -> RunPoems:
     """Fetch, clean, split and select the poems, and say what was dropped and why."""
     data = run.settings.data
-    with run.stage("poems"):
+    with run.spending("poems"):
         poems = run_poems(**data.model_dump(), seed=run.settings.seed, reporter=run.reporter)
         _check_same(run, poems.sha256)
     corpus = poems.corpus
@@ -83,7 +83,7 @@ def gather(run: Run) -> RunPoems:
 
 def _check_same(run: Run, sha256: str) -> None:
     """Refuse to go on with a run on other poems than it began with."""
-    stored = run.once("poems", lambda: {"sha256": sha256}, lambda result: result["sha256"])
+    stored = run.stage("poems", lambda: {"sha256": sha256}, lambda result: result["sha256"])
     if stored["sha256"] != sha256:
         raise UserError(
             f"the poems are not those that {run.folder} began with: bring back its source "
@@ -101,7 +101,7 @@ def fix_compute(run: Run) -> Compute:
     def check(stored: dict[str, Any]) -> None:
         ModelSettings(device=stored["device"], precision=Compute(**stored).precision)
 
-    stored = run.once("compute", choose, check)
+    stored = run.stage("compute", choose, check)
     device = choose_device(run.settings.model.model_copy(update={"device": stored["device"]}))
     compute = Compute(**{**stored, "device": device})
     run.reporter.say(f"Computing on {compute.device} in {compute.precision}: {compute.reason}")
@@ -133,7 +133,7 @@ def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> 
     def settled(plan: dict[str, Any]) -> TrainSettings:
         return TrainSettings.model_validate({**settings.train.model_dump(), **plan})
 
-    return settled(run.once("plan", decide, settled))
+    return settled(run.stage("plan", decide, settled))
 
 
 def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
@@ -150,7 +150,7 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
             raise UserError(f"{run.folder / STEPS} has lost steps")
         _check_adapter(run.folder / "adapter")
 
-    outcome = run.once("finetune", lambda: asdict(_train(run, poems, compute, plan)), check)
+    outcome = run.stage("finetune", lambda: asdict(_train(run, poems, compute, plan)), check)
     run.processes.share(None)
     run.processes.part()
     return Outcome(**outcome)
@@ -202,7 +202,7 @@ def remarks_on(
 
 def fetch_model(run: Run) -> None:
     """Get the base model onto this machine: downloaded, or assembled and converted, once."""
-    with run.stage("model"):
+    with run.spending("model"):
         base_folder(run.settings.model.name, run.reporter)
 
 

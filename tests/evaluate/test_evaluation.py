@@ -15,13 +15,13 @@ from lianju.decode import complete
 from lianju.errors import UserError
 from lianju.evaluate import cache, evaluation
 from lianju.evaluate.compare import read_report
-from lianju.evaluate.evaluation import Author, Load, Plan, evaluate
+from lianju.evaluate.evaluation import Author, EvaluationPlan, Load, evaluate
 from lianju.evaluate.measure import Tools, tools
 from lianju.evaluate.schema import Report
 from lianju.model import LanguageModel
 from tests.tiny import model
 
-PLAN = Plan(("hw5", "legal"), couplets=2, ranks=1)
+PLAN = EvaluationPlan(("hw5", "legal"), couplets=2, ranks=1)
 SHORT = DecodeSettings(max_length=12, temperature=1.5, top_p=1)
 OTHER_SEED = SHORT.model_copy(update={"seed": 1})
 FREE = VerseSettings(form="free")
@@ -120,8 +120,8 @@ def test_what_the_base_model_did_is_not_done_again_in_another_evaluation(
     assert again.systems[0].suites == first.systems[0].suites
     other = Author("one", loader(0), "tiny", None, OTHER_SEED, FREE)
     asked = [
-        (Plan(PLAN.suites, couplets=3, ranks=1), authors[0]),
-        (Plan(PLAN.suites, couplets=2, ranks=1, poems=2), authors[0]),
+        (EvaluationPlan(PLAN.suites, couplets=3, ranks=1), authors[0]),
+        (EvaluationPlan(PLAN.suites, couplets=2, ranks=1, poems=2), authors[0]),
         (PLAN, other),
         (PLAN, authors[1]),
     ]
@@ -145,7 +145,7 @@ def test_a_part_that_is_damaged_is_worked_out_again(
     assert again.systems[0].suites == first.systems[0].suites
     said = capsys.readouterr().err
     for name in names:
-        assert re.search(rf"{name} is .*: it is worked out again", said)
+        assert re.search(rf"is done again: .*{name} is ", said)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"plan": 1}'])
@@ -154,14 +154,14 @@ def test_settings_that_are_damaged_are_refused_in_a_line(
 ) -> None:
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "settings.json").write_text(text)
-    with pytest.raises(UserError, match="name another --out"):
+    with pytest.raises(UserError, match="choose another --out"):
         evaluate(tmp_path / "e", PLAN, authors[:1], nobody)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda plan, authors: (Plan(("hw5",), couplets=2, ranks=1), authors),
+        lambda plan, authors: (EvaluationPlan(("hw5",), couplets=2, ranks=1), authors),
         lambda plan, authors: (plan, authors[:1]),
         lambda plan, authors: (
             plan,
@@ -172,10 +172,10 @@ def test_settings_that_are_damaged_are_refused_in_a_line(
 def test_something_else_does_not_go_on(
     tmp_path: Path,
     authors: list[Author],
-    change: Callable[[Plan, list[Author]], tuple[Plan, list[Author]]],
+    change: Callable[[EvaluationPlan, list[Author]], tuple[EvaluationPlan, list[Author]]],
 ) -> None:
     evaluate(tmp_path / "e", PLAN, authors, loader(0))
-    with pytest.raises(UserError, match="something else"):
+    with pytest.raises(UserError, match="holds an evaluation with another"):
         evaluate(tmp_path / "e", *change(PLAN, authors), loader(0))
 
 

@@ -16,7 +16,7 @@ from lianju.errors import UserError
 
 if TYPE_CHECKING:
     from lianju.evaluate import Report
-    from lianju.evaluate.evaluation import Author, Load, Plan
+    from lianju.evaluate.evaluation import Author, EvaluationPlan, Load
 
 _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
@@ -103,12 +103,12 @@ class Scope:
         ),
     ] = 30
 
-    def plan(self) -> "Plan":
+    def plan(self) -> "EvaluationPlan":
         """As the evaluation takes it."""
-        from lianju.evaluate.evaluation import Plan
+        from lianju.evaluate.evaluation import EvaluationPlan
 
         suites = tuple(dict.fromkeys(self.suite or ("hw5", "heldout")))
-        return Plan(suites, self.couplets, self.n, self.ranks)
+        return EvaluationPlan(suites, self.couplets, self.n, self.ranks)
 
 
 @app.default

@@ -12,10 +12,10 @@ from typing import Any
 
 import lianju
 from lianju.errors import UserError
-from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System, read_as
+from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System
 from lianju.evaluate.statistics import difference, paired, sign_test
 from lianju.evaluate.verdict import verdict
-from lianju.files import read_json
+from lianju.files import read_as, read_json
 
 REPORT = "report.json"
 # Two means of the same values may differ in the last bits, and that is no win.

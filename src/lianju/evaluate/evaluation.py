@@ -4,7 +4,6 @@ It is a folder. The result of each system on each suite is written there as it i
 that the same command, given again, goes on where it stopped.
 """
 
-import json
 import math
 import os
 import time
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -38,29 +37,19 @@ from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
-from lianju.files import (
-    cache_dir,
-    locked,
-    read_json,
-    sweep,
-    weights_digest,
-    write_json,
-    write_text,
-)
+from lianju.files import cache_dir, locked, weights_digest, write_text
 from lianju.model import LanguageModel, has_bf16_units
-from lianju.output_folder import Kind, holding
 from lianju.progress import SILENT, Reporter
+from lianju.work_folder import FolderKind, WorkFolder
 
 # What would only say that poems of the corpus stand in the corpus.
 _OF_POETS = ("known_lines", "longest_run", "copied")
-_EVALUATION = Kind("an evaluation", "evaluation", "settings.json")
-_Part = TypeVar("_Part", bound=BaseModel)
 # Loads a model and says in which style it is to be asked.
 Load = Callable[[], tuple[LanguageModel, str]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate on.
 
     `suites`: names. `couplets`: of each suite so many at most. `poems`: poems a couplet.
@@ -107,9 +96,25 @@ class Author:
         return self.decode.model_dump(exclude=unused)
 
 
+class _Asked(BaseModel):
+    """All on which an evaluation depends."""
+
+    plan: EvaluationPlan
+    systems: list[dict[str, Any]]
+    suites: dict[str, str]
+    metrics: dict[str, int]
+    lianju: str = __version__
+
+
+class _Evaluation(WorkFolder):
+    """The folder of an evaluation: in parts/, by number, what each system did."""
+
+    KIND = FolderKind("an evaluation", "evaluation", "settings.json", parts=("parts/*",))
+
+
 def evaluate(
     folder: Path,
-    plan: Plan,
+    plan: EvaluationPlan,
     authors: Sequence[Author],
     base: Load,
     reporter: Reporter = SILENT,
@@ -119,18 +124,24 @@ def evaluate(
     `base` loads the untouched model, which is tested for poems that it knows by heart. Raises
     `UserError` where the folder holds an evaluation of something else.
     """
-    with holding(folder, _EVALUATION):
+    work = _Evaluation(folder, reporter)
+    with work.held():
         started = time.perf_counter()
         reporter.say(f"Writing to {folder}; if stopped, the same with --out {folder} goes on")
         examples = {name: suite(name, None, reporter)[: plan.couplets] for name in plan.suites}
         for author in authors:
             _check_rules(author, examples)
-        _same(folder, plan, authors, examples)
-        for place in (folder, *(folder / "parts").glob("*")):
-            sweep(place)
+        work.agree(
+            _Asked(
+                plan=plan,
+                systems=[author.settings() for author in authors],
+                suites={name: digest(part) for name, part in examples.items()},
+                metrics={name: metric.version for name, metric in METRICS.items()},
+            )
+        )
         kit = tools(reporter)
         systems = [
-            _system(folder / "parts" / str(number), author, plan, examples, kit, reporter)
+            _system(work, f"parts/{number}", author, plan, examples, kit)
             for number, author in enumerate(authors, 1)
         ]
         if len(systems) == 2:
@@ -164,35 +175,6 @@ def _check_rules(author: Author, examples: Mapping[Name, Sequence[Example]]) -> 
             rules_for(example.couplet, author.verse)
 
 
-def _same(
-    folder: Path,
-    plan: Plan,
-    authors: Sequence[Author],
-    examples: Mapping[Name, Sequence[Example]],
-) -> None:
-    """Write down what is evaluated here, or refuse to go on with something else."""
-    asked = {
-        "plan": vars(plan),
-        "systems": [author.settings() for author in authors],
-        "suites": {name: digest(part) for name, part in examples.items()},
-        "metrics": {name: metric.version for name, metric in METRICS.items()},
-        "lianju": __version__,
-    }
-    asked = json.loads(json.dumps(asked))
-    path = folder / _EVALUATION.first
-    if not path.is_file():
-        write_json(path, asked)
-        return
-    stored = read_json(path, advice="name another --out")
-    if not isinstance(stored, dict):
-        stored = {}
-    if other := [name for name in asked if stored.get(name) != asked[name]]:
-        raise UserError(
-            f"{folder} holds an evaluation of something else, with other {', '.join(other)}: name "
-            "another --out"
-        )
-
-
 def refuse_report(folder: Path) -> None:
     """Refuse a folder that holds a report already, which would be lost."""
     for name in ("report.json", "report.html"):
@@ -200,27 +182,16 @@ def refuse_report(folder: Path) -> None:
             raise UserError(f"{folder} holds a {name} already: name another --out")
 
 
-def _once(path: Path, kind: type[_Part], work: Callable[[], _Part], reporter: Reporter) -> _Part:
-    """What stands in the file, else what `work` makes, written there."""
-    if path.is_file():
-        try:
-            return schema.read_as(kind, path, "it is worked out again")
-        except UserError as error:
-            reporter.say(str(error))
-    result = work()
-    write_text(path, result.model_dump_json() + "\n")
-    return result
-
-
 def _system(
-    folder: Path,
+    folder: _Evaluation,
+    part: str,
     author: Author,
-    plan: Plan,
+    plan: EvaluationPlan,
     examples: Mapping[Name, Sequence[Example]],
     kit: Tools,
-    reporter: Reporter,
 ) -> schema.System:
-    """What one author did on every suite; what stands in `folder` is not done again."""
+    """What one author did on every suite; what stands in this `part` is not done again."""
+    reporter = folder.reporter
 
     def whole() -> schema.System:
         started = time.perf_counter()
@@ -228,11 +199,8 @@ def _system(
         pool = [*suite("heldout", None, reporter), *suite("legal", None, reporter)]
         work = _Work(author, plan, model, style, kit, pool, reporter)
         parts = {
-            name: _once(
-                folder / f"{name}.json",
-                schema.Suite,
-                partial(work.suite, name, examples[name]),
-                reporter,
+            name: folder.once(
+                f"{part}/{name}.json", schema.Suite, partial(work.suite, name, examples[name])
             )
             for name in plan.suites
         }
@@ -248,7 +216,7 @@ def _system(
             seconds=time.perf_counter() - started,
         )
 
-    return _once(folder / "system.json", schema.System, whole, reporter)
+    return folder.once(f"{part}/system.json", schema.System, whole)
 
 
 @dataclass(frozen=True)
@@ -256,7 +224,7 @@ class _Work:
     """One author at work."""
 
     author: Author
-    plan: Plan
+    plan: EvaluationPlan
     model: LanguageModel
     style: str
     kit: Tools
@@ -395,4 +363,4 @@ def _contamination(sha256: str, base: Load, reporter: Reporter) -> schema.Contam
     path = _known_by_heart(sha256)
     # What is there can be read where nothing can be written.
     with nullcontext() if path.is_file() else locked(path):
-        return _once(path, schema.Contamination, work, reporter)
+        return WorkFolder(path.parent, reporter).once(path.name, schema.Contamination, work)

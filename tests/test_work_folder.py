@@ -11,9 +11,11 @@ import pytest
 
 from lianju.errors import UserError
 from lianju.files import write_json
-from lianju.output_folder import Kind, holding
+from lianju.work_folder import FolderKind, WorkFolder
 
-KIND = Kind("a run", "run", "settings.json", frozenset({"stages/poems.json"}))
+
+class Work(WorkFolder):
+    KIND = FolderKind("a run", "run", "settings.json", frozenset({"stages/poems.json"}))
 
 
 def _contents(folder: Path) -> dict[str, str | None]:
@@ -58,32 +60,32 @@ def test_a_folder_that_holds_anything_else_is_left_as_it_is(
 ) -> None:
     fill(tmp_path / "out")
     before = _contents(tmp_path)
-    with pytest.raises(UserError, match="choose another"), holding(tmp_path / "out", KIND):
+    with pytest.raises(UserError, match="choose another"), Work(tmp_path / "out").held():
         pytest.fail("it is held")
     assert _contents(tmp_path) == before
 
 
 def test_below_a_file_there_is_no_folder(tmp_path: Path) -> None:
     _file(tmp_path / "file")
-    with pytest.raises(UserError, match="cannot write"), holding(tmp_path / "file" / "x", KIND):
+    with pytest.raises(UserError, match="cannot write"), Work(tmp_path / "file" / "x").held():
         pytest.fail("it is held")
 
 
 def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name too long"), holding(tmp_path / ("x" * 300), KIND):
+    with pytest.raises(UserError, match="name too long"), Work(tmp_path / ("x" * 300)).held():
         pytest.fail("it is held")
 
 
 def test_one_process_holds_a_folder(tmp_path: Path) -> None:
-    with holding(tmp_path / "out", KIND) as begun:
+    with Work(tmp_path / "out").held() as begun:
         assert not begun
         write_json(tmp_path / "out" / "settings.json", {})
         before = _contents(tmp_path)
-        with pytest.raises(UserError, match="another process"), holding(tmp_path / "out", KIND):
+        with pytest.raises(UserError, match="another process"), Work(tmp_path / "out").held():
             pytest.fail("it is held twice")
         assert _contents(tmp_path) == before
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["settings.json"]
-    with holding(tmp_path / "out", KIND) as begun:
+    with Work(tmp_path / "out").held() as begun:
         assert begun
 
 
@@ -93,14 +95,14 @@ def _beginning(folder: Path) -> None:
 
 
 def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError), holding(tmp_path / "a" / "b" / "out", KIND):
+    with pytest.raises(UserError), Work(tmp_path / "a" / "b" / "out").held():
         _beginning(tmp_path / "a" / "b" / "out")
         raise UserError("no such model")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_start_leaves_the_folder_that_the_user_made(tmp_path: Path) -> None:
-    with pytest.raises(UserError), holding(tmp_path, KIND):
+    with pytest.raises(UserError), Work(tmp_path).held():
         _beginning(tmp_path)
         raise UserError("no such model")
     assert tmp_path.is_dir() and not list(tmp_path.iterdir())
@@ -110,7 +112,7 @@ def test_a_failed_start_leaves_the_folder_that_the_user_made(tmp_path: Path) -> 
 def test_a_failure_leaves_what_took_work_and_what_came_from_elsewhere(
     tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(UserError), holding(tmp_path / "out", KIND):
+    with pytest.raises(UserError), Work(tmp_path / "out").held():
         _beginning(tmp_path / "out")
         _file(tmp_path / "out" / name)
         raise UserError("the disk is full")
@@ -121,13 +123,13 @@ def test_a_failure_leaves_what_took_work_and_what_came_from_elsewhere(
 def test_a_failure_of_what_was_begun_before_removes_nothing(tmp_path: Path) -> None:
     _beginning(tmp_path / "out")
     before = _contents(tmp_path)
-    with pytest.raises(UserError), holding(tmp_path / "out", KIND):
+    with pytest.raises(UserError), Work(tmp_path / "out").held():
         raise UserError("other poems")
     assert _contents(tmp_path) == before
 
 
 def test_ctrl_c_keeps_what_is_there_for_another_session(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), holding(tmp_path / "out", KIND):
+    with pytest.raises(KeyboardInterrupt), Work(tmp_path / "out").held():
         _beginning(tmp_path / "out")
         raise KeyboardInterrupt
     assert (tmp_path / "out" / "settings.json").is_file()
@@ -138,7 +140,7 @@ def _killed(folder: Path, before: str) -> None:
         if event == before:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with holding(folder, KIND):
+    with Work(folder).held():
         sys.addaudithook(kill)
         write_json(folder / "settings.json", {})
 
@@ -152,6 +154,6 @@ def test_a_kill_before_the_first_file_stands_leaves_a_folder_that_counts_as_empt
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL and list(out.iterdir())
-    with holding(out, KIND) as begun:
+    with Work(out).held() as begun:
         assert not begun
         assert [path.name for path in out.iterdir()] == ["run.lock"]
