@@ -12,9 +12,7 @@ from lianju.decode import Completion
 from lianju.evaluate import contamination as module
 from lianju.evaluate.contamination import FAMOUS, contamination, famous
 from lianju.evaluate.facing import Facing, facing
-from lianju.evaluate.scoring import logprobs
-from lianju.finetune.batches import collate, encode
-from lianju.finetune.validation import summed_loss
+from lianju.likelihood import collate, encode, logprobs, summed_loss
 from lianju.model import LanguageModel
 from lianju.verse import form_of
 from tests import tiny

@@ -6,8 +6,8 @@ import pytest
 from lianju.config import load_settings
 from lianju.corpus import Example, large_corpus, split, test_set, training_corpus
 from lianju.evaluate.leaks import leaks
-from lianju.run import gather
-from lianju.run_folder import new_run
+from lianju.training.run import gather
+from lianju.training.run_folder import new_run
 from tests import tiny
 
 # Pytest would take the name for a test.

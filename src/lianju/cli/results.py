@@ -59,7 +59,7 @@ def results(
         raise UserError("--particles goes with rules of verse: add --form auto")
     folder = _trained(run)
 
-    from lianju.run_folder import read_settings
+    from lianju.training import read_settings
 
     settings = read_settings(folder)
     flags = decode_overrides(decoding, seed=seed, particles=particles)
@@ -73,7 +73,7 @@ def results(
         values["max_length"] = None
     written = _write(folder, settings, from_flags(DecodeSettings, values | given), verse)
 
-    from lianju.judging import results_text
+    from lianju.training.before_after import results_text
 
     text = results_text(written)
     _tell(written, text, ruled)

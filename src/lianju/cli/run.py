@@ -14,8 +14,7 @@ from lianju.console import TerminalReporter, err, print_line, print_notes
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
-    from lianju.processes import Processes
-    from lianju.run_folder import Run
+    from lianju.training import Processes, Run
 
 _Recipe = Annotated[
     str,
@@ -91,7 +90,7 @@ def run(
     after with the same prompt and decoding, and writes a run folder with the adapter,
     results.txt and report.html. Ctrl-C stops it cleanly; --resume goes on.
     """
-    from lianju.run import execute
+    from lianju.training import execute
 
     def begin(processes: "Processes") -> AbstractContextManager["Run"]:
         overrides = _overrides(poems, epochs, learning_rate, seed, model, source, set_)
@@ -116,7 +115,7 @@ def finetune(
     set_: _Set | None = None,
 ) -> None:
     """Fine-tune only: writes the adapter and the log of steps into a run folder."""
-    from lianju.run import remarks_on, train_only
+    from lianju.training import remarks_on, train_only
 
     def begin(processes: "Processes") -> AbstractContextManager["Run"]:
         overrides = _overrides(poems, epochs, learning_rate, seed, model, source, set_)
@@ -167,8 +166,7 @@ def _together(
     """
     from safetensors import SafetensorError
 
-    from lianju.job import assist
-    from lianju.processes import together
+    from lianju.training import assist, together
 
     with together() as processes:
         if not processes.main:
@@ -193,7 +191,7 @@ def _open(
     resume: Path | None,
     processes: "Processes",
 ) -> AbstractContextManager["Run"]:
-    from lianju.run_folder import default_folder, new_run, open_run
+    from lianju.training import default_folder, new_run, open_run
 
     reporter = TerminalReporter()
     if resume is not None:
@@ -206,7 +204,7 @@ def _open(
 
 def _interruptible(job: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:
     """`work(job)`; Ctrl-C says how to go on."""
-    from lianju.finetune import Interrupted
+    from lianju.training import Interrupted
 
     try:
         return work(job)

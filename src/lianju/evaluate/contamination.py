@@ -20,8 +20,8 @@ from lianju.evaluate.facing import Facing
 from lianju.evaluate.figures import difference_words, value_words
 from lianju.evaluate.paraphrase import paraphrased, shuffled
 from lianju.evaluate.schema import Contamination, Probe
-from lianju.evaluate.scoring import logprobs
 from lianju.evaluate.statistics import ROUNDS, Figure, mean, share
+from lianju.likelihood import logprobs
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter, Task
 from lianju.verse import form_of, lines_of

@@ -33,11 +33,11 @@ from lianju.evaluate.measure import Measured, Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
-from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, digest, suite
 from lianju.evaluate.verdict import verdict
 from lianju.files import cache_dir, locked, weights_digest, write_text
+from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
 from lianju.work_folder import FolderKind, WorkFolder

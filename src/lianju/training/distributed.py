@@ -11,7 +11,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from lianju.processes import Processes
+from lianju.training.processes import Processes
 
 
 def spread(network: Any, device: torch.device, processes: Processes, sharding: bool) -> Any:

@@ -7,9 +7,10 @@ from lianju.config import DecodeSettings, LoraSettings, ModelSettings, TrainSett
 from lianju.corpus import large_corpus, select, split, test_set, training_corpus
 from lianju.decode import complete
 from lianju.evaluate import tally
-from lianju.finetune import encode, finetune, validation_loss
+from lianju.likelihood import encode
 from lianju.model import attach, choose_compute, load_adapter, load_base, save_adapter
 from lianju.prompt import LAYOUTS, fingerprint
+from lianju.training import finetune, validation_loss
 
 # Pytest would take the name for a test.
 read_test_set = test_set

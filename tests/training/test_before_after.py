@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from lianju import judging
 from lianju.config import load_settings
 from lianju.corpus import RunPoems, run_poems
 from lianju.errors import UserError
 from lianju.evaluate import cache
 from lianju.evaluate.statistics import perplexity
 from lianju.files import write_jsonl
-from lianju.judging import judge_base
 from lianju.model import Compute
 from lianju.progress import Reporter
-from lianju.run_folder import Run, new_run
+from lianju.training import before_after
+from lianju.training.before_after import judge_base
+from lianju.training.run_folder import Run, new_run
 from tests import tiny
 
 POEMS = "Test couplets, before: from the cache"
@@ -57,7 +57,7 @@ def judged(
     runs = iter(range(99))
 
     def judge(weights: int = 0, validation: int = 4, **changed: Any) -> tuple[Any, list[str], str]:
-        monkeypatch.setattr(judging, "base", lambda *_: tiny.model(weights))
+        monkeypatch.setattr(before_after, "base_model", lambda *_: tiny.model(weights))
         values = {
             **{"model.precision": "fp32", "train.cutoff": 400, "decode.max_length": 9},
             **{name.replace("__", "."): value for name, value in changed.items()},
@@ -150,15 +150,15 @@ def test_a_result_whose_poems_are_lost_is_not_whole(tmp_path: Path) -> None:
     }
     result = {**sound, "model": {"parameters": 7}}
     write_jsonl(tmp_path / "before.jsonl", [{"index": 1}, {"index": 2}])
-    judging.check_judged(run, "before", result)
+    before_after.check_judged(run, "before", result)
     for damaged in (sound, {**result, "test": {"n": 2}}, {**result, "validation": []}):
         with pytest.raises((LookupError, TypeError)):
-            judging.check_judged(run, "before", damaged)
+            before_after.check_judged(run, "before", damaged)
     write_jsonl(tmp_path / "before.jsonl", [{"index": 1}])
     with pytest.raises(UserError, match="lost poems"):
-        judging.check_judged(run, "before", result)
+        before_after.check_judged(run, "before", result)
     with pytest.raises(UserError, match=r"results\.jsonl"):
-        judging.check_judged(run, "results", result)
+        before_after.check_judged(run, "results", result)
 
 
 def test_perplexity_of_a_model_that_has_gone_mad_is_a_number() -> None:

@@ -1,6 +1,6 @@
 """The loop: steps, validation, checkpoints, resume.
 
-Several processes divide each step among them and take it together; see `lianju.processes`.
+Several processes divide each step among them and take it together; see `lianju.training.processes`.
 """
 
 import json
@@ -20,16 +20,17 @@ import torch
 from lianju.config import TrainSettings
 from lianju.errors import UserError
 from lianju.files import naming, read_jsonl
-from lianju.finetune import checkpoint
-from lianju.finetune.batches import Encoded, batch_of, plan, share_of
-from lianju.finetune.checkpoint import STEPS, Position, State
-from lianju.finetune.outcome import Outcome, outcome_of, training_flops, utilisation
-from lianju.finetune.parallel import apart, spread, whole
-from lianju.finetune.schedule import learning_rate
-from lianju.finetune.validation import summed_loss, validation_loss
+from lianju.likelihood import Encoded, summed_loss
 from lianju.model import Compute, LanguageModel
-from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter, Task
+from lianju.training import checkpoint
+from lianju.training.batches import batch_of, plan, share_of
+from lianju.training.checkpoint import STEPS, TrainingPosition, TrainingState
+from lianju.training.distributed import apart, spread, whole
+from lianju.training.outcome import Outcome, outcome_of, training_flops, utilisation
+from lianju.training.processes import ALONE, Processes
+from lianju.training.schedule import learning_rate
+from lianju.training.validation import validation_loss
 
 _SAME_SIGNAL = 2.0
 
@@ -42,7 +43,7 @@ class Interrupted(Exception):  # noqa: N818 - stopping on request is no error
         self.step = step
 
 
-class Finetuning:
+class TrainingLoop:
     """One fine-tuning in a run folder: the model, its optimizer, the plan, the log."""
 
     def __init__(
@@ -86,9 +87,9 @@ class Finetuning:
             self.weights, weight_decay=settings.weight_decay, fused=gpu or None
         )
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
-        self.state = State(self.plain, self.optimizer, self.scaler, processes)
+        self.state = TrainingState(self.plain, self.optimizer, self.scaler, processes)
         self.every = max(1, math.ceil(len(self.plan) / settings.validations))
-        self.position = Position(0, None, None)
+        self.position = TrainingPosition(0, None, None)
 
     def resume(self, reporter: Reporter) -> None:
         """Go back to the newest checkpoint, and the log to what it held then."""
@@ -169,7 +170,7 @@ class Finetuning:
             "n": len(part),
         }
 
-    def write(self, position: Position) -> None:
+    def write(self, position: TrainingPosition) -> None:
         """Write a checkpoint."""
         self.position = position
         checkpoint.save(self.run / "checkpoints", self.state, position, self.log)
@@ -231,7 +232,7 @@ def finetune(
     weights in the end; where weights were divided, that model can be written but not compute.
     """
     torch.manual_seed(seed + processes.rank)  # dropout differs between processes
-    work = Finetuning(model, settings, train, validation, run, compute, seed, processes)
+    work = TrainingLoop(model, settings, train, validation, run, compute, seed, processes)
     if resume:
         work.resume(reporter)
     elif processes.main:
@@ -250,7 +251,7 @@ def finetune(
     return Outcome(**processes.share(outcome and asdict(outcome)))
 
 
-def _loop(work: Finetuning, task: Task, stop: Callable[[int], bool]) -> None:
+def _loop(work: TrainingLoop, task: Task, stop: Callable[[int], bool]) -> None:
     """Steps from where `work` is to the end of its plan."""
     best_step, best_loss = work.position.best_step, work.position.best_loss
     for index in range(work.position.step, len(work.plan)):
@@ -266,7 +267,7 @@ def _loop(work: Finetuning, task: Task, stop: Callable[[int], bool]) -> None:
             _append(work.log, rows)
         stopping = stop(step)
         if due or stopping:
-            work.write(Position(step, best_step, best_loss))
+            work.write(TrainingPosition(step, best_step, best_loss))
         task.advance(1, _note(rows))
         if stopping:
             raise Interrupted(step)

@@ -5,8 +5,8 @@ from statistics import mean
 from typing import Any
 
 from lianju.config import TrainSettings
-from lianju.finetune.outcome import Outcome
-from lianju.finetune.schedule import warmup_steps
+from lianju.training.outcome import Outcome
+from lianju.training.schedule import warmup_steps
 
 _FEW = 20
 # Losses of single batches differ; their mean over some steps does not end higher, unless it
@@ -14,7 +14,7 @@ _FEW = 20
 _WINDOW, _RISE = 5, 1.25
 
 
-def remarks(
+def remarks_of(
     outcome: Outcome,
     rows: Sequence[dict[str, Any]],
     settings: TrainSettings,

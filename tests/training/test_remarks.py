@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from lianju.config import TrainSettings
-from lianju.finetune import Outcome, remarks
+from lianju.training import Outcome
+from lianju.training.remarks import remarks_of
 
 SETTINGS = TrainSettings(learning_rate=1e-2, batch_size=8)
 
@@ -26,7 +27,7 @@ def _remarks(
 ) -> list[str]:
     best = min(validations, key=lambda step: validations[step])
     outcome = Outcome(len(losses), 1, 1, 1, 1, 1.0, best, validations[best], None)
-    return remarks(outcome, _log(losses, validations), settings, **more)
+    return remarks_of(outcome, _log(losses, validations), settings, **more)
 
 
 FALLING = [6.6 - 0.05 * step for step in range(36)]

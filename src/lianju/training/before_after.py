@@ -13,10 +13,11 @@ from lianju.evaluate.cache import kept, speaker
 from lianju.evaluate.statistics import perplexity
 from lianju.evaluate.suites import digest
 from lianju.files import read_jsonl, write_jsonl, write_text
-from lianju.finetune import Loss, encode, validation_loss
-from lianju.job import base
+from lianju.likelihood import encode
 from lianju.model import Compute, LanguageModel, load_adapter, pack
-from lianju.run_folder import Run
+from lianju.training.fine_tuning import base_model
+from lianju.training.run_folder import Run
+from lianju.training.validation import Loss, validation_loss
 
 
 def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
 
     What it did in an earlier run comes from the cache.
     """
-    model = base(run.settings, compute, run.reporter)
+    model = base_model(run.settings, compute, run.reporter)
     run.reporter.say(
         f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
         f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
@@ -55,7 +56,7 @@ def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     Its shapes are counted on validation couplets too: the base model's runs to the full length
     make that slow.
     """
-    plain = base(run.settings, compute, run.reporter)
+    plain = base_model(run.settings, compute, run.reporter)
     judge = _judge(run, poems, compute, load_adapter(plain, run.folder / "adapter"))
     few = poems.split.validation[: run.settings.shape_couplets]
     # Together they take fewer steps than one after the other.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lianju.processes import ALONE, together
+from lianju.training.processes import ALONE, together
 from tests import checkpoints
 
 ROOT = Path(__file__).parents[1]

@@ -14,11 +14,12 @@ from trl import SFTConfig, SFTTrainer
 from lianju.config import LoraSettings, ModelSettings, TrainSettings
 from lianju.corpus import Example
 from lianju.files import read_jsonl
-from lianju.finetune import Encoded, encode, finetune
-from lianju.finetune.batches import plan
-from lianju.finetune.schedule import learning_rate
+from lianju.likelihood import Encoded, encode
 from lianju.model import Compute, LanguageModel, attach, load_base
 from lianju.prompt import LAYOUTS
+from lianju.training import finetune
+from lianju.training.batches import plan
+from lianju.training.schedule import learning_rate
 from tests import checkpoints, tiny
 
 CPU = torch.device("cpu")

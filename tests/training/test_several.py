@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from lianju.finetune import Interrupted
-from lianju.finetune.batches import share_of
-from tests.finetune import several
+from lianju.training import Interrupted
+from lianju.training.batches import share_of
+from tests.training import several
 
 # What is computed once for a batch depends on how it is divided.
 TIMES = ("seconds", "tokens_per_second", "mfu", "computed_tokens")
@@ -32,7 +32,7 @@ def launch(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).parents[2]
     path = os.pathsep.join([str(root / "src"), str(root)])
     return subprocess.run(
-        [*launcher, "-m", "tests.finetune.several", str(folder), *names],
+        [*launcher, "-m", "tests.training.several", str(folder), *names],
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -110,7 +110,7 @@ def test_an_error_in_one_process_ends_all_with_one_message(tmp_path: Path) -> No
     assert done.returncode != 0 and time.monotonic() - start < 100
     assert done.stderr.count("the one message: process 1 has had enough") == 1
     assert done.stderr.count("the one message") == 1 and done.stdout == ""
-    assert "several.py" not in done.stderr.replace("tests.finetune.several", "")
+    assert "several.py" not in done.stderr.replace("tests.training.several", "")
 
 
 parts = st.lists(st.lists(st.integers(), max_size=5), min_size=1, max_size=6)

@@ -1,6 +1,6 @@
 """What test_several.py starts: on every process of a launch, or alone, the scenarios it names.
 
-python -m tests.finetune.several FOLDER SCENARIO ...
+python -m tests.training.several FOLDER SCENARIO ...
 """
 
 import json
@@ -15,10 +15,11 @@ from safetensors.torch import save_file
 
 from lianju.config import LoraSettings, TrainSettings
 from lianju.errors import UserError
-from lianju.finetune import Interrupted, encode, finetune
-from lianju.finetune.checkpoint import trained_weights
+from lianju.likelihood import encode
 from lianju.model import Compute, LanguageModel, attach, unfreeze
-from lianju.processes import ALONE, Processes, together
+from lianju.training import Interrupted, finetune
+from lianju.training.checkpoint import trained_weights
+from lianju.training.processes import ALONE, Processes, together
 from tests import tiny
 
 # Six poems in micro-batches that two processes cannot divide evenly, and five to validate on.

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from lianju.corpus import Example
 from lianju.errors import UserError
-from lianju.finetune.batches import Encoded, collate, encode, plan
+from lianju.likelihood import Encoded, collate, encode
 from lianju.prompt import LAYOUTS
+from lianju.training.batches import plan
 from tests import tiny
 
 items = st.builds(

@@ -5,7 +5,8 @@ run skips the stages whose result stands.
 """
 
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,14 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from lianju import machine
-from lianju.config import ModelSettings, TrainSettings
+from lianju.config import ModelSettings, RunSettings, TrainSettings, load_settings
+from lianju.console import TerminalReporter
 from lianju.corpus import Corpus, RunPoems, run_poems
 from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
 from lianju.evaluate import write_report
 from lianju.files import read_json, read_jsonl, write_json
-from lianju.finetune import STEPS, Outcome, encode, remarks
-from lianju.job import Job, fine_tune, trainable
-from lianju.judging import check_judged, judge_base, judge_tuned
+from lianju.likelihood import encode
 from lianju.model import (
     Compute,
     base_config,
@@ -34,8 +34,66 @@ from lianju.model import (
     save_adapter,
     text_lengths,
 )
+from lianju.progress import Reporter
 from lianju.prompt import fingerprint
-from lianju.run_folder import Run
+from lianju.training.before_after import check_judged, judge_base, judge_tuned
+from lianju.training.checkpoint import STEPS
+from lianju.training.fine_tuning import FineTuning
+from lianju.training.outcome import Outcome
+from lianju.training.remarks import remarks_of
+from lianju.training.run_folder import Run, default_folder, new_run, open_run
+from lianju.writer import Writer
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that has ended: its folder, and `metrics`, which stand in its summary.json."""
+
+    folder: Path
+    metrics: dict[str, Any]
+
+    @property
+    def adapter(self) -> Path:
+        """The folder of what was trained, for PEFT."""
+        return self.folder / "adapter"
+
+    def writer(self) -> Writer:
+        """The tuned model, to write with."""
+        return Writer.load(self.folder)
+
+
+def train(
+    recipe: str | RunSettings = "default",
+    *,
+    source: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    reporter: Reporter | None = None,
+) -> FinishedRun:
+    """Fine-tune a model on Tang poems, and judge it before and after, as `lianju run` does.
+
+    `recipe`: a recipe's name or file, or settings. `source`: a file of poems of one's own, or a
+    folder that has one. `out`: the run's folder, which must be new; None: one in ./runs named
+    after the recipe and the time. `settings`: more, by their dotted names, such as
+    {"train.epochs": 2}. `resume`: a run's folder to go on with, which is then given alone; what
+    was begun is lost neither by Ctrl-C nor by a crash. `reporter` hears how far it is; None: bars
+    on a terminal, lines elsewhere. Raises `UserError` for a bad setting, for poems that cannot be
+    read, and for a folder that is there.
+    """
+    reporter = reporter or TerminalReporter()
+    more = dict(settings or {})
+    if source is not None:
+        more["data.source"] = str(source)
+    if resume is not None:
+        if more or out is not None or recipe != "default":
+            raise UserError("resume keeps the run's own settings: give it alone")
+        opened = open_run(Path(resume), reporter)
+    else:
+        chosen = load_settings(recipe, more)
+        opened = new_run(Path(out) if out else default_folder(chosen), chosen, reporter)
+    with opened as run:
+        return FinishedRun(run.folder, execute(run))
 
 
 def execute(run: Run) -> dict[str, Any]:
@@ -47,7 +105,7 @@ def execute(run: Run) -> dict[str, Any]:
     before = run.stage(
         "before", lambda: judge_base(run, poems, compute), partial(check_judged, run, "before")
     )
-    outcome = train(run, poems, compute, plan)
+    outcome = fine_tune(run, poems, compute, plan)
     after = run.stage(
         "after", lambda: judge_tuned(run, poems, compute), partial(check_judged, run, "results")
     )
@@ -64,7 +122,7 @@ def train_only(run: Run) -> Outcome:
     poems, compute = gather(run), fix_compute(run)
     plan = plan_training(run, poems, compute, judged=False)
     fetch_model(run)
-    return train(run, poems, compute, plan)
+    return fine_tune(run, poems, compute, plan)
 
 
 def gather(run: Run) -> RunPoems:
@@ -136,7 +194,7 @@ def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> 
     return settled(run.stage("plan", decide, settled))
 
 
-def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
+def fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     """Fine-tune, or go on with it, and write the best weights to `adapter/`.
 
     The other processes are done then. Where the adapter or the log of a finished fine-tuning is
@@ -150,7 +208,7 @@ def train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> O
             raise UserError(f"{run.folder / STEPS} has lost steps")
         _check_adapter(run.folder / "adapter")
 
-    outcome = run.stage("finetune", lambda: asdict(_train(run, poems, compute, plan)), check)
+    outcome = run.stage("finetune", lambda: asdict(_fine_tune(run, poems, compute, plan)), check)
     run.processes.share(None)
     run.processes.part()
     return Outcome(**outcome)
@@ -170,17 +228,17 @@ def _check_adapter(folder: Path) -> None:
             raise UserError(f"{file} is damaged: {error}") from error
 
 
-def _train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
+def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     settings = run.settings.model_copy(update={"train": plan})
     style = settings.prompt.style
-    job = Job(settings, compute, resume=(run.folder / "checkpoints").is_dir())
-    run.processes.share(job.as_json())
-    model = trainable(job, run.processes, run.reporter)
+    task = FineTuning(settings, compute, resume=(run.folder / "checkpoints").is_dir())
+    run.processes.share(task.as_json())
+    model = task.model(run.processes, run.reporter)
     train, validation = (
         encode(part, style, model.vocabulary, plan.cutoff)
         for part in (poems.train, poems.split.validation)
     )
-    outcome = fine_tune(job, model, train, validation, run.folder, run.processes, run.reporter)
+    outcome = task.train(model, train, validation, run.folder, run.processes, run.reporter)
     card = {
         "prompt": fingerprint(style, model.vocabulary),
         "prompt_ids": model.vocabulary.prompt_digest(style),
@@ -195,9 +253,9 @@ def _train(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> 
 def remarks_on(
     run: Run, outcome: Outcome, before: float | None = None, after: float | None = None
 ) -> list[str]:
-    """What is to be said of how the fine-tuning of `run` went; see `remarks`."""
+    """What is to be said of how the fine-tuning of `run` went; see `remarks_of`."""
     rows = read_jsonl(run.folder / STEPS)
-    return remarks(outcome, rows, run.settings.train, before, after)
+    return remarks_of(outcome, rows, run.settings.train, before, after)
 
 
 def fetch_model(run: Run) -> None:

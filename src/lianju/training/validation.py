@@ -1,4 +1,4 @@
-"""The loss of a batch, and of a whole validation set."""
+"""The loss of a whole validation set, of which each process takes its share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from lianju.finetune.batches import Batch, Encoded, batch_of, share_of
-from lianju.processes import ALONE, Processes
+from lianju.likelihood import Encoded, summed_loss
 from lianju.progress import SILENT, Reporter
+from lianju.training.batches import batch_of, share_of
+from lianju.training.processes import ALONE, Processes
 
 _BATCH = 32
-_LOW = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -30,42 +30,6 @@ class Loss:
         Comparable between tokenizers, which loss a token is not.
         """
         return self.nats / self.characters
-
-
-def summed_loss(network: Any, batch: Batch, precision: str) -> torch.Tensor:
-    """Cross-entropy in nats, summed over the scored tokens of `batch`.
-
-    Matrix products run in `precision`; the softmax is always fp32.
-    Logits are computed for the last `batch.keep` + 1 positions only.
-    """
-    with torch.autocast(batch.ids.device.type, _LOW.get(precision), enabled=precision in _LOW):
-        logits = last_logits(network, batch)
-    scored = batch.scored[:, -batch.keep :]
-    return torch.nn.functional.cross_entropy(
-        logits[:, :-1][scored].float(), batch.ids[:, -batch.keep :][scored], reduction="sum"
-    )
-
-
-def last_logits(network: Any, batch: Batch) -> torch.Tensor:
-    """Logits of the last `batch.keep` + 1 positions of every row.
-
-    What all rows begin with goes through the network once, with the gradients of all. A batch
-    without padding goes without a mask, which is the same and faster.
-    """
-    ids, cache = batch.ids, None
-    if batch.shared:
-        first = network(input_ids=ids[:1, : batch.shared], use_cache=True, logits_to_keep=1)
-        cache = first.past_key_values
-        cache.batch_repeat_interleave(len(ids))
-        ids = ids[:, batch.shared :]
-    logits: torch.Tensor = network(
-        input_ids=ids,
-        attention_mask=batch.attention if batch.padded else None,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=batch.keep + 1,
-    ).logits
-    return logits
 
 
 @torch.no_grad()

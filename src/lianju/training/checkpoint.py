@@ -27,9 +27,9 @@ from lianju.files import (
     writing,
     writing_folder,
 )
-from lianju.finetune.parallel import fill, settle, whole
-from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter
+from lianju.training.distributed import fill, settle, whole
+from lianju.training.processes import ALONE, Processes
 
 STEPS = "steps.jsonl"
 """The log of the steps, a row each, in a run's folder and in its checkpoints."""
@@ -40,7 +40,7 @@ _SCALER = ("scale", "_growth_tracker")
 
 
 @dataclass(frozen=True)
-class Position:
+class TrainingPosition:
     """How far a run is, and its best validation so far (nats a character)."""
 
     step: int
@@ -48,11 +48,11 @@ class Position:
     best_loss: float | None
 
 
-_POSITION = TypeAdapter(Position)
+_POSITION = TypeAdapter(TrainingPosition)
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """What changes in training. `network` is the one whose weights have their own names."""
 
     network: Any
@@ -72,7 +72,7 @@ def trained_weights(network: Any) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
 
 
-def save(folder: Path, training: State, position: Position, log: Path) -> None:
+def save(folder: Path, training: TrainingState, position: TrainingPosition, log: Path) -> None:
     """Write the checkpoint of `position`, to which `log` leads; remove all but it and the best.
 
     All processes take part, and the main one writes: weights and optimizer whole, so that any
@@ -93,7 +93,9 @@ def save(folder: Path, training: State, position: Position, log: Path) -> None:
         _write(folder, state, position, log)
 
 
-def _write(folder: Path, state: dict[str, torch.Tensor], position: Position, log: Path) -> None:
+def _write(
+    folder: Path, state: dict[str, torch.Tensor], position: TrainingPosition, log: Path
+) -> None:
     with writing_folder(_place(folder, position.step)) as temporary:
         save_file(state, temporary / _STATE)
         shutil.copyfile(log, temporary / STEPS)
@@ -102,7 +104,7 @@ def _write(folder: Path, state: dict[str, torch.Tensor], position: Position, log
     _tidy(folder, position)
 
 
-def _tidy(folder: Path, position: Position) -> None:
+def _tidy(folder: Path, position: TrainingPosition) -> None:
     """Remove the checkpoints before `position` but the best."""
     for step, checkpoint in _all(folder).items():
         if step < position.step and step != position.best_step:
@@ -114,8 +116,8 @@ def _tidy(folder: Path, position: Position) -> None:
 
 
 def restore(
-    folder: Path, training: State, seed: int, log: Path, reporter: Reporter = SILENT
-) -> Position:
+    folder: Path, training: TrainingState, seed: int, log: Path, reporter: Reporter = SILENT
+) -> TrainingPosition:
     """Put the newest whole checkpoint of `folder` back; returns how far the run was.
 
     `log` then holds the steps that led to it. Without any, the run is at its beginning.
@@ -128,7 +130,7 @@ def restore(
     found = _read(folder, log, reporter) if processes.main else None
     outline = processes.share(_outline(*found) if found else None)
     if outline is None:
-        return Position(0, None, None)
+        return TrainingPosition(0, None, None)
 
     def put(target: torch.Tensor, key: str) -> None:
         fill(target, found[1][key] if found else None, processes)
@@ -148,7 +150,7 @@ def restore(
         scale, growth = outline["scaler"]
         now = training.scaler.state_dict()
         training.scaler.load_state_dict({**now, "scale": scale, "_growth_tracker": int(growth)})
-    position = Position(**outline["position"])
+    position = TrainingPosition(**outline["position"])
     rows = torch.empty(outline["random"], dtype=torch.uint8)
     put(rows, "random")
     _set_random_state(rows, training, f"{seed}/{position.step}/{processes.rank}")
@@ -157,7 +159,7 @@ def restore(
 
 def _read(
     folder: Path, log: Path, reporter: Reporter
-) -> tuple[Position, dict[str, torch.Tensor]] | None:
+) -> tuple[TrainingPosition, dict[str, torch.Tensor]] | None:
     """The newest checkpoint whose files are whole, its own log in the place of `log`."""
     found = _all(folder)
     for step, checkpoint in reversed(found.items()):
@@ -180,7 +182,7 @@ def _read(
     return None
 
 
-def _verified(checkpoint: Path) -> Position:
+def _verified(checkpoint: Path) -> TrainingPosition:
     """The position of `checkpoint`; `UserError` if anything of it is missing or damaged."""
     try:
         manifest = dict(read_json(checkpoint / MANIFEST))
@@ -218,7 +220,7 @@ def _end(log: Path) -> None:
             temporary.write_bytes(whole + end)
 
 
-def _outline(position: Position, state: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _outline(position: TrainingPosition, state: dict[str, torch.Tensor]) -> dict[str, Any]:
     """What the other processes must know before they are sent the tensors."""
     steps = next((value.item() for key, value in state.items() if key.startswith("step/")), None)
     return {
@@ -236,7 +238,7 @@ def _random_state(device: torch.device) -> torch.Tensor:
     return torch.cat([torch.get_rng_state(), *gpu])
 
 
-def _set_random_state(rows: torch.Tensor, training: State, fresh: str) -> None:
+def _set_random_state(rows: torch.Tensor, training: TrainingState, fresh: str) -> None:
     """Put back what `_random_state` gave; where the processes are others, start from `fresh`."""
     processes = training.processes
     if rows.shape != (processes.count, len(_random_state(training.device))):

@@ -11,11 +11,12 @@ import torch
 from lianju.config import LoraSettings, ModelSettings, TrainSettings
 from lianju.errors import UserError
 from lianju.files import read_jsonl
-from lianju.finetune import Interrupted, Outcome, encode, finetune
-from lianju.finetune.checkpoint import trained_weights
-from lianju.finetune.outcome import training_flops
+from lianju.likelihood import encode
 from lianju.model import Compute, LanguageModel, attach, load_base, unfreeze
 from lianju.prompt import LAYOUTS
+from lianju.training import Interrupted, Outcome, finetune
+from lianju.training.checkpoint import trained_weights
+from lianju.training.outcome import training_flops
 from tests import checkpoints, tiny
 
 CPU = torch.device("cpu")

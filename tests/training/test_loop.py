@@ -11,12 +11,11 @@ from safetensors.torch import load_file
 
 from lianju.config import LoraSettings, TrainSettings, load_settings
 from lianju.errors import UserError
-from lianju.finetune import Interrupted, Outcome, encode, finetune, validation_loss
-from lianju.finetune.batches import Encoded, collate
-from lianju.finetune.schedule import learning_rate
-from lianju.finetune.validation import summed_loss
+from lianju.likelihood import Encoded, collate, encode, summed_loss
 from lianju.model import Compute, LanguageModel, attach
 from lianju.progress import Reporter
+from lianju.training import Interrupted, Outcome, finetune, validation_loss
+from lianju.training.schedule import learning_rate
 from tests import tiny
 
 FP32 = Compute(torch.device("cpu"), "fp32", "test")

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lianju.corpus import Example
-from lianju.evaluate.scoring import logprobs, true_losses
-from lianju.finetune import encode, validation_loss
+from lianju.likelihood import encode, logprobs, true_losses
 from lianju.model import LanguageModel
 from lianju.prompt import render, render_completion
+from lianju.training import validation_loss
 from tests import tiny
 
 COUPLET, COMPLETION = tiny.COUPLETS[0]

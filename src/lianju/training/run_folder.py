@@ -15,8 +15,8 @@ from lianju.config import RunSettings
 from lianju.errors import UserError
 from lianju.files import write_json
 from lianju.model import run_settings
-from lianju.processes import ALONE, Processes
 from lianju.progress import SILENT, Reporter
+from lianju.training.processes import ALONE, Processes
 from lianju.work_folder import FolderKind, WorkFolder
 
 SETTINGS = "settings.json"
@@ -149,11 +149,6 @@ class Run(WorkFolder):
 
 def _file(stage: str) -> str:
     return f"stages/{stage}.json"
-
-
-def stage_result(folder: Path, stage: str) -> dict[str, Any]:
-    """The result of a finished stage of the run in `folder`; `UserError` if there is none."""
-    return Run(folder).read(_file(stage), _Stage).result
 
 
 def read_settings(folder: Path) -> RunSettings:

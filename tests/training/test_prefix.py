@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from lianju.config import LoraSettings, ModelSettings
-from lianju.finetune.batches import Batch, Encoded, batch_of, collate, encode
-from lianju.finetune.validation import summed_loss
+from lianju.likelihood import Encoded, TokenBatch, collate, encode, summed_loss
 from lianju.model import LanguageModel, attach, load_base
 from lianju.prompt import LAYOUTS
+from lianju.training.batches import batch_of
 from tests import checkpoints, tiny
 
 
-def _loss(model: LanguageModel, batch: Batch) -> tuple[float, torch.Tensor]:
+def _loss(model: LanguageModel, batch: TokenBatch) -> tuple[float, torch.Tensor]:
     model.network.zero_grad()
     loss = summed_loss(model.network, batch, "fp32")
     loss.backward()
