@@ -18,8 +18,8 @@ from lianju.export.spelling import spell_out
 from lianju.export.tokenizer import Words, plain_encoder, respelled, save_tokenizer, words_of
 from lianju.export.vocabulary import _QWEN_2
 from lianju.model import load_base
-from lianju.model.frame import frames_of
-from lianju.model.trim import full_vocabulary
+from lianju.model.prompt_frame import frames_of
+from lianju.model.trimming import full_vocabulary
 from lianju.prompt import LAYOUTS, render
 from tests import checkpoints, families
 from tests.export.runs import COUPLETS, CPU

@@ -206,8 +206,8 @@ def test_the_choice_of_precision_gives_its_reason_in_numbers() -> None:
 
 
 def test_4_bits_without_their_library_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lianju.model.compute.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install bitsandbytes"):
+    monkeypatch.setattr("lianju.extras.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install .lianju\[4bit\]"):
         choose_device(ModelSettings(bits=4, device="cpu"))
 
 

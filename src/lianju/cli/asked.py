@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from lianju.cli.flags import ModelFlags, VerseFlags
 from lianju.config import VerseSettings
 from lianju.console import err, print_notes
-from lianju.corpus import Heard, check_text
+from lianju.corpus import Interpreted, check_text
 from lianju.errors import UserError
 from lianju.verse import Said, in_language
-from lianju.verse.rule_texts import Language
+from lianju.verse.fault_texts import Language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -41,7 +41,7 @@ def adapter_asked(flags: ModelFlags) -> Path | None:
     return find_adapter(flags.adapter) if flags.adapter else default_adapter()
 
 
-def heard(found: Heard, lang: Language = "en") -> str:
+def heard(found: Interpreted, lang: Language = "en") -> str:
     """The text as it is read, after what there is to say about that."""
     print_notes(in_language(note, lang) for note in found.notes)
     return found.text

@@ -12,16 +12,16 @@ from rich.text import Text
 from lianju.cli.asked import named_file
 from lianju.cli.poem import draw
 from lianju.console import TerminalReporter, err, out, print_notes
-from lianju.corpus import hear_text
-from lianju.corpus.reading import shown
-from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
+from lianju.corpus import to_traditional
+from lianju.corpus.file_reading import shown
+from lianju.corpus.verse_files import VerseFile, VerseRecord, read_verse, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 from lianju.verse import Said, Verdict, in_language, words
 from lianju.verse import check as judge
-from lianju.verse.rule_texts import Language
-from lianju.verse.table import Total, old_style, opening_line, style_name, totals
+from lianju.verse.fault_texts import Language
+from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 
 # More than this takes over two seconds; the bar moves once a batch.
 _MANY = 4000
@@ -107,9 +107,9 @@ def _read(poem: str) -> tuple[VerseFile, str]:
     return spoken_verse(poem), ""
 
 
-def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
+def _as_traditional(poems: list[VerseRecord], lang: Language) -> list[VerseRecord]:
     """The poems in traditional characters, with a note on those that were not."""
-    every = [hear_text(item.text) for item in poems]
+    every = [to_traditional(item.text) for item in poems]
     changed = [pair for pair in zip(poems, every, strict=True) if pair[1].notes]
     if len(poems) == 1:
         print_notes(in_language(note, lang) for note in every[0].notes)
@@ -127,7 +127,7 @@ def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
     return [replace(item, text=heard.text) for item, heard in zip(poems, every, strict=True)]
 
 
-def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]:
+def _judged(poems: Sequence[VerseRecord], strict: bool, borrow: bool) -> list[Verdict]:
     reporter: Reporter = TerminalReporter() if len(poems) > _MANY else SILENT
     verdicts = []
     with reporter.task("Checking", len(poems)) as task:
@@ -138,7 +138,7 @@ def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]
     return verdicts
 
 
-def _row(item: Verse, verdict: Verdict) -> dict[str, object]:
+def _row(item: VerseRecord, verdict: Verdict) -> dict[str, object]:
     about = {"number": item.number, "title": item.title, "author": item.author}
     return about | {"poem": item.text} | words.verdict_row(verdict)
 
@@ -159,7 +159,7 @@ def _name_bad(file: VerseFile, path: str, lang: Language) -> None:
     )
 
 
-def _show(item: Verse, verdict: Verdict, lang: Language) -> None:
+def _show(item: VerseRecord, verdict: Verdict, lang: Language) -> None:
     """One poem: the verdict, the lines with their marks, and everything to say of them."""
     style = "green" if verdict.regular else "red" if verdict.style == "faulty" else "yellow"
     if about := " ".join(part for part in (item.author, item.title) if part):
@@ -217,7 +217,7 @@ def _paragraph(text: str, indent: int = 0) -> None:
         out.print(" " * indent + line.plain.rstrip(), markup=False, style="dim")
 
 
-def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) -> None:
+def _table(poems: Sequence[VerseRecord], verdicts: Sequence[Verdict], lang: Language) -> None:
     shown = _ROWS if out.is_terminal else len(poems)
     rows = [
         (

@@ -11,9 +11,9 @@ from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, dec
 from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, out
-from lianju.corpus import Poem, hear_couplet, known_lines, read_couplets
+from lianju.corpus import Poem, interpret_couplet, known_lines, read_couplets
 from lianju.verse import in_language, lines_of, words
-from lianju.verse.rule_texts import Language
+from lianju.verse.fault_texts import Language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -52,7 +52,7 @@ def complete(
     """
     overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
-    couplets = [heard(hear_couplet(couplet), lang) for couplet in _given(couplets)]
+    couplets = [heard(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
     verse = verse_asked(rules, lang)
     writer = writer or ModelFlags()
     folder = adapter_asked(writer)

@@ -55,7 +55,7 @@ def check(
     What is listed is not trained on, unless that is said.
     """
     from lianju.corpus import check_file
-    from lianju.corpus.reading import shown
+    from lianju.corpus.file_reading import shown
 
     report = check_file(file, test=test)
     for bad in report.bad:

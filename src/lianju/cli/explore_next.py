@@ -13,7 +13,7 @@ from lianju.cli.asked import adapter_asked, heard, rules_asked, verse_asked
 from lianju.cli.flags import DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, err, out
-from lianju.corpus import check_text, hear_couplet, hear_text
+from lianju.corpus import check_text, interpret_couplet, to_traditional
 from lianju.errors import UserError
 from lianju.files import write_text
 from lianju.verse import FORMS, names
@@ -81,7 +81,7 @@ def next_(
         raise UserError("--svg draws one step: leave out --steps, or write a page with --html")
     settings = load_settings("default", decode_overrides(decoding, seed=seed))
     check_text(after, "--after")
-    couplet, after = heard(hear_couplet(couplet)), heard(hear_text(after))
+    couplet, after = heard(interpret_couplet(couplet)), heard(to_traditional(after))
     verse = verse_asked(rules)
     writer = writer or ModelFlags()
     folder = adapter_asked(writer)

@@ -16,7 +16,7 @@ from lianju.model import LanguageModel
 from lianju.model.adapter import write_lora
 from lianju.model.adapter_folder import CARD, CONFIG
 from lianju.model.sources import read_config
-from lianju.model.trim import kept_ids
+from lianju.model.trimming import kept_ids
 
 
 def check_unquantized(folder: Path, bits: int = 16) -> None:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from lianju.errors import UserError
 from lianju.export.spelling import Spelling, prefixed, spell_out
 from lianju.files import read_json, write_json
-from lianju.model import Frame, LanguageModel, Vocabulary
+from lianju.model import LanguageModel, PromptFrame, Vocabulary
 from lianju.model.vocabulary import write_tokenizer
 from lianju.prompt import render
 
@@ -26,7 +26,7 @@ class Words:
 
     spelling: Spelling
     vocabulary: Vocabulary
-    frame: Frame
+    frame: PromptFrame
     special: dict[str, str]
 
     @property

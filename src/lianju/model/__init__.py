@@ -24,10 +24,10 @@ from lianju.model.compute import (
     has_bf16_units,
     weights_dtype,
 )
-from lianju.model.frame import SLOT, Frame, Layout, Messages
 from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import plan_memory, text_lengths
 from lianju.model.packed import pack
+from lianju.model.prompt_frame import SLOT, Layout, Messages, PromptFrame
 from lianju.model.sources import base_config, base_folder
 from lianju.model.vocabulary import Vocabulary
 
@@ -35,10 +35,10 @@ __all__ = [
     "CATALOGUE",
     "SLOT",
     "Compute",
-    "Frame",
     "LanguageModel",
     "Layout",
     "Messages",
+    "PromptFrame",
     "Vocabulary",
     "adapter_name",
     "attach",

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from lianju.decode import rule_texts as texts
-from lianju.decode.threads import TONES, Thread, after
+from lianju.decode import rule_errors as texts
+from lianju.decode.line_patterns import TONES, OpenLine, after
 from lianju.errors import UserError
 from lianju.verse import PATTERNS, Pattern, Said, anywhere, heard, names, possible, standard
 
@@ -22,13 +22,13 @@ class Settled:
     hardly used.
     """
 
-    start: frozenset[Thread]
+    start: frozenset[OpenLine]
     open: tuple[Patterns, ...]
     attempt: int
     rare: bool
 
 
-def settle(given: Mapping[int, str], heads: str, starts: Sequence[frozenset[Thread]]) -> Settled:
+def settle(given: Mapping[int, str], heads: str, starts: Sequence[frozenset[OpenLine]]) -> Settled:
     """Fit given lines into a poem that begins with the first of `starts` that lets it.
 
     `given`: lines by their number. `heads`: the characters that the lines from the third on begin
@@ -79,10 +79,10 @@ def _even(given: Mapping[int, str]) -> Iterator[tuple[int, str]]:
 
 
 def _settled(
-    given: Mapping[int, str], heads: str, start: frozenset[Thread], attempt: int, rare: bool
+    given: Mapping[int, str], heads: str, start: frozenset[OpenLine], attempt: int, rare: bool
 ) -> Settled:
-    threads = _rhyming(given, start, rare)
-    layers = _layers(given, heads, {pattern for pattern, _ in threads}, rare)
+    open_lines = _rhyming(given, start, rare)
+    layers = _layers(given, heads, {pattern for pattern, _ in open_lines}, rare)
     # From the end on, only what leads to the next layer stays.
     for index in range(len(layers) - 1, 0, -1):
         layers[index - 1] = frozenset(
@@ -91,26 +91,28 @@ def _settled(
             if not layers[index].isdisjoint(after(pattern, index + 2))
         )
     return Settled(
-        frozenset(thread for thread in threads if thread[0] in layers[0]),
+        frozenset(open_line for open_line in open_lines if open_line[0] in layers[0]),
         tuple(layers),
         attempt,
         rare,
     )
 
 
-def _rhyming(given: Mapping[int, str], threads: frozenset[Thread], rare: bool) -> frozenset[Thread]:
-    """`threads` with the rhyme groups that all given lines share."""
+def _rhyming(
+    given: Mapping[int, str], open_lines: frozenset[OpenLine], rare: bool
+) -> frozenset[OpenLine]:
+    """`open_lines` with the rhyme groups that all given lines share."""
     for number, text in _even(given):
         end = _known(text, rare)[-1]
-        left = frozenset((p, rhyme & end) for p, rhyme in threads if rhyme & end or not rhyme)
+        left = frozenset((p, rhyme & end) for p, rhyme in open_lines if rhyme & end or not rhyme)
         if not left:
             asked = 0
-            for _, rhyme in threads:
+            for _, rhyme in open_lines:
                 asked |= rhyme
             fault = texts.unrhymed(names(asked))
             raise UserError(texts.of_line(number, text, fault))
-        threads = left
-    return threads
+        open_lines = left
+    return open_lines
 
 
 def _layers(

@@ -1,4 +1,4 @@
-"""Threads: what a line after the couplet can still be, and what the next one can be after it."""
+"""What a line after the couplet can still be, and what the next one can be after it."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -6,9 +6,9 @@ from functools import cache
 from lianju.config import VerseSettings
 from lianju.verse import LEVEL, OBLIQUE, PATTERNS, Pattern, may_follow, type_after
 
-# A line still open to these: how its tones go, and the rhyme groups that even lines may share
+# One thing a line can still be: how its tones go, and the rhyme groups that even lines may share
 # (0: rhyme is off).
-Thread = tuple[Pattern, int]
+OpenLine = tuple[Pattern, int]
 
 # The type of the second line ("": no metre is kept), with the rhyme groups that are open after it.
 Ways = frozenset[tuple[str, int]]

@@ -12,7 +12,7 @@ import numpy as np
 from lianju.errors import UserError
 from lianju.files import writing_folder
 from lianju.model.sealed import seal
-from lianju.model.sources import check_loaded, first_line
+from lianju.model.transformers_calls import check_loaded, first_line
 from lianju.model.vocabulary import write_tokenizer
 from lianju.progress import Reporter
 

@@ -10,7 +10,7 @@ import torch
 
 from lianju.config import RunSettings
 from lianju.errors import UserError
-from lianju.model.sources import quiet
+from lianju.model.transformers_calls import quiet
 
 # Rows that a trimmed model keeps at most: Gemma, with the largest vocabulary, keeps 10,304.
 TRIMMED_ROWS = 11_000
