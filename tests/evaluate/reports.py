@@ -10,11 +10,11 @@ from lianju.evaluate.schema import (
     Leaks,
     Mark,
     Metric,
-    Poem,
     Probe,
     Report,
     Suite,
     System,
+    WrittenPoem,
 )
 from lianju.evaluate.statistics import Figure, mean, share
 from lianju.evaluate.verdict import verdict
@@ -54,9 +54,9 @@ METRICS = {
 }
 
 
-def poem(text: str = TRUTH, number: int = 0, **marks: Mark) -> Poem:
+def poem(text: str = TRUTH, number: int = 0, **marks: Mark) -> WrittenPoem:
     """A poem with marks such as the metrics give; by default right in everything."""
-    return Poem(
+    return WrittenPoem(
         number=number,
         text=text,
         finish="stop",
@@ -73,7 +73,7 @@ def poem(text: str = TRUTH, number: int = 0, **marks: Mark) -> Poem:
     )
 
 
-def couplet(*poems: Poem, loss: float | None = None, **other: Any) -> Couplet:
+def couplet(*poems: WrittenPoem, loss: float | None = None, **other: Any) -> Couplet:
     marks = {} if loss is None else {"loss": loss, "rank": 3}
     fields = {"couplet": COUPLET, "truth": TRUTH, "source": "a source", "marks": marks, **other}
     return Couplet(poems=list(poems), **fields)

@@ -6,7 +6,7 @@ from lianju.corpus import line_keys, training_corpus
 from lianju.decode import Completion
 from lianju.evaluate.measure import Tools, measure, tools
 from lianju.evaluate.metrics import METRICS
-from lianju.evaluate.suites import NAMES, digest, suite
+from lianju.evaluate.suites import NAMES, couplets_digest, suite
 from lianju.verse import form_of
 
 OF_THE_TRUTH = {"loss", "perplexity", "rank"}
@@ -45,8 +45,8 @@ def test_what_is_copied_is_named_and_the_couplet_said_again_is_not(kit: Tools) -
 
 
 def test_suites_are_what_reports_say_they_are() -> None:
-    """A digest that changes makes reports incomparable: raise no suite by accident."""
-    assert {name: (len(suite(name)), digest(suite(name))) for name in NAMES} == {
+    """A couplets_digest that changes makes reports incomparable: raise no suite by accident."""
+    assert {name: (len(suite(name)), couplets_digest(suite(name))) for name in NAMES} == {
         "hw5": (15, "83a39adeea6e"),
         "heldout": (500, "14408fab8ec5"),
         "legal": (600, "843ef46157fb"),

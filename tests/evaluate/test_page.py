@@ -27,7 +27,7 @@ from tests.evaluate.reports import (
     system,
     written,
 )
-from tests.evaluate.test_report import HOSTILE
+from tests.evaluate.test_run_page import HOSTILE
 from tests.reader import Reader
 
 # A couplet that rhymes on an oblique tone; nothing after it is judged on rhyme and tone.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lianju.evaluate.schema import Poem, Report
+from lianju.evaluate.schema import Report, WrittenPoem
 from tests.evaluate.reports import (
     OFF_RHYME,
     SHORT,
@@ -87,8 +87,8 @@ def _fits(value: Any, schema: dict[str, Any], named: dict[str, Any]) -> None:
 
 @given(st.dictionaries(st.text(), MARKS))
 def test_marks_keep_their_kind(marks: dict[str, Any]) -> None:
-    poem = Poem(number=0, text="", finish="stop", marks=marks)
-    back = Poem.model_validate_json(poem.model_dump_json()).marks
+    poem = WrittenPoem(number=0, text="", finish="stop", marks=marks)
+    back = WrittenPoem.model_validate_json(poem.model_dump_json()).marks
     assert [(name, type(mark), mark) for name, mark in back.items()] == [
         (name, type(mark), mark) for name, mark in marks.items()
     ]

@@ -6,11 +6,12 @@ import torch
 from lianju.config import DecodeSettings, LoraSettings, ModelSettings, TrainSettings
 from lianju.corpus import large_corpus, select, split, test_set, training_corpus
 from lianju.decode import complete
-from lianju.evaluate import tally
+from lianju.evaluate import shape_counts
 from lianju.likelihood import encode
 from lianju.model import attach, choose_compute, load_adapter, load_base, save_adapter
 from lianju.prompt import LAYOUTS, fingerprint
 from lianju.training import finetune, validation_loss
+from lianju.writer import continuation
 
 # Pytest would take the name for a test.
 read_test_set = test_set
@@ -58,4 +59,7 @@ def test_a_real_llama_learns_the_shape_of_wujue(tmp_path: Path) -> None:
     tuned = load_adapter(load_base(settings, LAYOUTS, torch.device("cpu")), tmp_path / "adapter")
     decode = DecodeSettings(temperature=0.3, max_length=60)
     written = complete(tuned, "plain", [example.couplet for example in unseen], decode)
-    assert tally([each[0] for each in written]).right > len(unseen) / 2
+    assert (
+        shape_counts([continuation(one, False, None) for [one] in written])["right"]
+        > len(unseen) / 2
+    )

@@ -24,7 +24,6 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
-from lianju.evaluate.cache import kept, speaker
 from lianju.evaluate.compare import compare, named_apart
 from lianju.evaluate.contamination import contamination
 from lianju.evaluate.facing import facing
@@ -34,7 +33,8 @@ from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
-from lianju.evaluate.suites import NAMES, Name, digest, suite
+from lianju.evaluate.suites import NAMES, Name, couplets_digest, suite
+from lianju.evaluate.untouched_results import cached_result, model_identity
 from lianju.evaluate.verdict import verdict
 from lianju.files import cache_dir, locked, weights_digest, write_text
 from lianju.likelihood import true_losses
@@ -112,7 +112,7 @@ class _Evaluation(WorkFolder):
     KIND = FolderKind("an evaluation", "evaluation", "settings.json", parts=("parts/*",))
 
 
-def evaluate(
+def evaluate_systems(
     folder: Path,
     plan: EvaluationPlan,
     authors: Sequence[Author],
@@ -135,7 +135,7 @@ def evaluate(
             _Asked(
                 plan=plan,
                 systems=[author.settings() for author in authors],
-                suites={name: digest(part) for name, part in examples.items()},
+                suites={name: couplets_digest(part) for name, part in examples.items()},
                 metrics={name: metric.version for name, metric in METRICS.items()},
             )
         )
@@ -157,15 +157,29 @@ def evaluate(
             contamination=_contamination(systems[0].sha256, base, reporter),
         )
         report = report.model_copy(update={"verdict": verdict(report)})
-        write_report(report, folder)
+        write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
     return report
 
 
-def write_report(report: schema.Report, folder: Path) -> None:
+def write_evaluation(report: schema.Report, folder: Path) -> None:
     """Write report.json and report.html into `folder`."""
     write_text(folder / "report.json", report.model_dump_json(indent=1) + "\n")
     write_page(report, folder / "report.html")
+
+
+def write_poems(
+    model: LanguageModel,
+    style: str,
+    couplets: Sequence[str],
+    verse: VerseSettings,
+    decode: DecodeSettings,
+    reporter: Reporter,
+    name: str,
+) -> list[list[Completion]]:
+    """What a model writes after each couplet in the rules of `verse`, `decode.candidates` each."""
+    rules = constrain(model.vocabulary, [rules_for(couplet, verse) for couplet in couplets])
+    return complete(model, style, couplets, decode, reporter, name, constraints=rules)
 
 
 def _check_rules(author: Author, examples: Mapping[Name, Sequence[Example]]) -> None:
@@ -236,13 +250,13 @@ class _Work:
         if self.author.adapter or self.author.decode is None:
             return self._suite(name, examples)
         asked = {
-            **speaker(self.model, self.style),
+            **model_identity(self.model, self.style),
             "decoding": self.author.settings()["decoding"],
             "rules": self.author.settings()["rules"],
             "plan": [self.plan.poems, self.plan.ranks],
-            "poems": [digest(examples), digest(self.pool)],
+            "poems": [couplets_digest(examples), couplets_digest(self.pool)],
         }
-        found = kept(
+        found = cached_result(
             f"{self.author.label}, {name}",
             asked,
             lambda _: self._suite(name, examples).model_dump(mode="json"),
@@ -264,7 +278,7 @@ class _Work:
             measured = _without(measured, _OF_POETS)
         return schema.Suite(
             name=name,
-            digest=digest(examples),
+            digest=couplets_digest(examples),
             poems_each=len(groups[0]),
             figures={**measured.figures, **_truth_figures(losses, ranked)},
             couplets=[
@@ -283,18 +297,14 @@ class _Work:
 
     def _poems(self, name: str, examples: Sequence[Example]) -> list[list[Completion]]:
         decode = self.author.decode or DecodeSettings()
-        settings = decode.model_copy(update={"candidates": self.plan.poems})
-        couplets = [example.couplet for example in examples]
-        verse = self.author.verse or VerseSettings()
-        rules = [rules_for(couplet, verse) for couplet in couplets]
-        return complete(
+        return write_poems(
             self.model,
             self.style,
-            couplets,
-            settings,
+            [example.couplet for example in examples],
+            self.author.verse or VerseSettings(),
+            decode.model_copy(update={"candidates": self.plan.poems}),
             self.reporter,
             f"{self.author.label}, {name}",
-            constraints=constrain(self.model.vocabulary, rules),
         )
 
     def _ranks(self, examples: Sequence[Example]) -> list[int | None]:
@@ -308,9 +318,9 @@ class _Work:
 
     def _rows(
         self, group: Sequence[Completion], marks: Sequence[dict[str, schema.Mark]]
-    ) -> list[schema.Poem]:
+    ) -> list[schema.WrittenPoem]:
         return [
-            schema.Poem(
+            schema.WrittenPoem(
                 number=number,
                 text=poem.text,
                 finish="given" if self.author.decode is None else poem.finish,

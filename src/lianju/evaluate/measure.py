@@ -73,20 +73,23 @@ def tools(reporter: Reporter = SILENT) -> Tools:
 def measure(
     groups: Sequence[Sequence["Completion"]],
     truths: Sequence[str | None],
-    kit: Tools,
+    kit: Tools | None,
     number: int | None = None,
 ) -> Measured:
     """Every metric on the poems of each couplet, `truths` being their real continuations.
 
+    Without a `kit` those are left out that look into the large corpus.
     Diversity is taken on `number` poems at a time, by default on as many as `set_size` says of
     these poems; on those of a single couplet as if each had its own.
     """
     texts = [[poem.text for poem in group] for group in groups]
-    runs = iter(kit.copies.longest_runs([text for group in texts for text in group]))
     marks = [
-        [_marks(poem, truth, kit) | {"longest_run": next(runs)} for poem in group]
+        [_marks(poem, truth) | (_corpus_marks(poem, kit) if kit else {}) for poem in group]
         for group, truth in zip(groups, truths, strict=True)
     ]
+    if kit:
+        runs = iter(kit.copies.longest_runs([text for group in texts for text in group]))
+        marks = [[each | {"longest_run": next(runs)} for each in group] for group in marks]
     figures = {name: share(_values(marks, name)) for name in _SHARES}
     figures |= {name: mean(_values(marks, name)) for name in _MEANS}
     if number is None:
@@ -103,24 +106,29 @@ def set_size(couplets: int, poems: int = 1) -> int:
     return min(_NUMBER, max(2, int(_SURE * half))) if half >= 2 else 0
 
 
-def _marks(poem: "Completion", truth: str | None, kit: Tools) -> dict[str, Mark]:
-    lines = lines_of(poem.text)
-    copied = copied_lines(poem.couplet, poem.text, kit.known)
+def _marks(poem: "Completion", truth: str | None) -> dict[str, Mark]:
     return {
         **form_marks(poem),
         "parallel": parallel_mark(poem.couplet, poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
+        **overlap_marks(poem.text, truth),
+        "opening": beginning(poem.text),
+    }
+
+
+def _corpus_marks(poem: "Completion", kit: Tools) -> dict[str, Mark]:
+    lines = lines_of(poem.text)
+    copied = copied_lines(poem.couplet, poem.text, kit.known)
+    return {
         "known_lines": sum(line in copied for line in lines) / len(lines) if lines else None,
         "copied": copied_words(copied),
         **character_marks(poem.text, kit.characters),
-        **overlap_marks(poem.text, truth),
-        "opening": beginning(poem.text),
     }
 
 
 def _values(marks: Sequence[Sequence[dict[str, Mark]]], name: str) -> list[list[float]]:
     """One mark of each poem that has it, by couplet."""
     return [
-        [float(value) for each in group if isinstance(value := each[name], int | float)]
+        [float(value) for each in group if isinstance(value := each.get(name), int | float)]
         for group in marks
     ]

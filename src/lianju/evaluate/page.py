@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lianju.evaluate import frame, markup, page_poems
 from lianju.evaluate.figures import LEVEL, Unit, interval_words, value_words
-from lianju.evaluate.page_numbers import suite_numbers, titled
+from lianju.evaluate.page_numbers import glossary, suite_numbers, titled
 from lianju.evaluate.page_poems import named
 from lianju.evaluate.schema import Contamination, Metric, Report, System
 from lianju.evaluate.statistics import Figure
@@ -39,7 +39,7 @@ def write_page(report: Report, path: Path) -> None:
         + f"<div><h3>{markup.label('Machine 機器')}</h3>{markup.facts(_machine(report))}</div>",
         chances=_chances(report.systems),
         level=LEVEL,
-        glossary="".join(map(_explained, report.metrics.values())),
+        glossary=glossary(report.metrics.values()),
         terms=_terms(report),
     )
     page = frame.page(
@@ -73,18 +73,13 @@ def _tiles(report: Report) -> str:
 def _tile(suite: str, metric: Metric, figures: list[tuple[str, Figure]]) -> str:
     (label, figure), *others = figures
     assert figure.value is not None
-    note = f"{label}, {suite}: {interval_words(figure, metric.unit)}"
-    rest = "".join(
-        f'<span class="note">{markup.text(other)}: '
-        f"<b>{value_words(one.value, metric.unit)}</b></span>"
+    notes = [markup.text(f"{label}, {suite}: {interval_words(figure, metric.unit)}")]
+    notes += [
+        f"{markup.text(other)}: <b>{value_words(one.value, metric.unit)}</b>"
         for other, one in others
         if one.value is not None
-    )
-    return (
-        f'<li><span class="name">{titled(metric)}</span>'
-        f'<span class="value">{value_words(figure.value, metric.unit)}</span>'
-        f'<span class="note">{markup.text(note)}</span>{rest}</li>'
-    )
+    ]
+    return markup.tile(titled(metric), value_words(figure.value, metric.unit), *notes)
 
 
 def _sentence(sentence: str) -> str:
@@ -189,16 +184,6 @@ def _settings(name: str, values: Mapping[str, object]) -> str:
 def _machine(report: Report) -> Iterable[tuple[str, object]]:
     yield from report.machine.items()
     yield "Took in all 總用時", markup.duration(report.seconds)
-
-
-def _explained(metric: Metric) -> str:
-    return (
-        f'<div id="metric-{markup.text(metric.name)}"><dt>{titled(metric)} '
-        f'<span class="quiet">{markup.text(metric.name)}, version {metric.version}</span></dt>'
-        f"<dd>{markup.text(metric.formula)}</dd>"
-        f"<dd><b>{markup.label('It cannot tell 侷限')}:</b> {markup.text(metric.limits)}</dd>"
-        f'<dd class="quiet">{markup.text(metric.source)}</dd></div>'
-    )
 
 
 def _chances(systems: list[System]) -> str:

@@ -1,6 +1,6 @@
 """The numbers of an evaluation's suites: for each suite a drawing, a table and what goes wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lianju.evaluate import markup, page_plots
 from lianju.evaluate.figures import (
@@ -43,6 +43,21 @@ def titled(metric: Metric) -> str:
     arrow, meaning = _ARROWS.get(metric.better, ("", ""))
     sign = f' <span class="quiet" title="{meaning}">{arrow}</span>' if arrow else ""
     return f"{markup.label(title(metric))}{sign}"
+
+
+def glossary(metrics: Iterable[Metric]) -> str:
+    """How each metric is taken, and what it cannot tell; the tables lead here."""
+    return "".join(map(_explained, metrics))
+
+
+def _explained(metric: Metric) -> str:
+    return (
+        f'<div id="metric-{markup.text(metric.name)}"><dt>{titled(metric)} '
+        f'<span class="quiet">{markup.text(metric.name)}, version {metric.version}</span></dt>'
+        f"<dd>{markup.text(metric.formula)}</dd>"
+        f"<dd><b>{markup.label('It cannot tell 侷限')}:</b> {markup.text(metric.limits)}</dd>"
+        f'<dd class="quiet">{markup.text(metric.source)}</dd></div>'
+    )
 
 
 def suite_numbers(report: Report, suite: str, cards: list[Card]) -> str:

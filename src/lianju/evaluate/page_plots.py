@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from lianju.evaluate import markup
 from lianju.evaluate.figures import interval_words, value_words
-from lianju.evaluate.page_poems import Card, Written
+from lianju.evaluate.page_poems import Card, ShownPoem
 from lianju.evaluate.schema import Metric, Report, System
 from lianju.evaluate.statistics import Figure
 from lianju.verse import words
@@ -160,7 +160,7 @@ def faults(report: Report, cards: Sequence[Card]) -> str:
     return f'<div class="kinds">{markup.table("What goes wrong", head, rows)}</div>'
 
 
-def _kinds(written: Written) -> set[_Kind]:
+def _kinds(written: ShownPoem) -> set[_Kind]:
     """ "a line of the wrong length 字數不合", of shape; "off the rhyme 落韻", of rule."""
     if written.verdict is None:
         fault = written.poem.marks.get("fault")
@@ -177,7 +177,7 @@ def _of_shape(fault: str) -> str:
     return f"shape: {re.sub('[0-9]+', 'n', fault)}"
 
 
-def _bar(place: int, count: int, kind: _Kind, poems: Sequence[Written]) -> str:
+def _bar(place: int, count: int, kind: _Kind, poems: Sequence[ShownPoem]) -> str:
     """How many of the poems that could have a fault of this kind have it."""
     judged = [one for one in poems if kind.of_shape or (one.verdict and one.judged)]
     if not judged:

@@ -11,7 +11,7 @@ from functools import cached_property
 from lianju.evaluate import markup
 from lianju.evaluate.metrics.copying import lines_copied
 from lianju.evaluate.metrics.form import counted_faults
-from lianju.evaluate.schema import Couplet, Mark, Metric, Poem, Report, System
+from lianju.evaluate.schema import Couplet, Mark, Metric, Report, System, WrittenPoem
 from lianju.evaluate.setting import writing
 from lianju.verse import Fault, Verdict, check, lines_of, words
 
@@ -23,11 +23,11 @@ _NAMED = 4
 
 
 @dataclass(frozen=True)
-class Written:
+class ShownPoem:
     """A poem that a system wrote after a couplet."""
 
     couplet: str
-    poem: Poem
+    poem: WrittenPoem
 
     @cached_property
     def verdict(self) -> Verdict | None:
@@ -55,7 +55,7 @@ class Side:
 
     place: int
     couplet: Couplet
-    written: list[Written]
+    written: list[ShownPoem]
 
     @property
     def faulty(self) -> bool:
@@ -101,7 +101,7 @@ def cards(report: Report, suite: str) -> list[Card]:
 
 
 def _side(place: int, couplet: Couplet) -> Side:
-    return Side(place, couplet, [Written(couplet.couplet, poem) for poem in couplet.poems])
+    return Side(place, couplet, [ShownPoem(couplet.couplet, poem) for poem in couplet.poems])
 
 
 def poems(report: Report, suites: Mapping[str, list[Card]]) -> str:
@@ -168,7 +168,7 @@ def named(systems: list[System], place: int) -> str:
     )
 
 
-def _poem(metrics: Mapping[str, Metric], written: Written) -> str:
+def _poem(metrics: Mapping[str, Metric], written: ShownPoem) -> str:
     marks = written.poem.marks
     copied = lines_copied(str(marks.get("copied") or ""))
     set_as = writing(written.poem.text, written.verdict, written.faults, copied)
@@ -178,7 +178,7 @@ def _poem(metrics: Mapping[str, Metric], written: Written) -> str:
     )
 
 
-def _chips(metrics: Mapping[str, Metric], written: Written) -> str:
+def _chips(metrics: Mapping[str, Metric], written: ShownPoem) -> str:
     """What is right and what is not, then the form and the rhyme group."""
     chips = []
     for name in _CHIPS:
@@ -194,7 +194,7 @@ def _chips(metrics: Mapping[str, Metric], written: Written) -> str:
     return " ".join(chips)
 
 
-def _remarks(written: Written) -> str:
+def _remarks(written: ShownPoem) -> str:
     """What is wrong, in words, and which lines stand in the corpus."""
     items = list(_said(written))
     return (
@@ -202,7 +202,7 @@ def _remarks(written: Written) -> str:
     )
 
 
-def _said(written: Written) -> Iterator[str]:
+def _said(written: ShownPoem) -> Iterator[str]:
     marks, verdict = written.poem.marks, written.verdict
     if marks.get("fault"):
         yield markup.text(marks["fault"])

@@ -23,7 +23,7 @@ class _Part(BaseModel):
     )
 
 
-class Poem(_Part):
+class WrittenPoem(_Part):
     """What a system wrote after a couplet."""
 
     number: int
@@ -44,7 +44,7 @@ class Couplet(_Part):
     """How the real poem goes on."""
     source: str
     """Where the couplet comes from."""
-    poems: list[Poem] = Field(min_length=1)
+    poems: list[WrittenPoem] = Field(min_length=1)
     marks: dict[str, Mark] = {}
     """What metrics say of the real continuation under the model."""
 

@@ -7,6 +7,7 @@ the same bits. The loss covers the completion only and is divided by the tokens 
 process or on several.
 """
 
+from lianju.training.before_after import results_text
 from lianju.training.fine_tuning import assist
 from lianju.training.loop import Interrupted, finetune
 from lianju.training.outcome import Outcome
@@ -29,6 +30,7 @@ __all__ = [
     "open_run",
     "read_settings",
     "remarks_on",
+    "results_text",
     "together",
     "train",
     "train_only",

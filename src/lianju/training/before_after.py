@@ -1,23 +1,32 @@
-"""What a run finds out about a model, before and after: its poems, their shape, its loss."""
+"""What a run finds out about a model, before and after: poems on `hw5`, and the loss.
+
+Both are taken with what an evaluation takes them with.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from lianju.config import DecodeSettings
-from lianju.corpus import Example, RunPoems
-from lianju.decode import Completion, complete
+from lianju.config import VerseSettings
+from lianju.corpus import Example, RunPoems, known_lines
+from lianju.decode import Completion
 from lianju.errors import UserError
-from lianju.evaluate import as_row, tally
-from lianju.evaluate.cache import kept, speaker
-from lianju.evaluate.statistics import perplexity
-from lianju.evaluate.suites import digest
+from lianju.evaluate import (
+    cached_result,
+    couplets_digest,
+    model_identity,
+    perplexity,
+    shape_counts,
+    write_poems,
+)
 from lianju.files import read_jsonl, write_jsonl, write_text
-from lianju.likelihood import encode
+from lianju.likelihood import encode, true_losses
 from lianju.model import Compute, LanguageModel, load_adapter, pack
 from lianju.training.fine_tuning import base_model
 from lianju.training.run_folder import Run
-from lianju.training.validation import Loss, validation_loss
+from lianju.writer import Continuation, continuation
+
+_FREE = VerseSettings(form="free")
 
 
 def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
@@ -31,23 +40,24 @@ def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
         f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
     )
     # A poem that cannot be trained on is better found now than after the judging.
-    encode(poems.train, run.settings.prompt.style, model.vocabulary, run.settings.train.cutoff)
-    judge = _judge(run, poems, compute, model)
-    rows = kept(
+    every, style = [*poems.train, *poems.split.validation], run.settings.prompt.style
+    encode(every, style, model.vocabulary, run.settings.train.cutoff)
+    judge = _Judge(run, poems, compute, model)
+    identity, validation = model_identity(model, style), poems.split.validation
+    rows = cached_result(
         "Test couplets, before",
-        speaker(model, judge.style)
-        | {"poems": digest(poems.test), "decoding": judge.decode.model_dump()},
+        identity | {"poems": couplets_digest(poems.test), "decoding": judge.decode.model_dump()},
         lambda name: [asdict(one) for one in judge.write(poems.test, name)],
         run.reporter,
     )
-    loss = kept(
+    losses = cached_result(
         "Validation loss, before",
-        speaker(model, judge.style)
-        | {"poems": digest(poems.split.validation), "precision": compute.precision},
-        lambda name: asdict(judge.loss(name)),
+        identity | {"poems": couplets_digest(validation), "precision": compute.precision},
+        judge.losses,
         run.reporter,
     )
-    return judge.result([Completion(**row) for row in rows], Loss(**loss), "before")
+    written = [continuation(Completion(**row), False, judge.find) for row in rows]
+    return judge.result(written, losses, "before")
 
 
 def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
@@ -57,16 +67,17 @@ def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     make that slow.
     """
     plain = base_model(run.settings, compute, run.reporter)
-    judge = _judge(run, poems, compute, load_adapter(plain, run.folder / "adapter"))
+    judge = _Judge(run, poems, compute, load_adapter(plain, run.folder / "adapter"))
     few = poems.split.validation[: run.settings.shape_couplets]
     # Together they take fewer steps than one after the other.
     written = judge.write([*poems.test, *few], "Couplets, after")
-    tests, others = written[: len(poems.test)], written[len(poems.test) :]
-    result = judge.result(tests, judge.loss("Validation loss, after"), "results")
+    every = [continuation(one, False, judge.find) for one in written]
+    tests, others = every[: len(poems.test)], every[len(poems.test) :]
+    result = judge.result(tests, judge.losses("Validation loss, after"), "results")
     write_text(run.folder / "results.txt", results_text(tests))
     if others:
-        counted = tally(others).as_json()
-        result["validation"] |= {f"shape_{name}": value for name, value in counted.items()}
+        counts = shape_counts(others)
+        result["validation"] |= {f"shape_{name}": value for name, value in counts.items()}
     return result
 
 
@@ -87,74 +98,70 @@ def check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
         raise UserError(f"{text} is gone")
 
 
-def results_text(completions: Sequence[Completion]) -> str:
+def results_text(poems: Sequence[Continuation]) -> str:
     """As the homework is handed in: one line a poem, number, couplet and completion."""
     return "".join(
         f"{number}. {one.couplet}{' '.join(one.text.split())}\n"
-        for number, one in enumerate(completions, 1)
+        for number, one in enumerate(poems, 1)
     )
 
 
-def _judge(run: Run, poems: RunPoems, compute: Compute, model: LanguageModel) -> "_Judge":
-    sizes = {
-        "parameters": model.parameters,
-        "vocabulary": model.vocabulary.size,
-        "full_vocabulary": model.vocabulary.full_size,
-    }
-    pack(model.network)
-    return _Judge(run, poems, compute, model, sizes)
-
-
-@dataclass(frozen=True)
 class _Judge:
     """One model, ready to be asked: the same prompt and decoding for every model of a run."""
 
-    run: Run
-    poems: RunPoems
-    compute: Compute
-    model: LanguageModel
-    sizes: dict[str, int]
-
-    @property
-    def style(self) -> str:
-        return self.run.settings.prompt.style
-
-    @property
-    def decode(self) -> DecodeSettings:
-        """Nothing is forced in a run, so particles play no part."""
-        return self.run.settings.decode.model_copy(update={"candidates": 1, "particles": 1})
+    def __init__(self, run: Run, poems: RunPoems, compute: Compute, model: LanguageModel):
+        self.run, self.poems, self.compute, self.model = run, poems, compute, model
+        # Nothing is forced in a run, so particles play no part.
+        self.decode = run.settings.decode.model_copy(update={"candidates": 1, "particles": 1})
+        known = known_lines(run.reporter)
+        self.find = known.find if known else None
+        self.sizes = {
+            "parameters": model.parameters,
+            "vocabulary": model.vocabulary.size,
+            "full_vocabulary": model.vocabulary.full_size,
+        }
+        pack(model.network)
 
     def write(self, examples: Sequence[Example], name: str) -> list[Completion]:
         """One completion of each couplet."""
-        couplets = [example.couplet for example in examples]
-        groups = complete(self.model, self.style, couplets, self.decode, self.run.reporter, name)
-        return [group[0] for group in groups]
+        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.style
+        asked = (self.model, style, couplets, _FREE, self.decode)
+        return [poem for [poem] in write_poems(*asked, self.run.reporter, name)]
 
-    def loss(self, name: str) -> Loss:
-        """The loss on the validation poems."""
-        words, cutoff = self.model.vocabulary, self.run.settings.train.cutoff
-        return validation_loss(
-            self.model.network,
-            encode(self.poems.split.validation, self.style, words, cutoff),
-            words.pad,
-            self.compute.precision,
-            self.run.reporter,
-            name,
-        )
+    def losses(self, name: str) -> list[float | None]:
+        """The loss on each validation poem."""
+        style, validation = self.run.settings.prompt.style, self.poems.split.validation
+        precision, reporter = self.compute.precision, self.run.reporter
+        return true_losses(self.model, style, validation, precision, reporter, name)
 
-    def result(self, written: Sequence[Completion], loss: Loss, file: str) -> dict[str, Any]:
+    def result(
+        self, written: Sequence[Continuation], losses: Sequence[float | None], file: str
+    ) -> dict[str, Any]:
         """The numbers of the model; its test completions are written to `file`.jsonl."""
         rows = [
-            as_row(index, item, example.completion or None)
-            for index, (item, example) in enumerate(zip(written, self.poems.test, strict=True), 1)
+            _row(index, poem, example.completion or None)
+            for index, (poem, example) in enumerate(zip(written, self.poems.test, strict=True), 1)
         ]
         write_jsonl(self.run.folder / f"{file}.jsonl", rows)
+        sizes = [len(example.completion) for example in self.poems.split.validation]
+        nats = sum(size * (loss or 0.0) for size, loss in zip(sizes, losses, strict=True))
         return {
-            "test": tally(written).as_json(),
+            "test": shape_counts(written),
             "validation": {
-                "n": loss.poems,
-                "loss_per_character": loss.per_character,
-                "perplexity": perplexity(loss.per_character),
+                "n": len(sizes),
+                "loss_per_character": nats / sum(sizes),
+                "perplexity": perplexity(nats / sum(sizes)),
             },
             "model": self.sizes,
         }
+
+
+def _row(index: int, poem: Continuation, truth: str | None) -> dict[str, Any]:
+    """One line of results.jsonl: the answer, under older names too, and the real poem."""
+    return {
+        "index": index,
+        **poem.as_row(),
+        "completion": poem.text,
+        "truth": truth,
+        "logprob_per_token": poem.logprob / poem.tokens,
+    }

@@ -19,7 +19,7 @@ from lianju.console import TerminalReporter
 from lianju.corpus import Corpus, RunPoems, run_poems
 from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
-from lianju.evaluate import write_report
+from lianju.evaluate import write_run_page
 from lianju.files import read_json, read_jsonl, write_json
 from lianju.likelihood import encode
 from lianju.model import (
@@ -113,7 +113,7 @@ def execute(run: Run) -> dict[str, Any]:
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
     summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
     write_json(run.folder / "summary.json", summary)
-    write_report(run.folder)
+    write_run_page(run.folder)
     return summary
 
 

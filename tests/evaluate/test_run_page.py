@@ -1,6 +1,5 @@
 """The report page: it shows what the run's files say, all of it, and nothing can break out."""
 
-import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from lianju.errors import UserError
 from lianju.evaluate.plots import loss_figure, nice_ticks, smoothed
-from lianju.evaluate.report import write_report
+from lianju.evaluate.run_page import write_run_page
 from lianju.files import write_json, write_jsonl
 from tests.reader import Reader
 
@@ -34,6 +33,7 @@ def _row(index: int, completion: str, fault: str = "", **other: Any) -> dict[str
         "form": None if fault else "wujue",
         "fault": fault,
         "finish": "stop",
+        "tokens": 13,
         "logprob_per_token": -4.1,
         **other,
     }
@@ -118,7 +118,10 @@ def _write(run: Path, **changed: Any) -> Path:
     contents = {
         "settings": {"seed": 7, "model": {"lora": {"rank": 16, "targets": ["q_proj"]}}},
         "summary": _summary(),
-        "before": [_row(number, "的" * 300, "too long") for number in (1, 2, 3)],
+        "before": [
+            _row(number, "的" * 300, "too long", truth=None if number == 2 else REST)
+            for number in (1, 2, 3)
+        ],
         "results": [
             _row(1, REST),
             _row(2, "欲窮千里目，更上一層。", "line 4 has 4 characters, not 5", truth=None),
@@ -136,7 +139,7 @@ def _write(run: Path, **changed: Any) -> Path:
 
 
 def _page(run: Path, **changed: Any) -> str:
-    path = write_report(_write(run, **changed))
+    path = write_run_page(_write(run, **changed))
     assert path == run / "report.html"
     return path.read_text(encoding="utf-8")
 
@@ -154,21 +157,24 @@ def test_numbers_of_the_summary_are_shown(tmp_path: Path) -> None:
     assert [number for number in shown if number not in text] == []
 
 
-def test_every_row_is_a_card_with_both_verdicts_in_words(tmp_path: Path) -> None:
+def test_every_row_is_a_card_with_both_poems_and_their_marks(tmp_path: Path) -> None:
     page = _page(tmp_path)
-    cards = re.findall('<article class="card">.*?</article>', page, re.DOTALL)
+    cards = re.findall('<article class="card.*?</article>', page, re.DOTALL)
     texts = [Reader(card).text for card in cards]
     assert len(texts) == 3
-    assert all("✗ 不合 too long" in text and "的" * 300 in text for text in texts)
-    assert ["✓ 合 wujue 五絕" in text for text in texts] == [True, False, True]
-    assert "✗ 不合 line 4 has 4 characters, not 5" in texts[1]
+    assert all("✗shape 合式" in text and "的" * 300 in text for text in texts)
+    assert ["✓shape 合式" in text for text in texts] == [True, False, True]
+    assert "line 4 has 4 characters, not 5" in texts[1]
     assert ["原詩下文" in text for text in texts] == [True, False, True]
+    assert '<span class="tones"' in cards[0]
 
 
-def test_verse_is_set_a_couplet_a_row_and_marked_as_chinese(tmp_path: Path) -> None:
-    page = _page(tmp_path)
-    row = '<span class="line">欲窮千里目，</span><span class="line">更上一層樓。</span>'
-    assert f'<span class="verse" lang="zh-Hant"><span class="row">{row}</span></span>' in page
+def test_the_poems_are_measured_as_in_an_evaluation(tmp_path: Path) -> None:
+    text = Reader(_page(tmp_path)).text
+    assert "Right shape 合式" in text and "66.7%" in text and "All rules kept 全合" in text
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    named = set(re.findall('href="#(metric-[a-z_0-9]+)"', page))
+    assert named and named <= set(re.findall('id="(metric-[a-z_0-9]+)"', page))
 
 
 def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
@@ -192,21 +198,12 @@ def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
     assert reader.text.count("http://evil.test") > 20
 
 
-def test_a_lone_surrogate_can_be_written(tmp_path: Path) -> None:
-    summary = _summary()
-    summary["after"]["test"]["n"] = 1
-    _write(tmp_path, summary=summary)
-    row = json.dumps(_row(1, "broken \ud800 character", "fault"))
-    (tmp_path / "before.jsonl").write_text(row, encoding="utf-8")
-    (tmp_path / "results.jsonl").write_text(row, encoding="utf-8")
-    assert "broken � character" in write_report(tmp_path).read_text(encoding="utf-8")
-
-
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     page = _page(tmp_path)
     reader = Reader(page)
     used = {name for _, attributes in reader.tags for name in attributes}
-    assert not used & {"src", "srcset", "href", "action", "data", "poster", "background"}
+    assert all(str(one["href"]).startswith("#") for _, one in reader.tags if "href" in one)
+    assert not used & {"src", "srcset", "action", "data", "poster", "background"}
     assert not {tag for tag, _ in reader.tags} & {"script", "link", "iframe", "object", "embed"}
     assert not re.search(r"url\(|@import|@font-face|https?:", page)
     policies = [meta["content"] for meta in reader.named("meta") if "http-equiv" in meta]
@@ -228,7 +225,7 @@ def test_optional_fields_may_be_absent(tmp_path: Path) -> None:
         for name in ("shape_n", "shape_right", "shape_interval"):
             del summary[side]["validation"][name]
     text = Reader(_page(tmp_path, summary=summary)).text
-    assert "Right shape, validation" not in text and "95%" not in text
+    assert "Right shape, validation" not in text and "validation prompts" not in text
     assert "GPU" not in text and "None" not in text
 
     summary["machine"]["gpu"] = "NVIDIA H200"
@@ -242,7 +239,7 @@ def test_optional_fields_may_be_absent(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     (_write(tmp_path) / name).unlink()
     with pytest.raises(UserError, match=re.escape(name)):
-        write_report(tmp_path)
+        write_run_page(tmp_path)
     assert not (tmp_path / "report.html").exists()
 
 
@@ -250,7 +247,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 def test_a_broken_file_is_named(tmp_path: Path, name: str) -> None:
     (_write(tmp_path) / name).write_text('{"half', encoding="utf-8")
     with pytest.raises(UserError, match=re.escape(name)):
-        write_report(tmp_path)
+        write_run_page(tmp_path)
 
 
 def _nothing(path: Path) -> None:
@@ -287,14 +284,16 @@ def test_a_file_that_no_run_wrote_is_named_with_what_to_do(
 ) -> None:
     harm(_write(tmp_path) / name)
     if (name, harm) == ("steps.jsonl", _nothing):
-        assert "No training step was logged." in write_report(tmp_path).read_text(encoding="utf-8")
+        assert "No training step was logged." in write_run_page(tmp_path).read_text(
+            encoding="utf-8"
+        )
         return
     if name.endswith("l") and harm is _nothing:
         expected = f"{re.escape(name)} is not as a run writes it .*restore it"
     else:
         expected = f"{re.escape(name)} is .*: restore it, or run again"
     with pytest.raises(UserError, match=expected):
-        write_report(tmp_path)
+        write_run_page(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def folder() -> Path:
     return cache_dir() / "untouched"
 
 
-def kept(
+def cached_result(
     name: str,
     asked: Mapping[str, Any],
     work: Callable[[str], Any],
@@ -56,7 +56,7 @@ def kept(
     return result
 
 
-def speaker(model: "LanguageModel", style: str) -> dict[str, Any]:
+def model_identity(model: "LanguageModel", style: str) -> dict[str, Any]:
     """What all that a model says in one prompt style depends on."""
     words = model.vocabulary
     spelling = repr((*words.tokens, *words.original_ids, words.stops))

@@ -1,9 +1,8 @@
-"""The report page of a run: one HTML file that needs nothing but itself.
+"""The page of a run: an evaluation of the model before and after, and how it was trained.
 
 It says what the run's own files say, in the order a reader asks: what came of it, the poems,
 how training went, what it cost, what went in. It fetches nothing and runs no script, and text
-from a model or a corpus reaches it only through `markup.text`. `report.html` is its body; the
-functions here fill it.
+from a model or a corpus reaches it only through `markup.text`. `run.html` is its body.
 """
 
 import json
@@ -12,12 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lianju import __version__
+from lianju.decode import Completion
 from lianju.errors import UserError
-from lianju.evaluate import frame, markup
+from lianju.evaluate import frame, markup, page_poems
+from lianju.evaluate.compare import compare
+from lianju.evaluate.measure import measure
+from lianju.evaluate.metrics import METRICS
+from lianju.evaluate.page_numbers import glossary, suite_numbers
 from lianju.evaluate.plots import loss_figure
-from lianju.evaluate.setting import verse, writing
+from lianju.evaluate.schema import Couplet, Leaks, Report, Suite, System, WrittenPoem
 from lianju.files import read_json, read_jsonl, write_text
-from lianju.verse import FORMS
 
 Row = dict[str, Any]
 # Larger numbers are said by their power of ten.
@@ -34,7 +38,7 @@ _STAGES = {
 }
 
 
-def write_report(run: Path) -> Path:
+def write_run_page(run: Path) -> Path:
     """Write `run/report.html` from the other files of a finished run's folder; return its path."""
     name = markup.text(run.resolve().name)
     with _file(run, "settings.json") as settings:
@@ -47,16 +51,15 @@ def write_report(run: Path) -> Path:
     with _file(run, "steps.jsonl") as steps:
         parts["curve"] = loss_figure(steps, best)
     with _file(run, "before.jsonl") as rows:
-        before = [_side("before", "Before 前", row) for row in _all(rows, tests)]
+        before = _system("before", _all(rows, tests))
     with _file(run, "results.jsonl") as rows:
-        parts["cards"] = "\n".join(
-            _card(*one) for one in zip(before, _all(rows, tests), strict=True)
-        )
+        parts |= _evaluated(_report(before, _system("after", _all(rows, tests))))
     page = frame.page(
         title=f"Lianju 聯句 · run {name}",
         heading=f'{frame.NAME} <span class="run">· run {name}</span>',
         under=under,
-        body=frame.filled("lianju.evaluate", "report.html", **parts),
+        body=frame.filled("lianju.evaluate", "run.html", **parts),
+        styles=[frame.resource("lianju.evaluate", "evaluation.css")],
     )
     path = run / "report.html"
     write_text(path, page)
@@ -82,6 +85,62 @@ def _all(rows: list[Row], number: int) -> list[Row]:
     if len(rows) != number:
         raise ValueError(f"{len(rows)} rows, not {number}")
     return rows
+
+
+# --- the poems, evaluated ------------------------------------------------------------------
+
+
+def _system(label: str, rows: list[Row]) -> System:
+    """One model's poems on the test couplets as an evaluation has them."""
+    poems = [
+        Completion(
+            row["couplet"],
+            row["completion"],
+            row["finish"],
+            row["tokens"],
+            row["logprob_per_token"] * row["tokens"],
+        )
+        for row in rows
+    ]
+    measured = measure([[poem] for poem in poems], [row["truth"] for row in rows], kit=None)
+    couplets = [
+        Couplet(
+            couplet=poem.couplet,
+            truth=row["truth"],
+            source="",
+            poems=[WrittenPoem(number=0, text=poem.text, finish=poem.finish, marks=marks)],
+        )
+        for poem, row, [marks] in zip(poems, rows, measured.marks, strict=True)
+    ]
+    suite = Suite(name="hw5", digest="", poems_each=1, figures=measured.figures, couplets=couplets)
+    leaks = Leaks(checked=False, note="")
+    return System(label=label, kind="model", leaks=leaks, suites={"hw5": suite})
+
+
+def _report(before: System, after: System) -> Report:
+    return Report(
+        lianju=__version__,
+        made="",
+        machine={},
+        seconds=0.0,
+        metrics=METRICS,
+        systems=[before, after],
+        comparisons=compare(after, before, METRICS),
+    )
+
+
+def _evaluated(report: Report) -> dict[str, str]:
+    """What the page says of the poems: what an evaluation's says."""
+    cards = page_poems.cards(report, "hw5")
+    taken = {n for one in report.systems for n, f in one.suites["hw5"].figures.items() if f.n}
+    return {
+        "poems": page_poems.poems(report, {"hw5": cards}),
+        "suite": suite_numbers(report, "hw5", cards),
+        "glossary": glossary(one for one in METRICS.values() if one.name in taken),
+    }
+
+
+# --- the run's own numbers -----------------------------------------------------------------
 
 
 def _summed_up(summary: Row) -> dict[str, str]:
@@ -121,9 +180,6 @@ def _remarks(remarks: list[str]) -> str:
     return f'<ul class="noted">{items}</ul>' if items else ""
 
 
-# --- the result ----------------------------------------------------------------------------
-
-
 def _figures(summary: Row) -> str:
     before, after, machine = summary["before"], summary["after"], summary["machine"]
     shapes = f"{before['test']['right']:,} → {after['test']['right']:,}"
@@ -147,9 +203,7 @@ def _figures(summary: Row) -> str:
         ),
     )
     return "".join(
-        f'<li><span class="name">{markup.label(name)}</span><span class="value">{value}</span>'
-        f'<span class="note">{markup.text(note)}</span></li>'
-        for name, value, note in rows
+        markup.tile(markup.label(name), value, markup.text(note)) for name, value, note in rows
     )
 
 
@@ -193,46 +247,6 @@ def _counted(after: Row) -> str:
         f"{text}. On {markup.plural(after['validation']['shape_n'], 'validation prompt')} the "
         f"fine-tuned model gave the right shape in {_shape(after['validation'])}, the range being "
         "a 95% interval."
-    )
-
-
-# --- the poems -----------------------------------------------------------------------------
-
-
-def _card(before: str, after: Row) -> str:
-    truth = ""
-    if after["truth"] is not None:
-        truth = (
-            f"<details><summary>{markup.label('The real poem goes on 原詩下文')}</summary>"
-            f"{writing(after['truth'])}</details>"
-        )
-    couplet = (
-        verse(after["couplet"]) or f'<span class="plain">{markup.text(after["couplet"])}</span>'
-    )
-    return (
-        f'<article class="card">\n<h3><span class="number">{markup.text(after["index"])}</span>'
-        f'{couplet}</h3>\n<div class="sides">\n'
-        f"{before}\n{_side('after', 'After 後', after)}\n"
-        f"</div>{truth}\n</article>"
-    )
-
-
-def _side(kind: str, name: str, row: Row) -> str:
-    return (
-        f'<div class="side {kind}"><h4>{markup.label(name)}</h4>\n'
-        f"{writing(row['completion'])}\n{_verdict(row)}</div>"
-    )
-
-
-def _verdict(row: Row) -> str:
-    if row["form"] is None:
-        kind, mark, words = "wrong", "✗ 不合", row["fault"]
-    else:
-        chinese = {form.name: form.chinese for form in FORMS}[row["form"]]
-        kind, mark, words = "right", "✓ 合", f"{row['form']} {chinese}"
-    return (
-        f'<p class="verdict {kind}"><span class="mark">{markup.label(mark)}</span> '
-        f"{markup.label(words)}</p>"
     )
 
 
