@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lianju.evaluate.compare import compare
+from lianju.evaluate.compare import compare_systems
 from lianju.evaluate.schema import (
     Contamination,
     Couplet,
@@ -17,7 +17,7 @@ from lianju.evaluate.schema import (
     WrittenPoem,
 )
 from lianju.evaluate.statistics import Figure, mean, share
-from lianju.evaluate.verdict import verdict
+from lianju.evaluate.verdict import verdict_sentences
 
 COUPLET = "白日依山盡，黃河入海流。"
 TRUTH = "欲窮千里目，更上一層樓。"
@@ -122,11 +122,11 @@ def report(*systems: System, **other: Any) -> Report:
         "machine": {"cpu": "AMD EPYC", "cores": 2},
         "seconds": 321.0,
         "metrics": METRICS,
-        "comparisons": compare(*systems, METRICS) if len(systems) == 2 else [],
+        "comparisons": compare_systems(*systems, METRICS) if len(systems) == 2 else [],
         **other,
     }
     made = Report(systems=list(systems), **fields)
-    return made.model_copy(update={"verdict": verdict(made)})
+    return made.model_copy(update={"verdict": verdict_sentences(made)})
 
 
 def written(*texts: str, losses: Sequence[float] | None = None) -> list[Couplet]:

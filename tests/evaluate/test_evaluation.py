@@ -16,7 +16,7 @@ from lianju.errors import UserError
 from lianju.evaluate import evaluation, untouched_results
 from lianju.evaluate.compare import read_report
 from lianju.evaluate.evaluation import Author, EvaluationPlan, Load, evaluate_systems
-from lianju.evaluate.measure import Tools, tools
+from lianju.evaluate.measurement import Tools, tools
 from lianju.evaluate.schema import Report
 from lianju.model import LanguageModel
 from tests.tiny import model

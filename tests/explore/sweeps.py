@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lianju.config import VerseSettings
 from lianju.decode import Completion
-from lianju.evaluate.measure import Measured
-from lianju.evaluate.metrics.diversity import beginning, diversity
+from lianju.evaluate.measurement import Measured
+from lianju.evaluate.metrics.diversity import beginning, diversity_figures
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
@@ -70,7 +70,9 @@ def measured(groups: Sequence[Sequence[Completion]], truths: Sequence[str | None
     }
     means = ("lines", "characters", "logprob", "known_lines", "longest_run")
     figures |= {name: mean(values(name)) for name in means}
-    return Measured(marks, figures | diversity([[p.text for p in group] for group in groups], 2))
+    return Measured(
+        marks, figures | diversity_figures([[p.text for p in group] for group in groups], 2)
+    )
 
 
 def _marks(poem: Completion) -> dict[str, Mark]:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from lianju.evaluate import frame, markup
 from lianju.evaluate.compare import compare_reports, read_report
-from lianju.evaluate.measure import Measured, measure, tools
+from lianju.evaluate.measurement import Measured, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.metrics.form import shape_counts
 from lianju.evaluate.pairs import Pairs, pairs_of, preference_words, share_words
 from lianju.evaluate.plots import nice_ticks
 from lianju.evaluate.schema import Mark, Report
-from lianju.evaluate.setting import writing
 from lianju.evaluate.statistics import Figure, difference, mean, perplexity
 from lianju.evaluate.suites import couplets_digest, suite
 from lianju.evaluate.summary import summary_lines
+from lianju.evaluate.typesetting import typeset
 
 if TYPE_CHECKING:
     from lianju.evaluate.evaluation import (
@@ -66,10 +66,10 @@ __all__ = [
     "suite",
     "summary_lines",
     "tools",
+    "typeset",
     "write_evaluation",
     "write_poems",
     "write_run_page",
-    "writing",
 ]
 
 _HOMES = {

@@ -24,18 +24,18 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
-from lianju.evaluate.compare import compare, named_apart
-from lianju.evaluate.contamination import contamination
-from lianju.evaluate.facing import facing
-from lianju.evaluate.leaks import leaks
-from lianju.evaluate.measure import Measured, Tools, measure, set_size, tools
+from lianju.evaluate.compare import compare_systems, named_apart
+from lianju.evaluate.contamination import probe_contamination
+from lianju.evaluate.facing import learn_facing
+from lianju.evaluate.leaks import find_leaks
+from lianju.evaluate.measurement import Measured, Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, couplets_digest, suite
 from lianju.evaluate.untouched_results import cached_result, model_identity
-from lianju.evaluate.verdict import verdict
+from lianju.evaluate.verdict import verdict_sentences
 from lianju.files import cache_dir, locked, weights_digest, write_text
 from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
@@ -153,10 +153,12 @@ def evaluate_systems(
             seconds=sum(system.seconds for system in systems),
             metrics=METRICS,
             systems=systems,
-            comparisons=compare(systems[0], systems[1], METRICS) if len(systems) == 2 else [],
+            comparisons=compare_systems(systems[0], systems[1], METRICS)
+            if len(systems) == 2
+            else [],
             contamination=_contamination(systems[0].sha256, base, reporter),
         )
-        report = report.model_copy(update={"verdict": verdict(report)})
+        report = report.model_copy(update={"verdict": verdict_sentences(report)})
         write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
     return report
@@ -225,7 +227,7 @@ def _system(
             sha256=model.sha256,
             style=style,
             # The real poems are ranked among those of suites that are not asked for, too.
-            leaks=leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),
+            leaks=find_leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),
             suites=parts,
             seconds=time.perf_counter() - started,
         )
@@ -340,8 +342,8 @@ def _without(measured: Measured, names: Sequence[str]) -> Measured:
 def _given(example: Example, loss: float | None) -> Completion:
     """A poet's poem, with the log-probability that the model gives it."""
     size = len(example.completion)
-    liking = math.nan if loss is None else -loss * size
-    return Completion(example.couplet, example.completion, "stop", size, liking)
+    logprob = math.nan if loss is None else -loss * size
+    return Completion(example.couplet, example.completion, "stop", size, logprob)
 
 
 def _truth_figures(
@@ -368,7 +370,7 @@ def _contamination(sha256: str, base: Load, reporter: Reporter) -> schema.Contam
         model, _ = base()
         heldout = suite("heldout", None, reporter)
         large = large_corpus(reporter)
-        return contamination(model, "plain", heldout, large, facing(reporter), reporter)
+        return probe_contamination(model, "plain", heldout, large, learn_facing(reporter), reporter)
 
     path = _known_by_heart(sha256)
     # What is there can be read where nothing can be written.

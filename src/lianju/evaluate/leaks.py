@@ -16,7 +16,7 @@ from lianju.progress import SILENT, Reporter
 from lianju.verse import lines_of
 
 
-def leaks(
+def find_leaks(
     adapter: Path | None, suites: Mapping[str, Sequence[Example]], reporter: Reporter = SILENT
 ) -> Leaks:
     """The lines of each suite's poems that stand word for word in the adapter's training poems.

@@ -12,7 +12,7 @@ from lianju.evaluate import markup
 from lianju.evaluate.metrics.copying import lines_copied
 from lianju.evaluate.metrics.form import counted_faults
 from lianju.evaluate.schema import Couplet, Mark, Metric, Report, System, WrittenPoem
-from lianju.evaluate.setting import writing
+from lianju.evaluate.typesetting import typeset
 from lianju.verse import Fault, Verdict, check, lines_of, words
 
 # A suite of more couplets is folded at first.
@@ -145,7 +145,7 @@ def _article(report: Report, card: Card) -> str:
     sides = "\n".join(_column(report, side) for side in card.sides)
     return (
         f'<article class="{" ".join(kinds)}">\n<h4 class="couplet">'
-        f'<span class="number">{card.number}</span>{writing(card.sides[0].couplet.couplet)}</h4>\n'
+        f'<span class="number">{card.number}</span>{typeset(card.sides[0].couplet.couplet)}</h4>\n'
         f'<div class="sides n{len(card.sides)}">\n{sides}\n</div>{_truth(report, card)}\n</article>'
     )
 
@@ -171,7 +171,7 @@ def named(systems: list[System], place: int) -> str:
 def _poem(metrics: Mapping[str, Metric], written: ShownPoem) -> str:
     marks = written.poem.marks
     copied = lines_copied(str(marks.get("copied") or ""))
-    set_as = writing(written.poem.text, written.verdict, written.faults, copied)
+    set_as = typeset(written.poem.text, written.verdict, written.faults, copied)
     return (
         f'<div class="poem">{set_as}<p class="chips">{_chips(metrics, written)}</p>'
         f"{_remarks(written)}</div>"
@@ -234,7 +234,7 @@ def _truth(report: Report, card: Card) -> str:
     verdict = check(couplet.couplet + couplet.truth)
     return (
         f"<details><summary>{markup.label('The real poem goes on 原詩下文')}</summary>"
-        f"{writing(couplet.truth, verdict if verdict.form else None, verdict.faults)}"
+        f"{typeset(couplet.truth, verdict if verdict.form else None, verdict.faults)}"
         f'<ul class="scores">{scores}<li>{markup.text(couplet.source)}</li></ul></details>'
     )
 

@@ -15,8 +15,8 @@ from lianju import __version__
 from lianju.decode import Completion
 from lianju.errors import UserError
 from lianju.evaluate import frame, markup, page_poems
-from lianju.evaluate.compare import compare
-from lianju.evaluate.measure import measure
+from lianju.evaluate.compare import compare_systems
+from lianju.evaluate.measurement import measure
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page_numbers import glossary, suite_numbers
 from lianju.evaluate.plots import loss_figure
@@ -125,7 +125,7 @@ def _report(before: System, after: System) -> Report:
         seconds=0.0,
         metrics=METRICS,
         systems=[before, after],
-        comparisons=compare(after, before, METRICS),
+        comparisons=compare_systems(after, before, METRICS),
     )
 
 

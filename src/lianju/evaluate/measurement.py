@@ -8,7 +8,7 @@ from lianju.corpus import KnownLines, known_lines, large_corpus
 from lianju.errors import UserError
 from lianju.evaluate.metrics.characters import character_marks
 from lianju.evaluate.metrics.copying import Copies, copied_lines, copied_words
-from lianju.evaluate.metrics.diversity import beginning, diversity
+from lianju.evaluate.metrics.diversity import beginning, diversity_figures
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.metrics.overlap import overlap_marks
 from lianju.evaluate.metrics.parallel import parallel_mark
@@ -84,7 +84,7 @@ def measure(
     """
     texts = [[poem.text for poem in group] for group in groups]
     marks = [
-        [_marks(poem, truth) | (_corpus_marks(poem, kit) if kit else {}) for poem in group]
+        [_marks(poem, truth, kit) for poem in group]
         for group, truth in zip(groups, truths, strict=True)
     ]
     if kit:
@@ -95,7 +95,7 @@ def measure(
     if number is None:
         texts = texts if len(texts) > 1 else [[text] for text in texts[0]]
         number = set_size(len(texts), min(map(len, texts)))
-    return Measured(marks, figures | diversity(texts, number))
+    return Measured(marks, figures | diversity_figures(texts, number))
 
 
 def set_size(couplets: int, poems: int = 1) -> int:
@@ -106,11 +106,12 @@ def set_size(couplets: int, poems: int = 1) -> int:
     return min(_NUMBER, max(2, int(_SURE * half))) if half >= 2 else 0
 
 
-def _marks(poem: "Completion", truth: str | None) -> dict[str, Mark]:
+def _marks(poem: "Completion", truth: str | None, kit: Tools | None) -> dict[str, Mark]:
     return {
         **form_marks(poem),
         "parallel": parallel_mark(poem.couplet, poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
+        **(_corpus_marks(poem, kit) if kit else {}),
         **overlap_marks(poem.text, truth),
         "opening": beginning(poem.text),
     }

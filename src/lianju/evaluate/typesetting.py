@@ -11,7 +11,7 @@ _VERSE_LINES, _VERSE_CHARACTERS = 16, 12
 _SHORT, _PREVIEW = 120, 220
 
 
-def writing(
+def typeset(
     text: str,
     verdict: Verdict | None = None,
     faults: Sequence[Fault] = (),
@@ -52,7 +52,7 @@ def verse(
     faults: Sequence[Fault] = (),
     copied: Collection[str] = (),
 ) -> str:
-    """As `writing`, a couplet a row; empty when the text does not read as verse."""
+    """As `typeset`, a couplet a row; empty when the text does not read as verse."""
     if not _reads_as_verse(text):
         return ""
     spans = []

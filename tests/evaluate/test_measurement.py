@@ -4,7 +4,7 @@ import pytest
 
 from lianju.corpus import line_keys, training_corpus
 from lianju.decode import Completion
-from lianju.evaluate.measure import Tools, measure, tools
+from lianju.evaluate.measurement import Tools, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.suites import NAMES, couplets_digest, suite
 from lianju.verse import form_of
