@@ -35,15 +35,6 @@ class _Kind(NamedTuple):
     of_shape: bool
 
 
-def legend(systems: Sequence[System]) -> str:
-    """Which mark stands for which system."""
-    items = "".join(
-        f'<li><span class="key s{place}" aria-hidden="true"></span>{markup.text(system.label)}</li>'
-        for place, system in enumerate(systems)
-    )
-    return f'<ul class="legend">{items}</ul>'
-
-
 def dots(report: Report, suite: str) -> str:
     """All shares of a suite with their intervals, on one scale from 0 to 100%."""
     rows = [
@@ -152,7 +143,7 @@ def faults(report: Report, cards: Sequence[Card]) -> str:
             kind.name,
             *(_bar(place, counts[place][kind], kind, written[place]) for place in places),
         )
-        for kind, _ in kinds.most_common(_KINDS)
+        for kind in sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:_KINDS]
     ]
     if not rows:
         return "<p>No poem here has a fault of shape, rhyme or tone.</p>"

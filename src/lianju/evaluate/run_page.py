@@ -17,13 +17,13 @@ from markupsafe import Markup
 from lianju import __version__
 from lianju.decode import Completion
 from lianju.errors import UserError
-from lianju.evaluate import frame, markup, page_poems
+from lianju.evaluate import frame, markup
 from lianju.evaluate.compare import compare_systems
 from lianju.evaluate.measurement import measure
 from lianju.evaluate.metrics import METRICS
-from lianju.evaluate.page_numbers import glossary, suite_numbers
+from lianju.evaluate.page import shown
 from lianju.evaluate.plots import loss_figure
-from lianju.evaluate.schema import Couplet, Leaks, Report, Suite, System, WrittenPoem
+from lianju.evaluate.schema import Couplet, Leaks, Metric, Report, Suite, System, WrittenPoem
 from lianju.files import read_json, read_jsonl, write_text
 
 Row = dict[str, Any]
@@ -53,12 +53,14 @@ def write_run_page(run: Path) -> Path:
     with _file(run, "before.jsonl") as rows:
         before = _system("before", _all(rows, tests))
     with _file(run, "results.jsonl") as rows:
-        parts |= _evaluated(_report(before, _system("after", _all(rows, tests))))
+        report = _report(before, _system("after", _all(rows, tests)))
+        parts |= shown(report)
     with _file(run, "summary.json") as summary:
         parts |= {
             "decoding": _flat(summary["decoding"]),
             "source": Path(summary["data"].get("source") or "").name,
             "stages": _STAGES,
+            "taken": _taken(report),
         }
         model, used = markup.text(summary["model"]["name"]), f"{summary['data']['used']:,}"
         page = frame.page(
@@ -136,15 +138,11 @@ def _report(before: System, after: System) -> Report:
     )
 
 
-def _evaluated(report: Report) -> dict[str, Markup]:
-    """What the page says of the poems: what an evaluation's says."""
-    cards = page_poems.cards(report, "hw5")
-    taken = {n for one in report.systems for n, f in one.suites["hw5"].figures.items() if f.n}
-    return {
-        "poems": Markup(page_poems.poems(report, {"hw5": cards})),
-        "suite": Markup(suite_numbers(report, "hw5", cards)),
-        "glossary": Markup(glossary(one for one in METRICS.values() if one.name in taken)),
-    }
+def _taken(report: Report) -> list[Metric]:
+    """The metrics that the page has figures of."""
+    figures = [one.suites["hw5"].figures for one in report.systems]
+    taken = {name for one in figures for name, figure in one.items() if figure.n}
+    return [metric for name, metric in report.metrics.items() if name in taken]
 
 
 def _groups(settings: Row) -> list[tuple[str, list[tuple[str, str]]]]:
