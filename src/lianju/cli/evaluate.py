@@ -111,7 +111,7 @@ class Scope:
 
 
 @app.default
-def evaluate(
+def evaluate_command(
     *,
     systems: Systems | None = None,
     scope: Scope | None = None,

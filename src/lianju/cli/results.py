@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LONGEST = 20
 
 
-def results(
+def results_command(
     run: Annotated[Path, Parameter(help="The folder of a run.")],
     /,
     *,
