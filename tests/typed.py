@@ -22,7 +22,7 @@ from lianju.cli import main
 
 _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(
-    ["torch", "transformers", "peft", "lianju.cli", "lianju.decode", "lianju.run", __name__]
+    ["torch", "transformers", "peft", "lianju.cli", "lianju.decode", "lianju.training", __name__]
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lianju.evaluate.schema import Poem, Report
+from lianju.evaluate.schema import Report, WrittenPoem
 from tools.schema import OUT
 
 MARKS = st.one_of(
@@ -25,8 +25,8 @@ def test_the_schema_in_docs_is_current() -> None:
 
 @given(st.dictionaries(st.text(), MARKS))
 def test_marks_keep_their_kind(marks: dict[str, Any]) -> None:
-    poem = Poem(number=0, text="", finish="stop", marks=marks)
-    back = Poem.model_validate_json(poem.model_dump_json()).marks
+    poem = WrittenPoem(number=0, text="", finish="stop", marks=marks)
+    back = WrittenPoem.model_validate_json(poem.model_dump_json()).marks
     assert [(name, type(mark), mark) for name, mark in back.items()] == [
         (name, type(mark), mark) for name, mark in marks.items()
     ]

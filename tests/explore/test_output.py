@@ -236,7 +236,7 @@ def test_the_figures_at_the_top_name_their_cells(done: Done) -> None:
 def test_the_front_joins_no_cell_that_lost_the_shape() -> None:
     grid = Grid(temperature=(0.1, 0.7, 1.0), top_p=(1.0,), top_k=(0,))
     cells = made_up(grid, [(1, 0.3, -2.0), (0.95, 0.9, -3.0), (0.2, 1.0, -6.0)])
-    sweep = Sweep(Path("nowhere"), plan(grid))
+    sweep = Sweep(Path("nowhere"), plan=plan(grid))
     for drawn in Findings(sweep, cells).scatters():
         [line] = re.findall(r'class="front" points="([^"]*)"', drawn)
         assert len(line.split()) == 2

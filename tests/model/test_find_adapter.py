@@ -9,6 +9,7 @@ import torch
 from lianju.cli.app import _guarded
 from lianju.config import LoraSettings
 from lianju.errors import UserError
+from lianju.files import read_json
 from lianju.model import (
     LanguageModel,
     adapter_name,
@@ -19,7 +20,6 @@ from lianju.model import (
     save_adapter,
 )
 from lianju.prompt import fingerprint, render
-from lianju.run_folder import stage_result
 from tests import checkpoints, tiny
 
 COUPLET = "白日依山盡，黃河入海流。"
@@ -74,7 +74,7 @@ def _logits(model: LanguageModel) -> torch.Tensor:
 
 def _checkpoint(run: Path) -> Path:
     """The one that the adapter was made of."""
-    best = stage_result(run, "finetune")["best_step"]
+    best = read_json(run / "stages/finetune.json")["result"]["best_step"]
     return run / "checkpoints" / f"step-{best:06d}"
 
 

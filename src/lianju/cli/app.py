@@ -24,14 +24,14 @@ app = App(
 )
 for number, (name, where) in enumerate(
     (
-        ("run", "run:run"),
+        ("run", "run:run_command"),
         ("data", "data:app"),
-        ("finetune", "run:finetune"),
+        ("finetune", "run:finetune_command"),
         ("complete", "complete:complete"),
         ("explore", "explore:app"),
         ("evaluate", "evaluate:app"),
         ("serve", "serve:serve"),
-        ("results", "results:results"),
+        ("results", "results:results_command"),
         ("export", "export:export"),
         ("check", "check:check"),
     )

@@ -11,11 +11,10 @@ from lianju.explore.next_page import Shown, step_page, walk_page
 from lianju.explore.output import write_all
 from lianju.explore.reported import REPORTED
 from lianju.explore.sweep import (
-    SWEEP,
-    Opening,
-    Plan,
     Scored,
     Sweep,
+    SweepCouplet,
+    SweepPlan,
     open_sweep,
     score,
     write_poems,
@@ -24,15 +23,14 @@ from lianju.explore.sweep_page import Findings
 
 __all__ = [
     "REPORTED",
-    "SWEEP",
     "Cell",
     "Findings",
     "Grid",
-    "Opening",
-    "Plan",
     "Scored",
     "Shown",
     "Sweep",
+    "SweepCouplet",
+    "SweepPlan",
     "chart_file",
     "open_sweep",
     "read_grid",

@@ -8,7 +8,7 @@ from lianju.explore.grid import AXES, Cell, Grid, named, shown, words
 from lianju.explore.recommend import ENOUGH, Choice
 from lianju.explore.reported import REPORTED
 from lianju.explore.shown import BY_NAME, Shown
-from lianju.explore.sweep import Plan, Scored
+from lianju.explore.sweep import Scored, SweepPlan
 
 _DIFFERENT = Shown(
     "different", "Different poems on a couplet", "同題異作", "", better="more", digits=1
@@ -184,7 +184,7 @@ def value(metric: Shown, figure: Figure) -> str:
 # --- which to write with -------------------------------------------------------------------
 
 
-def recommendation(plan: Plan, cells: Sequence[Scored], choice: Choice | None) -> str:
+def recommendation(plan: SweepPlan, cells: Sequence[Scored], choice: Choice | None) -> str:
     """The recommended cell with the rule that led to it, or why there is none."""
     if reported := REPORTED.get(plan.suite):
         return (
@@ -200,7 +200,7 @@ def recommendation(plan: Plan, cells: Sequence[Scored], choice: Choice | None) -
     return _chosen(plan, cells, choice)
 
 
-def _chosen(plan: Plan, cells: Sequence[Scored], choice: Choice) -> str:
+def _chosen(plan: SweepPlan, cells: Sequence[Scored], choice: Choice) -> str:
     grid, picked, best = plan.grid, cells[choice.chosen], cells[choice.best]
     shape, pairs, liking = (BY_NAME[name] for name in ("shape", "distinct_2", "logprob"))
 
@@ -243,7 +243,10 @@ def flags(cell: Cell, grid: Grid) -> str:
 
 
 def in_words(
-    plan: Plan, cells: Sequence[Scored], contrasts: Sequence[Contrast], choice: Choice | None
+    plan: SweepPlan,
+    cells: Sequence[Scored],
+    contrasts: Sequence[Contrast],
+    choice: Choice | None,
 ) -> list[str]:
     """What the sweep found, a sentence each, for a terminal."""
     said = [sentence(plan.grid, cells, contrast) for contrast in contrasts]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lianju.evaluate import frame, markup, writing
+from lianju.evaluate import frame, markup, typeset
 from lianju.explore import cuts, page_findings
 from lianju.explore.drawing import STYLE
 from lianju.explore.findings import contrasts
@@ -291,18 +291,18 @@ def _extremes(found: Findings) -> str:
         f"{_seeds(cell, 0)}</div>"
         for kind, cell in (("", found.cells[0]), (" after", found.cells[-1]))
     )
-    couplet = writing(found.sweep.plan.openings[0].couplet)
+    couplet = typeset(found.sweep.plan.openings[0].couplet)
     return f'<article class="card"><h3>{couplet}</h3><div class="sides">{sides}</div></article>'
 
 
 def _couplet(found: Findings, cell: Scored, index: int) -> str:
-    couplet = writing(found.sweep.plan.openings[index].couplet)
+    couplet = typeset(found.sweep.plan.openings[index].couplet)
     return f'<div class="sample">{couplet}{_seeds(cell, index)}</div>'
 
 
 def _seeds(cell: Scored, index: int) -> str:
     poems = "".join(
-        f'<div class="poem">{writing(poem.text)}{_verdict(str(mark["fault"]), mark["form"])}</div>'
+        f'<div class="poem">{typeset(poem.text)}{_verdict(str(mark["fault"]), mark["form"])}</div>'
         for poem, mark in zip(cell.written.poems[index], cell.marks[index], strict=True)
     )
     return f'<div class="seeds">{poems}</div>'

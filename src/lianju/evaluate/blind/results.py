@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from lianju.errors import UserError
 from lianju.evaluate.blind.build import Key, KeyPair
 from lianju.evaluate.pairs import Outcome, Preference, preference
-from lianju.evaluate.schema import read_as
 from lianju.evaluate.statistics import Figure, share
+from lianju.files import read_as
 
 Choice = Literal["left", "right", "same"]
 
