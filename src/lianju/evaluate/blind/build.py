@@ -5,8 +5,6 @@ half of them, which half only the key's seed tells. What a page cannot hide is a
 reader knows.
 """
 
-import hashlib
-import json
 import random
 import secrets
 from pathlib import Path
@@ -18,7 +16,7 @@ from lianju.errors import UserError
 from lianju.evaluate import frame
 from lianju.evaluate.pairs import Pair, Pairs
 from lianju.evaluate.setting import writing
-from lianju.files import write_text
+from lianju.files import digest, write_text
 
 PAGE, KEY = "blind.html", "blind-key.json"
 
@@ -99,8 +97,7 @@ def _arranged(pairs: list[Pair], chance: random.Random) -> list[KeyPair]:
 
 
 def _digest(shown: list[KeyPair]) -> str:
-    texts = [[pair.couplet, *sides(pair)] for pair in shown]
-    return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode()).hexdigest()
+    return digest([[pair.couplet, *sides(pair)] for pair in shown])
 
 
 def _page(key: Key, same_form: bool) -> str:

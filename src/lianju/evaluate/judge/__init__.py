@@ -8,7 +8,7 @@ where they can be read strictly.
 
 from lianju.evaluate.judge.asking import Estimate, Judge
 from lianju.evaluate.judge.cache import Answers
-from lianju.evaluate.judge.client import Endpoint
+from lianju.evaluate.judge.endpoint import Endpoint
 from lianju.evaluate.judge.homework import HomeworkResult, judge_homework
 from lianju.evaluate.judge.pairwise import PairwiseResult, judge_pairs
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
 from lianju.evaluate.judge.answer import score
-from lianju.evaluate.judge.asking import Judge, Question, Reply, question
+from lianju.evaluate.judge.asking import Judge, Question, Reply
 from lianju.evaluate.schema import Couplet, Report, System
 from lianju.evaluate.statistics import Figure, mean
 
@@ -155,7 +155,7 @@ def _asked(system: System) -> list[_Asked]:
         for aspect in ASPECTS:
             prompt = _PROMPT.format(asked=_ASKED[aspect], poem=poem)
             for sample in range(TIMES):
-                asked = question(prompt, score, _TEMPERATURE, sample)
+                asked = Question(prompt, score, _TEMPERATURE, sample)
                 found.append(_Asked(couplet, aspect, asked))
     return found
 

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lianju.evaluate.judge.answer import Choice, choice, reason
-from lianju.evaluate.judge.asking import Judge, Question, Reply, question
+from lianju.evaluate.judge.asking import Judge, Question, Reply
 from lianju.evaluate.pairs import Outcome, Pair, Pairs, Preference, preference
 from lianju.evaluate.statistics import Figure, share
 
@@ -84,7 +84,7 @@ def questions(pairs: Sequence[Pair]) -> list[Question[Choice]]:
     for pair in pairs:
         for a, b in ((pair.first, pair.second), (pair.second, pair.first)):
             poems = json.dumps({"couplet": pair.couplet, "A": a, "B": b}, ensure_ascii=False)
-            found.append(question(_PROMPT.format(poems=poems), choice))
+            found.append(Question(_PROMPT.format(poems=poems), choice))
     return found
 
 
