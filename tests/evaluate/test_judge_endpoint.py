@@ -14,7 +14,7 @@ import pytest
 
 from lianju.errors import UserError
 from lianju.evaluate.judge import Answers, Endpoint, Judge, judge_pairs
-from lianju.evaluate.judge.pairwise import questions
+from lianju.evaluate.judge.pairwise import pair_questions
 from tests.evaluate.fake_judge import (
     KEY,
     Body,
@@ -76,7 +76,7 @@ def test_retry_after_is_kept_to(tmp_path: Path, waits: list[float]) -> None:
         return failure(429, "wait", Retry_After="17") if number == 0 else honest(body)
 
     with FakeJudge(busy) as server:
-        judge(server, tmp_path).ask(questions(pairs(1).pairs)[:1])
+        judge(server, tmp_path).ask(pair_questions(pairs(1).pairs)[:1])
     assert waits == [17.0]
 
 
@@ -111,7 +111,7 @@ def test_a_question_that_is_never_answered_is_a_failure_and_asked_again_later(
         asked = judge(server, tmp_path, retries=1)
         result = judge_pairs(asked, pairs(3))
         assert (result.preference.wins, result.failures) == (2, 1)
-        assert asked.estimate(questions(pairs(3).pairs)).requests == 2
+        assert asked.estimate(pair_questions(pairs(3).pairs)).requests == 2
 
 
 def test_an_endpoint_that_answers_nothing_is_given_up(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_after_a_kill_only_what_is_missing_is_asked(tmp_path: Path) -> None:
         assert 30 > len(before) >= kept >= len(before) - 4 > 0
         server.requests.clear()
         asked = judge(server, tmp_path)
-        assert asked.estimate(questions(pairs(15).pairs)).known == kept
+        assert asked.estimate(pair_questions(pairs(15).pairs)).known == kept
         result = judge_pairs(asked, pairs(15))
         after = [tried(body) for body in server.requests]
     assert len(after) == len(set(after)) == 30 - kept

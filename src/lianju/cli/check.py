@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from lianju.cli.asked import named_file
+from lianju.cli.inputs import named_file
 from lianju.cli.poem import draw
 from lianju.console import TerminalReporter, err, out, print_notes
 from lianju.corpus import hear_text
@@ -52,7 +52,7 @@ full, both, by readings that poets used. A terminal shows the first 50 rows; a f
 gets all. Faults are an answer, not an error: the exit status is 0."""
 
 
-def check(
+def check_command(
     poem: Annotated[str, Parameter(name="POEM|FILE", help=_HELP)],
     /,
     *,

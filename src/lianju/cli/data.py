@@ -14,8 +14,8 @@ app = App(name="data", help="Look at the poems, and check a file of poems.")
 _QUOTED = 20
 
 
-@app.command
-def show(
+@app.command(name="show")
+def show_command(
     *,
     source: Annotated[
         Path | None,
@@ -43,8 +43,8 @@ def show(
         print_line(f"\n{example.couplet}\n  → {example.completion}")
 
 
-@app.command
-def check(
+@app.command(name="check")
+def check_command(
     file: Annotated[Path, Parameter(help="A file of poems: JSON, JSONL, CSV, TSV or text.")],
     /,
     *,

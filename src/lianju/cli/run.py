@@ -71,7 +71,7 @@ _Source = Annotated[
 ]
 
 
-def run(
+def run_command(
     *,
     recipe: _Recipe = "default",
     poems: _Poems = None,
@@ -102,7 +102,7 @@ def run(
         _tell(*done)
 
 
-def finetune(
+def finetune_command(
     *,
     recipe: _Recipe = "default",
     poems: _Poems = None,

@@ -7,15 +7,15 @@ and everything said about them is computed from these files without the model.
 
 from lianju.explore.grid import Cell, Grid, read_grid
 from lianju.explore.next_chart import chart_file
-from lianju.explore.next_page import Shown, step_page, walk_page
+from lianju.explore.next_page import PageContext, step_page, walk_page
 from lianju.explore.output import write_all
-from lianju.explore.reported import REPORTED
+from lianju.explore.reported_suites import REPORTED_SUITES
 from lianju.explore.sweep import (
     SWEEP,
-    Opening,
-    Plan,
-    Scored,
+    ScoredCell,
     Sweep,
+    SweepCouplet,
+    SweepPlan,
     open_sweep,
     score,
     write_poems,
@@ -23,16 +23,16 @@ from lianju.explore.sweep import (
 from lianju.explore.sweep_page import Findings
 
 __all__ = [
-    "REPORTED",
+    "REPORTED_SUITES",
     "SWEEP",
     "Cell",
     "Findings",
     "Grid",
-    "Opening",
-    "Plan",
-    "Scored",
-    "Shown",
+    "PageContext",
+    "ScoredCell",
     "Sweep",
+    "SweepCouplet",
+    "SweepPlan",
     "chart_file",
     "open_sweep",
     "read_grid",

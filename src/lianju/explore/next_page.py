@@ -18,7 +18,7 @@ _PINNED = 4
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageContext:
     """What a page is about besides the distribution: who was asked, and how it was drawn."""
 
     couplet: str
@@ -29,7 +29,7 @@ class Shown:
     """The form and what the lines to come keep, in words; empty where no rules are kept."""
 
 
-def step_page(step: Step, shown: Shown) -> str:
+def step_page(step: Step, shown: PageContext) -> str:
     """The page of one step: stage by stage what becomes of the likeliest tokens."""
     first, last = step.stages[0], step.stages[-1]
     best = max(step.choices, key=lambda choice: choice.probabilities[0])
@@ -72,7 +72,7 @@ def step_page(step: Step, shown: Shown) -> str:
     return _page("The next character", "下一字", main, shown)
 
 
-def walk_page(walk: Walk, shown: Shown) -> str:
+def walk_page(walk: Walk, shown: PageContext) -> str:
     """The page of a completion: each of its tokens with its distribution and the other roads."""
     rows = _rows(walk)
     pairs = (len(rows) + 1) // 2
@@ -115,7 +115,7 @@ def walk_page(walk: Walk, shown: Shown) -> str:
     return _page("How the poem came about", "步步成詩", main, shown, _current(len(walk.positions)))
 
 
-def _page(title: str, chinese: str, main: str, shown: Shown, style: str = "") -> str:
+def _page(title: str, chinese: str, main: str, shown: PageContext, style: str = "") -> str:
     return frame.page(
         title=f"Lianju 聯句 · {title}",
         heading=f'{title} <span lang="zh-Hant" class="run">{chinese}</span>',

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from lianju.explore import tables
 from lianju.explore.drawing import alone
-from lianju.explore.png import has_letters, png
-from lianju.explore.shown import BY_NAME, SHOWN
-from lianju.explore.sweep import Scored, Sweep
+from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
+from lianju.explore.png import has_letters, svg_to_png
+from lianju.explore.sweep import ScoredCell, Sweep
 from lianju.explore.sweep_page import CURVES, Findings, page
 from lianju.files import write_text, writing
 from lianju.progress import Reporter
 
 
-def write_all(sweep: Sweep, cells: list[Scored], reporter: Reporter) -> Findings:
+def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Findings:
     """Write tables, plots and the page into the sweep's folder.
 
     What a system lacks is said, with what to do: pyarrow for Parquet, a font for PNG.
@@ -42,7 +42,7 @@ def write_all(sweep: Sweep, cells: list[Scored], reporter: Reporter) -> Findings
 def _plots(found: Findings) -> Iterator[tuple[str, str]]:
     """Every plot under the name of its file."""
     ring = "" if found.chosen is None else " (red: recommended)"
-    for metric in SHOWN:
+    for metric in METRIC_WORDS:
         yield f"heat-{metric.name}", alone(found.heat_maps(metric), f"{metric.title}{ring}")
     title = f"Quality against diversity; empty: significantly fewer right shapes{ring}"
     yield "quality-diversity", alone(found.scatters(), title)
@@ -56,4 +56,4 @@ def _write_plot(path: Path, svg: str) -> None:
     write_text(path.with_suffix(".svg"), svg)
     if has_letters():
         with writing(path.with_suffix(".png")) as temporary:
-            temporary.write_bytes(png(svg))
+            temporary.write_bytes(svg_to_png(svg))

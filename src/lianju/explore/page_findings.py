@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from lianju.evaluate import Figure, markup
 from lianju.explore.findings import FEWEST, Change, Contrast, common_opening, too_few
-from lianju.explore.grid import AXES, Cell, Grid, named, shown, words
-from lianju.explore.recommend import ENOUGH, Choice
-from lianju.explore.reported import REPORTED
-from lianju.explore.shown import BY_NAME, Shown
-from lianju.explore.sweep import Plan, Scored
+from lianju.explore.grid import AXES, Cell, Grid, axis_words, cell_words, value_words
+from lianju.explore.metric_words import BY_NAME, MetricWords
+from lianju.explore.recommend import ENOUGH, Recommendation
+from lianju.explore.reported_suites import REPORTED_SUITES
+from lianju.explore.sweep import ScoredCell, SweepPlan
 
-_DIFFERENT = Shown(
+_DIFFERENT = MetricWords(
     "different", "Different poems on a couplet", "同題異作", "", better="more", digits=1
 )
 # By metric: what less and more of it is called; then the same in Chinese.
@@ -62,7 +62,7 @@ _DOES = {"temperature": "raising the temperature", "min_p": "lowering min-p"}
 _CHINESE = {"temperature": "溫度"}
 
 
-def findings(grid: Grid, cells: Sequence[Scored], contrasts: Sequence[Contrast]) -> str:
+def findings(grid: Grid, cells: Sequence[ScoredCell], contrasts: Sequence[Contrast]) -> str:
     """A paragraph in each language and a table for every parameter that the grid varies."""
     if too_few(cells):
         return f'<p>{_few(cells)}.</p><p lang="zh-Hant">上聯不足 {FEWEST} 則，差別無從判斷。</p>'
@@ -71,13 +71,13 @@ def findings(grid: Grid, cells: Sequence[Scored], contrasts: Sequence[Contrast])
     return "\n".join(_contrast(grid, cells, contrast) for contrast in contrasts)
 
 
-def _few(cells: Sequence[Scored]) -> str:
+def _few(cells: Sequence[ScoredCell]) -> str:
     """That nothing can be told, with what to do."""
     n = markup.plural(len(cells[0].marks), "couplet")
     return f"Too few couplets to tell 樣本太少: {n}; give {FEWEST} at least, better 30"
 
 
-def sentence(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
+def sentence(grid: Grid, cells: Sequence[ScoredCell], contrast: Contrast) -> str:
     """What one parameter changed of length, shape and diversity, with the numbers, in English."""
     changes = [contrast.changes[metric] for metric in _SPOKEN]
     found = [
@@ -110,7 +110,7 @@ def _numbers(change: Change) -> str:
     return f"{metric.number(change.before.value)} → {metric.number(change.after.value)}"
 
 
-def _metric(change: Change) -> Shown:
+def _metric(change: Change) -> MetricWords:
     return BY_NAME.get(change.metric, _DIFFERENT)
 
 
@@ -118,10 +118,10 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _contrast(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
+def _contrast(grid: Grid, cells: Sequence[ScoredCell], contrast: Contrast) -> str:
     tight, loose = cells[contrast.tight], cells[contrast.loose]
     axis = contrast.axis
-    low, high = (shown(axis, getattr(cell.cell, axis)) for cell in (tight, loose))
+    low, high = (value_words(axis, getattr(cell.cell, axis)) for cell in (tight, loose))
     rows = [_row(change) for change in contrast.changes.values()]
     rows.append(_openings(tight, loose))
     name = axis.replace("_", "-")
@@ -135,15 +135,17 @@ def _contrast(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
     )
 
 
-def _opening(grid: Grid, cells: Sequence[Scored], contrast: Contrast) -> str:
+def _opening(grid: Grid, cells: Sequence[ScoredCell], contrast: Contrast) -> str:
     """Which parameter went from where to where, and where the others stood."""
     axis, cell = contrast.axis, cells[contrast.tight].cell
     others = [
-        named(name, getattr(cell, name)) for name in AXES if name in grid.varied() and name != axis
+        axis_words(name, getattr(cell, name))
+        for name in AXES
+        if name in grid.varied() and name != axis
     ]
     verb = _DOES.get(axis, f"opening {axis.replace('_', '-')}")
     low, high = (getattr(cells[n].cell, axis) for n in (contrast.tight, contrast.loose))
-    said = f"{verb} from {shown(axis, low)} to {shown(axis, high)}"
+    said = f"{verb} from {value_words(axis, low)} to {value_words(axis, high)}"
     return f"With {_listed(others)}, {said}" if others else said[0].upper() + said[1:]
 
 
@@ -159,11 +161,11 @@ def _row(change: Change) -> tuple[str, str, str, str]:
     return name, value(metric, change.before), value(metric, change.after), found
 
 
-def _openings(tight: Scored, loose: Scored) -> tuple[str, str, str, str]:
+def _openings(tight: ScoredCell, loose: ScoredCell) -> tuple[str, str, str, str]:
     return "The opening itself 開頭二字", _common(tight), _common(loose), ""
 
 
-def _common(cell: Scored) -> str:
+def _common(cell: ScoredCell) -> str:
     opening, share = common_opening(cell)
     return (
         f'<span lang="zh-Hant">{markup.text(opening or "（無）")}</span> '
@@ -171,7 +173,7 @@ def _common(cell: Scored) -> str:
     )
 
 
-def value(metric: Shown, figure: Figure) -> str:
+def value(metric: MetricWords, figure: Figure) -> str:
     """A number over its interval, as a table shows them."""
     if figure.value is None:
         return '<span class="none">–</span>'
@@ -184,9 +186,11 @@ def value(metric: Shown, figure: Figure) -> str:
 # --- which to write with -------------------------------------------------------------------
 
 
-def recommendation(plan: Plan, cells: Sequence[Scored], choice: Choice | None) -> str:
+def recommendation(
+    plan: SweepPlan, cells: Sequence[ScoredCell], choice: Recommendation | None
+) -> str:
     """The recommended cell with the rule that led to it, or why there is none."""
-    if reported := REPORTED.get(plan.suite):
+    if reported := REPORTED_SUITES.get(plan.suite):
         return (
             '<div class="choice"><p class="pick">No recommendation from these couplets.</p>'
             f"<p>{reported.english} Run <code>lianju explore sweep --suite legal</code> to choose."
@@ -200,11 +204,11 @@ def recommendation(plan: Plan, cells: Sequence[Scored], choice: Choice | None) -
     return _chosen(plan, cells, choice)
 
 
-def _chosen(plan: Plan, cells: Sequence[Scored], choice: Choice) -> str:
+def _chosen(plan: SweepPlan, cells: Sequence[ScoredCell], choice: Recommendation) -> str:
     grid, picked, best = plan.grid, cells[choice.chosen], cells[choice.best]
     shape, pairs, liking = (BY_NAME[name] for name in ("shape", "distinct_2", "logprob"))
 
-    def number(cell: Scored, metric: Shown) -> str:
+    def number(cell: ScoredCell, metric: MetricWords) -> str:
         return metric.number(cell.figures[metric.name].value)
 
     most = max(
@@ -213,9 +217,9 @@ def _chosen(plan: Plan, cells: Sequence[Scored], choice: Choice) -> str:
         if (figure := cells[n].figures["distinct_2"].value) is not None
     )
     return (
-        f'<div class="choice"><p class="pick">{markup.text(words(picked.cell, grid))}</p>'
+        f'<div class="choice"><p class="pick">{markup.text(cell_words(picked.cell, grid))}</p>'
         f"<p><code>lianju complete … {flags(picked.cell, grid)}</code></p><ol>"
-        f"<li>Right shape first. The best cell ({markup.text(words(best.cell, grid))}) has "
+        f"<li>Right shape first. The best cell ({markup.text(cell_words(best.cell, grid))}) has "
         f"{number(best, shape)}; kept are {len(choice.shapely)} of "
         f"{markup.plural(len(cells), 'cell')}: not significantly below it, couplet by "
         "couplet.</li>"
@@ -243,11 +247,14 @@ def flags(cell: Cell, grid: Grid) -> str:
 
 
 def in_words(
-    plan: Plan, cells: Sequence[Scored], contrasts: Sequence[Contrast], choice: Choice | None
+    plan: SweepPlan,
+    cells: Sequence[ScoredCell],
+    contrasts: Sequence[Contrast],
+    choice: Recommendation | None,
 ) -> list[str]:
     """What the sweep found, a sentence each, for a terminal."""
     said = [sentence(plan.grid, cells, contrast) for contrast in contrasts]
-    if plan.suite in REPORTED:
+    if plan.suite in REPORTED_SUITES:
         why = "scores are reported on these couplets; choose with --suite legal"
         few = [f"{_few(cells)}."] if too_few(cells) else []
         return [*said, *few, f"No recommendation: {why}."]

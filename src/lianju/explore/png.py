@@ -8,7 +8,7 @@ _LETTER = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</sv
 _SHARP = 2.0
 
 
-def png(svg: str) -> bytes:
+def svg_to_png(svg: str) -> bytes:
     """A stand-alone SVG as PNG, with two pixels for each of its units."""
     return svg_to_bytes(svg_string=svg, zoom=_SHARP)
 

@@ -20,7 +20,7 @@ from lianju.corpus import Example
 from lianju.decode import Completion, Constraint, complete, length_limit
 from lianju.errors import UserError
 from lianju.evaluate import Figure, Mark
-from lianju.explore.choices import Choices, choices
+from lianju.explore.example_distribution import ExampleDistribution, find_example
 from lianju.explore.grid import Cell, Grid
 from lianju.files import read_json, write_json
 from lianju.files import sweep as sweep_up
@@ -40,7 +40,7 @@ _AGAIN = "the same command writes it again"
 Measure = Callable[[Sequence[Sequence[Completion]], Sequence[str | None]], "Measured"]
 
 
-class Opening(Settings):
+class SweepCouplet(Settings):
     """A couplet to complete, how the real poem goes on if there is one, and where it is from."""
 
     couplet: str
@@ -48,12 +48,12 @@ class Opening(Settings):
     source: str = ""
 
     @classmethod
-    def of(cls, example: Example) -> "Opening":
+    def of(cls, example: Example) -> "SweepCouplet":
         """The couplet of an example of the corpus."""
         return cls(couplet=example.couplet, truth=example.completion, source=example.source)
 
 
-class Plan(Settings):
+class SweepPlan(Settings):
     """All on which the poems of a sweep depend."""
 
     version: Literal[1] = 1
@@ -63,7 +63,7 @@ class Plan(Settings):
     style: str
     suite: str
     """The suite that the couplets are from; empty for couplets of the user's own."""
-    openings: tuple[Opening, ...]
+    openings: tuple[SweepCouplet, ...]
     grid: Grid
     seeds: int
     """Poems on each couplet in each cell."""
@@ -96,7 +96,7 @@ class Plan(Settings):
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenCell:
     """What one cell wrote: poems by couplet, then by seed."""
 
     number: int
@@ -106,10 +106,10 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredCell:
     """A cell with the marks of each poem, as `poems` of it, and the figures of all."""
 
-    written: Written
+    written: WrittenCell
     marks: list[list[dict[str, Mark]]]
     figures: dict[str, Figure]
 
@@ -124,7 +124,7 @@ class Sweep:
     """A folder with its plan."""
 
     folder: Path
-    plan: Plan
+    plan: SweepPlan
 
     def begin(self, constraints: Sequence[Constraint | None]) -> None:
         """Write the plan. Raises `UserError` before that if poems cannot get as long as needed."""
@@ -141,18 +141,18 @@ class Sweep:
         """Whether nothing is left to write that needs the model."""
         return self._has_choices() and not self.missing()
 
-    def written(self) -> list[Written]:
+    def written(self) -> list[WrittenCell]:
         """Every cell; all must be finished."""
         return [self._read(number) for number in range(len(self.plan.grid.cells()))]
 
-    def choices(self) -> Choices:
+    def choices(self) -> ExampleDistribution:
         """The distribution that the page explains the parameters with.
 
         Raises `UserError` where its file is missing or damaged.
         """
         path = self.folder / _CHOICES
         try:
-            return Choices.model_validate(read_json(path, _AGAIN))
+            return ExampleDistribution.model_validate(read_json(path, _AGAIN))
         except ValidationError:
             raise UserError(f"{path} is damaged: {_AGAIN}") from None
 
@@ -173,7 +173,7 @@ class Sweep:
             return False
         return True
 
-    def _read(self, number: int) -> Written:
+    def _read(self, number: int) -> WrittenCell:
         path, plan = self._file(number), self.plan
         values = read_json(path, _AGAIN)
         try:
@@ -189,9 +189,9 @@ class Sweep:
             poems = []
         if [len(group) for group in poems] != [plan.seeds] * len(plan.couplets):
             raise UserError(f"{path} is damaged: {_AGAIN}")
-        return Written(number, plan.grid.cells()[number], seconds, poems)
+        return WrittenCell(number, plan.grid.cells()[number], seconds, poems)
 
-    def write(self, cell: Written) -> None:
+    def write(self, cell: WrittenCell) -> None:
         """Keep what a cell wrote; from then on it is finished."""
         groups = []
         for poems in cell.poems:
@@ -203,7 +203,7 @@ class Sweep:
         write_json(self._file(cell.number), values)
 
 
-def open_sweep(folder: Path, plan: Plan) -> Sweep:
+def open_sweep(folder: Path, plan: SweepPlan) -> Sweep:
     """A new sweep in `folder`, or the one that is there if its plan is the same.
 
     Writes nothing yet: `write_poems` does, when it is known that the rules can be kept. The
@@ -216,9 +216,9 @@ def open_sweep(folder: Path, plan: Plan) -> Sweep:
     return Sweep(folder, plan)
 
 
-def _check_same(path: Path, plan: Plan) -> None:
+def _check_same(path: Path, plan: SweepPlan) -> None:
     try:
-        found = Plan.model_validate_json(path.read_text(encoding="utf-8"))
+        found = SweepPlan.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError):
         raise UserError(f"{path} is damaged: choose another --out") from None
     differ = [name for name, value in plan if getattr(found, name) != value]
@@ -239,7 +239,7 @@ def write_poems(
     sweep.begin(constraints)
     plan, cells, missing = sweep.plan, sweep.plan.grid.cells(), sweep.missing()
     if not sweep._has_choices():
-        found = choices(model, plan.style, plan.couplets)
+        found = find_example(model, plan.style, plan.couplets)
         write_json(sweep.folder / _CHOICES, found.model_dump(mode="json"))
     # Hot cells write longer than cold ones. In a random order the time of those that are done
     # foretells that of the rest.
@@ -262,7 +262,7 @@ def write_poems(
                 constraints=constraints,
             )
             seconds = time.monotonic() - start
-            sweep.write(Written(number, cells[number], seconds, poems))
+            sweep.write(WrittenCell(number, cells[number], seconds, poems))
             if done == 0 and len(missing) > 1:
                 left = _left(seconds, 1, len(missing))
                 reporter.say(f"The first cell took {seconds:.1f} s: {left}")
@@ -288,7 +288,7 @@ class _Onward(Reporter, Task):
         self.whole.advance(units, self.note)
 
 
-def score(sweep: Sweep, measure: Measure, reporter: Reporter) -> list[Scored]:
+def score(sweep: Sweep, measure: Measure, reporter: Reporter) -> list[ScoredCell]:
     """Measure the poems of every cell."""
     truths = [opening.truth for opening in sweep.plan.openings]
     scored = []
@@ -296,6 +296,6 @@ def score(sweep: Sweep, measure: Measure, reporter: Reporter) -> list[Scored]:
     with reporter.task("Measuring", len(written)) as task:
         for cell in written:
             measured = measure(cell.poems, truths)
-            scored.append(Scored(cell, measured.marks, measured.figures))
+            scored.append(ScoredCell(cell, measured.marks, measured.figures))
             task.advance()
     return scored

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lianju.evaluate import frame, markup, writing
-from lianju.explore import cuts, page_findings
+from lianju.explore import page_findings
 from lianju.explore.drawing import STYLE
+from lianju.explore.example_figures import parameter_figures
 from lianju.explore.findings import contrasts
-from lianju.explore.grid import words
-from lianju.explore.recommend import Choice, choose, front
-from lianju.explore.reported import REPORTED
-from lianju.explore.shown import BY_NAME, SHOWN, Shown
-from lianju.explore.sweep import Scored, Sweep
+from lianju.explore.grid import cell_words
+from lianju.explore.metric_words import BY_NAME, METRIC_WORDS, MetricWords
+from lianju.explore.recommend import Recommendation, choose, front
+from lianju.explore.reported_suites import REPORTED_SUITES
+from lianju.explore.sweep import ScoredCell, Sweep
 from lianju.explore.sweep_plots import curves, heat_map, scatter
 from lianju.verse import FORMS
 
@@ -32,17 +33,17 @@ class Findings:
     """A sweep with its scores: what pages and files are made of."""
 
     sweep: Sweep
-    cells: list[Scored]
+    cells: list[ScoredCell]
 
     @cached_property
-    def choice(self) -> Choice | None:
+    def choice(self) -> Recommendation | None:
         """What the rule finds, whatever the couplets."""
         return choose(self.cells)
 
     @property
     def chosen(self) -> int | None:
         """The recommended cell; none on couplets that scores are reported on."""
-        if self.choice is None or self.sweep.plan.suite in REPORTED:
+        if self.choice is None or self.sweep.plan.suite in REPORTED_SUITES:
             return None
         return self.choice.chosen
 
@@ -52,7 +53,7 @@ class Findings:
         found = contrasts(grid, self.cells)
         return page_findings.in_words(self.sweep.plan, self.cells, found, self.choice)
 
-    def heat_maps(self, metric: Shown) -> list[str]:
+    def heat_maps(self, metric: MetricWords) -> list[str]:
         """The heat maps of a metric, one for each panel of the grid."""
         grid = self.sweep.plan.grid
         return [heat_map(grid, panel, self.cells, metric, self.chosen) for panel in grid.panels()]
@@ -75,7 +76,7 @@ class Findings:
             for up in ("shape", "logprob")
         ]
 
-    def curves(self, metric: Shown) -> list[str]:
+    def curves(self, metric: MetricWords) -> list[str]:
         """A metric by temperature, for each panel; nothing to draw at one temperature."""
         grid = self.sweep.plan.grid
         if len(grid.temperature) < 2:
@@ -95,7 +96,7 @@ class Findings:
 
 def page(found: Findings) -> str:
     """The page as HTML."""
-    plan, cells, choices = found.sweep.plan, found.cells, found.sweep.choices()
+    plan, cells, example = found.sweep.plan, found.cells, found.sweep.choices()
     poems = len(cells) * plan.poems_each
     name = markup.text(found.sweep.folder.resolve().name)
     body = frame.filled(
@@ -105,9 +106,9 @@ def page(found: Findings) -> str:
         couplets=markup.plural(len(plan.openings), "couplet"),
         seeds=markup.plural(plan.seeds, "poem"),
         cells=markup.plural(len(cells), "combination"),
-        couplet=markup.text(choices.couplet),
-        begun=markup.text(choices.begun),
-        cuts=cuts.cuts(choices),
+        couplet=markup.text(example.couplet),
+        begun=markup.text(example.begun),
+        cuts=parameter_figures(example),
         findings=page_findings.findings(plan.grid, cells, contrasts(plan.grid, cells)),
         choice=page_findings.recommendation(plan, cells, found.choice),
         maps=_maps(found),
@@ -118,7 +119,7 @@ def page(found: Findings) -> str:
         facts=_facts(found),
         glossary="".join(
             f"<div><dt>{markup.label(f'{s.title} {s.chinese}')}</dt><dd>{s.says}</dd></div>"
-            for s in SHOWN
+            for s in METRIC_WORDS
         ),
         terms=f"<p>The base model, {markup.text(plan.model)}, {markup.terms(plan.model)}.</p>",
     )
@@ -141,11 +142,13 @@ def _tiles(found: Findings, poems: int) -> str:
     plan, grid = found.sweep.plan, found.sweep.plan.grid
     picked = "none here"
     note = (
-        "choose on --suite legal" if plan.suite in REPORTED else "too few couplets to tell 樣本太少"
+        "choose on --suite legal"
+        if plan.suite in REPORTED_SUITES
+        else "too few couplets to tell 樣本太少"
     )
     if found.chosen is not None:
         picked = f"T {found.cells[found.chosen].cell.temperature:g}"
-        rest = words(found.cells[found.chosen].cell, grid).partition(", ")[2]
+        rest = cell_words(found.cells[found.chosen].cell, grid).partition(", ")[2]
         note = rest or "temperature alone was swept"
     rows = (
         ("Cells 格", f"{len(found.cells)}", f"{poems:,} poems, {plan.seeds} a couplet"),
@@ -166,11 +169,11 @@ def _tiles(found: Findings, poems: int) -> str:
     )
 
 
-def _ends(found: Findings, metric: Shown, unit: str) -> tuple[str, str]:
+def _ends(found: Findings, metric: MetricWords, unit: str) -> tuple[str, str]:
     """The lowest and the highest number of a metric, and the cells that have them."""
     grid = found.sweep.plan.grid
     known = [
-        (value, words(cell.cell, grid))
+        (value, cell_words(cell.cell, grid))
         for cell in found.cells
         if (value := cell.figures[metric.name].value) is not None
     ]
@@ -189,7 +192,7 @@ def _ends(found: Findings, metric: Shown, unit: str) -> tuple[str, str]:
 
 def _choosing() -> str:
     """Style that shows the heat maps of the chosen metric; a browser too old for it shows all."""
-    shows = ", ".join(f".maps:has(#m-{s.name}:checked) .m-{s.name}" for s in SHOWN)
+    shows = ", ".join(f".maps:has(#m-{s.name}:checked) .m-{s.name}" for s in METRIC_WORDS)
     return (
         "@supports selector(:has(*)) {\n.maps .map { display: none; }\n"
         f"{shows} {{ display: block; }}\n}}"
@@ -200,13 +203,13 @@ def _maps(found: Findings) -> str:
     buttons = "".join(
         f'<label><input type="radio" name="metric" id="m-{metric.name}"'
         f"{'' if number else ' checked'}>{markup.label(f'{metric.title} {metric.chinese}')}</label>"
-        for number, metric in enumerate(SHOWN)
+        for number, metric in enumerate(METRIC_WORDS)
     )
     maps = "\n".join(
         f'<div class="map m-{metric.name}"><h3>{markup.label(f"{metric.title} {metric.chinese}")}'
         f"</h3><p>{metric.says}{_BETTER[metric.better]}</p>"
         f'<div class="pair">{"".join(map(_scrolling, found.heat_maps(metric)))}</div></div>'
-        for metric in SHOWN
+        for metric in METRIC_WORDS
     )
     ring = '<p class="quiet">The red frame is the recommended cell.</p>'
     return (
@@ -261,7 +264,7 @@ def _curves(found: Findings) -> str:
 
 def _samples(found: Findings) -> str:
     folded = "\n".join(
-        f"<details><summary>{markup.text(words(cell.cell, found.sweep.plan.grid))} "
+        f"<details><summary>{markup.text(cell_words(cell.cell, found.sweep.plan.grid))} "
         f'<span class="quiet">{_brief(cell)}</span></summary>'
         + "".join(_couplet(found, cell, index) for index in range(_shown(found)))
         + "</details>"
@@ -274,7 +277,7 @@ def _shown(found: Findings) -> int:
     return min(_SAMPLES, len(found.sweep.plan.openings))
 
 
-def _brief(cell: Scored) -> str:
+def _brief(cell: ScoredCell) -> str:
     said = (
         f"{BY_NAME[name].number(cell.figures[name].value)} {what}"
         for name, what in (("shape", "right shape"), ("distinct_2", "different pairs"))
@@ -286,8 +289,9 @@ def _extremes(found: Findings) -> str:
     """The first couplet in the tightest cell and in the most open one."""
     if len(found.cells) < 2:
         return ""
+    grid = found.sweep.plan.grid
     sides = "".join(
-        f'<div class="side{kind}"><h4>{markup.text(words(cell.cell, found.sweep.plan.grid))}</h4>'
+        f'<div class="side{kind}"><h4>{markup.text(cell_words(cell.cell, grid))}</h4>'
         f"{_seeds(cell, 0)}</div>"
         for kind, cell in (("", found.cells[0]), (" after", found.cells[-1]))
     )
@@ -295,12 +299,12 @@ def _extremes(found: Findings) -> str:
     return f'<article class="card"><h3>{couplet}</h3><div class="sides">{sides}</div></article>'
 
 
-def _couplet(found: Findings, cell: Scored, index: int) -> str:
+def _couplet(found: Findings, cell: ScoredCell, index: int) -> str:
     couplet = writing(found.sweep.plan.openings[index].couplet)
     return f'<div class="sample">{couplet}{_seeds(cell, index)}</div>'
 
 
-def _seeds(cell: Scored, index: int) -> str:
+def _seeds(cell: ScoredCell, index: int) -> str:
     poems = "".join(
         f'<div class="poem">{writing(poem.text)}{_verdict(str(mark["fault"]), mark["form"])}</div>'
         for poem, mark in zip(cell.written.poems[index], cell.marks[index], strict=True)
@@ -322,13 +326,14 @@ def _table(found: Findings) -> str:
     grid = found.sweep.plan.grid
     heads = "".join(
         f'<th scope="col">{markup.label(f"{metric.title} {metric.chinese}")}</th>'
-        for metric in SHOWN
+        for metric in METRIC_WORDS
     )
     rows = "".join(
         f"<tr{' class=picked' if cell.written.number == found.chosen else ''}>"
-        f'<th scope="row">{markup.text(words(cell.cell, grid))}</th>'
+        f'<th scope="row">{markup.text(cell_words(cell.cell, grid))}</th>'
         + "".join(
-            f"<td>{page_findings.value(metric, cell.figures[metric.name])}</td>" for metric in SHOWN
+            f"<td>{page_findings.value(metric, cell.figures[metric.name])}</td>"
+            for metric in METRIC_WORDS
         )
         + "</tr>"
         for cell in found.cells

@@ -8,8 +8,8 @@ import yaml
 
 from lianju import __version__
 from lianju.errors import UserError
-from lianju.export.source import ADVICE, Source
-from lianju.export.tokenizer import Words
+from lianju.export.source import ADVICE, ExportSource
+from lianju.export.tokenizer import ExportTokenizer
 from lianju.model import CATALOGUE, run_of
 from lianju.model.sealed import IDENTITY
 
@@ -20,7 +20,9 @@ _LICENCES = {"gemma-3-270m": "gemma", "smollm2-135m": "apache-2.0"}
 _EXAMPLE = "白日依山盡，黃河入海流。"
 
 
-def model_card(source: Source, words: Words, to: str, base: Path, notes: list[str]) -> str:
+def model_card(
+    source: ExportSource, words: ExportTokenizer, to: str, base: Path, notes: list[str]
+) -> str:
     """The README.md of an export to `to`. `base` is the base model's folder; `notes` say what
     was found when the export was read back.
     """
@@ -52,7 +54,7 @@ def model_card(source: Source, words: Words, to: str, base: Path, notes: list[st
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _licence(source: Source, base: Path) -> tuple[str, str]:
+def _licence(source: ExportSource, base: Path) -> tuple[str, str]:
     """The hub's name of the base model's licence, and what to say of it."""
     name = str(source.card["base"])
     if name in CATALOGUE:
@@ -65,7 +67,7 @@ def _licence(source: Source, base: Path) -> tuple[str, str]:
     return "other", f"see the page of `{source.base}`."
 
 
-def _usage(words: Words, to: str) -> str:
+def _usage(words: ExportTokenizer, to: str) -> str:
     how = {
         "adapter": "```python\nfrom peft import AutoPeftModelForCausalLM\n"
         "from transformers import AutoTokenizer, GenerationConfig\n\n"
@@ -95,7 +97,7 @@ def _usage(words: Words, to: str) -> str:
     )
 
 
-def about_run(source: Source) -> tuple[str, str]:
+def about_run(source: ExportSource) -> tuple[str, str]:
     """What a card says of a run's poems, and of its numbers. `UserError` where its summary is
     damaged.
     """
@@ -106,7 +108,7 @@ def about_run(source: Source) -> tuple[str, str]:
         raise UserError(f"{path} is damaged ({error!r}): {ADVICE}") from error
 
 
-def _data(source: Source) -> str:
+def _data(source: ExportSource) -> str:
     if source.summary is None:
         return f"## Data\n\n{source.card.get('poems', 'An unknown number of')} poems."
     data = source.summary["data"]
@@ -118,7 +120,7 @@ def _data(source: Source) -> str:
     )
 
 
-def _recipe(source: Source, base: Path) -> str:
+def _recipe(source: ExportSource, base: Path) -> str:
     values = source.settings.model_dump(mode="json", include={"prompt", "lora", "train", "decode"})
     if source.full:
         del values["lora"]
@@ -131,7 +133,7 @@ def _recipe(source: Source, base: Path) -> str:
     )
 
 
-def _numbers(source: Source) -> str:
+def _numbers(source: ExportSource) -> str:
     if source.summary is None:
         return ""
     before, after = source.summary["before"], source.summary["after"]

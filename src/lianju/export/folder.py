@@ -9,8 +9,8 @@ import torch
 from lianju.config import DecodeSettings
 from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
-from lianju.export.source import Source
-from lianju.export.tokenizer import Words, save_tokenizer
+from lianju.export.source import ExportSource
+from lianju.export.tokenizer import ExportTokenizer, save_tokenizer
 from lianju.files import read_json, write_json
 from lianju.model import LanguageModel
 from lianju.model.adapter import write_lora
@@ -33,7 +33,11 @@ def check_unquantized(folder: Path, bits: int = 16) -> None:
 
 
 def write_merged(
-    model: LanguageModel, words: Words, decode: DecodeSettings, trimmed: bool, folder: Path
+    model: LanguageModel,
+    words: ExportTokenizer,
+    decode: DecodeSettings,
+    trimmed: bool,
+    folder: Path,
 ) -> None:
     """Write the untrimmed `model`, whose weights have values of bf16, as plain transformers
     reads it. Its weights are bf16 afterwards.
@@ -46,7 +50,7 @@ def write_merged(
 
 
 def write_adapter(
-    model: LanguageModel, source: Source, words: Words, trimmed: bool, folder: Path
+    model: LanguageModel, source: ExportSource, words: ExportTokenizer, trimmed: bool, folder: Path
 ) -> None:
     """Write the adapter beside `model`'s weights as plain PEFT reads it, with the tokenizer that
     spells.
@@ -62,7 +66,7 @@ def write_adapter(
     save_tokenizer(words, folder)
 
 
-def _generation(words: Words, decode: DecodeSettings, trimmed: bool) -> Any:
+def _generation(words: ExportTokenizer, decode: DecodeSettings, trimmed: bool) -> Any:
     """How to generate: the run's decoding, every stop token, and, where the model was trained
     without the tokens that verse does not need, those suppressed.
     """

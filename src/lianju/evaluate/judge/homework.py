@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
-from lianju.evaluate.judge.answer import score
+from lianju.evaluate.judge.answer import read_score
 from lianju.evaluate.judge.asking import Judge, Question, Reply
 from lianju.evaluate.schema import Couplet, Report, System
 from lianju.evaluate.statistics import Figure, mean
@@ -87,7 +87,7 @@ class Score(_Part):
     points_high: int
 
 
-class Homework(_Part):
+class HomeworkMark(_Part):
     """The estimate for one system."""
 
     label: str
@@ -109,7 +109,7 @@ class HomeworkResult(_Part):
     """The judge."""
     full_mark: int = FULL_MARK
     caveat: str = CAVEAT
-    systems: list[Homework]
+    systems: list[HomeworkMark]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Asked:
     question: Question[float]
 
 
-def questions(report: Report) -> list[Question[float]]:
+def homework_questions(report: Report) -> list[Question[float]]:
     """All questions on all systems of a report that wrote on the homework's couplets."""
     return [asked.question for system in _systems(report) for asked in _asked(system)]
 
@@ -129,7 +129,7 @@ def questions(report: Report) -> list[Question[float]]:
 def judge_homework(judge: Judge, report: Report) -> HomeworkResult:
     """Ask the two questions, three times each, about each system's first poem on every couplet."""
     systems = _systems(report)
-    replies = iter(judge.ask(questions(report)))
+    replies = iter(judge.ask(homework_questions(report)))
     found = []
     for system in systems:
         every = _asked(system)
@@ -155,14 +155,14 @@ def _asked(system: System) -> list[_Asked]:
         for aspect in ASPECTS:
             prompt = _PROMPT.format(asked=_ASKED[aspect], poem=poem)
             for sample in range(TIMES):
-                asked = Question(prompt, score, _TEMPERATURE, sample)
+                asked = Question(prompt, read_score, _TEMPERATURE, sample)
                 found.append(_Asked(couplet, aspect, asked))
     return found
 
 
 def _homework(
     system: System, every: Sequence[_Asked], replies: Sequence[Reply[float] | None]
-) -> Homework:
+) -> HomeworkMark:
     rows = [(item, reply.value) for item, reply in zip(every, replies, strict=True) if reply]
     poems = [
         Graded(
@@ -177,7 +177,7 @@ def _homework(
         "content": _score("content", [poem.content for poem in poems]),
         "format": _score("format", [poem.format for poem in poems]),
     }
-    return Homework(
+    return HomeworkMark(
         label=system.label,
         scores=scores,
         mark=sum(item.points for item in scores.values()),

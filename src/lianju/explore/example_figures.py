@@ -1,9 +1,9 @@
 """The decoding parameters explained: what each makes of one real distribution."""
 
 from lianju.evaluate import markup
-from lianju.explore.choices import Choices, View
 from lianju.explore.drawing import WIDTH, svg, write
-from lianju.explore.grid import named
+from lianju.explore.example_distribution import DistributionView, ExampleDistribution
+from lianju.explore.grid import axis_words
 
 # By the setting that is changed: what it does, in both languages.
 _SAID = {
@@ -38,30 +38,30 @@ _SAID = {
 _TOP, _ROW, _LEFT, _RIGHT = 30, 24, 58, 62
 
 
-def cuts(choices: Choices) -> str:
+def parameter_figures(example: ExampleDistribution) -> str:
     """A small drawing with its explanation for each view."""
-    top = max(share for view in choices.views for share in (*view.shares, view.rest))
-    return "\n".join(_figure(choices, view, top) for view in choices.views)
+    top = max(share for view in example.views for share in (*view.shares, view.rest))
+    return "\n".join(_figure(example, view, top) for view in example.views)
 
 
-def _figure(choices: Choices, view: View, top: float) -> str:
+def _figure(example: ExampleDistribution, view: DistributionView, top: float) -> str:
     name = _name(view)
     english, chinese = _SAID[name]
     return (
-        f"<figure>{_drawing(choices, view, top)}<figcaption>"
+        f"<figure>{_drawing(example, view, top)}<figcaption>"
         f'<p>{english}</p><p lang="zh-Hant">{chinese}</p></figcaption></figure>'
     )
 
 
-def _name(view: View) -> str:
-    return ", ".join(named(axis, value) for axis, value in view.changed.items())
+def _name(view: DistributionView) -> str:
+    return ", ".join(axis_words(axis, value) for axis, value in view.changed.items())
 
 
-def _drawing(choices: Choices, view: View, top: float) -> str:
+def _drawing(example: ExampleDistribution, view: DistributionView, top: float) -> str:
     """Bars of the shown tokens and of all others; those that cannot be drawn have none."""
     parts = [write(0, 16, _name(view) or "the model as it is", kind="name")]
-    rows = [*zip(choices.tokens, view.shares, choices.views[0].shares, strict=True)]
-    rows.append(("others", view.rest, choices.views[0].rest))
+    rows = [*zip(example.tokens, view.shares, example.views[0].shares, strict=True)]
+    rows.append(("others", view.rest, example.views[0].rest))
     for index, (token, share, raw) in enumerate(rows):
         y = _TOP + index * _ROW
         parts.append(write(_LEFT - 10, y + 16, token, "end", "name"))
@@ -74,7 +74,7 @@ def _drawing(choices: Choices, view: View, top: float) -> str:
         said = _percent(share) if share else "cut"
         parts.append(write(_LEFT + max(width, 1) + 7, y + 16, said))
     foot = _TOP + len(rows) * _ROW + 18
-    left = f"{view.kept:,} of {markup.plural(choices.vocabulary, 'token')} can be drawn"
+    left = f"{view.kept:,} of {markup.plural(example.vocabulary, 'token')} can be drawn"
     parts.append(write(0, foot, left))
     return svg(WIDTH, foot + 8, f"{_name(view) or 'The model as it is'}: {left}", parts)
 

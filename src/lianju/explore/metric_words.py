@@ -7,7 +7,7 @@ from lianju.evaluate import METRICS, Figure
 
 
 @dataclass(frozen=True)
-class Shown:
+class MetricWords:
     """How a reader sees a metric: its names, what it says, which way is better, its digits.
 
     `digits` is None for a share, which is shown in percent.
@@ -53,8 +53,10 @@ _SAYS: dict[str, tuple[str, int | None]] = {
     "known_lines": ("Lines that stand word for word in the corpus of Tang poems.", None),
     "longest_run": ("The most characters on end that stand so in a Tang poem.", 1),
 }
-SHOWN = tuple(
-    Shown(name, METRICS[name].title, METRICS[name].chinese, says, METRICS[name].better, digits)
+METRIC_WORDS = tuple(
+    MetricWords(
+        name, METRICS[name].title, METRICS[name].chinese, says, METRICS[name].better, digits
+    )
     for name, (says, digits) in _SAYS.items()
 )
-BY_NAME = {shown.name: shown for shown in SHOWN}
+BY_NAME = {shown.name: shown for shown in METRIC_WORDS}

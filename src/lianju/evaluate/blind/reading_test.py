@@ -37,7 +37,7 @@ class KeyPair(_Part):
     """Who stands on the left: A 甲."""
 
 
-class Key(_Part):
+class BlindKey(_Part):
     """What the page does not tell."""
 
     kind: Literal["lianju-blind-key"] = "lianju-blind-key"
@@ -51,7 +51,9 @@ class Key(_Part):
     pairs: list[KeyPair]
 
 
-def build(pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None) -> Key:
+def build_reading_test(
+    pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None
+) -> BlindKey:
     """Write `blind.html` and `blind-key.json` into `folder`; `seed` is secret unless given.
 
     `same_form` says that the pairs were chosen so, which the page tells its readers. Raises
@@ -61,7 +63,7 @@ def build(pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None) 
         raise UserError(f"{folder} holds a reading test already: name another folder with --out")
     seed = secrets.randbits(64) if seed is None else seed
     shown = _arranged(pairs.pairs, random.Random(seed))
-    key = Key(
+    key = BlindKey(
         digest=_digest(shown),
         seed=seed,
         labels=pairs.labels,
@@ -100,7 +102,7 @@ def _digest(shown: list[KeyPair]) -> str:
     return digest([[pair.couplet, *sides(pair)] for pair in shown])
 
 
-def _page(key: Key, same_form: bool) -> str:
+def _page(key: BlindKey, same_form: bool) -> str:
     count = len(key.pairs)
     body = frame.filled(
         __package__,
