@@ -12,16 +12,31 @@ from rich.text import Text
 from lianju.cli.inputs import named_file
 from lianju.cli.poem import draw
 from lianju.console import TerminalReporter, err, out, print_notes
-from lianju.corpus import hear_text
-from lianju.corpus.reading import shown
-from lianju.corpus.verse_files import Verse, VerseFile, read_verse, spoken_verse
-from lianju.corpus.verse_text import has_verse, verse_only
+from lianju.corpus import (
+    Verse,
+    VerseFile,
+    has_verse,
+    hear_text,
+    read_verse,
+    shown,
+    spoken_verse,
+    verse_only,
+)
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
-from lianju.verse import Said, Verdict, in_language, words
-from lianju.verse import check as judge
-from lianju.verse.rule_texts import Language
-from lianju.verse.table import Total, old_style, opening_line, style_name, totals
+from lianju.verse import (
+    Language,
+    Said,
+    Total,
+    Verdict,
+    check,
+    in_language,
+    old_style,
+    opening_line,
+    style_name,
+    totals,
+    words,
+)
 
 # More than this takes over two seconds; the bar moves once a batch.
 _MANY = 4000
@@ -133,7 +148,7 @@ def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]
     with reporter.task("Checking", len(poems)) as task:
         for start in range(0, len(poems), _BATCH):
             batch = poems[start : start + _BATCH]
-            verdicts += [judge(item.text, strict, borrow) for item in batch]
+            verdicts += [check(item.text, strict, borrow) for item in batch]
             task.advance(len(batch))
     return verdicts
 

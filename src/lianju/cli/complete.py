@@ -18,8 +18,7 @@ from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, out
 from lianju.corpus import Poem, hear_couplet, known_lines, read_couplets
-from lianju.verse import in_language, lines_of, words
-from lianju.verse.rule_texts import Language
+from lianju.verse import Language, in_language, lines_of, words
 
 if TYPE_CHECKING:
     from lianju.decode import Rules

@@ -54,8 +54,7 @@ def check_command(
 
     What is listed is not trained on, unless that is said.
     """
-    from lianju.corpus import check_file
-    from lianju.corpus.reading import shown
+    from lianju.corpus import check_file, shown
 
     report = check_file(file, test=test)
     for bad in report.bad:

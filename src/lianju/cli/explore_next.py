@@ -118,9 +118,8 @@ def _rules(rules: "Rules | None") -> str:
 
 def _step(asked: "Asked", after: str, shown: "PageContext", outputs: Outputs) -> None:
     """Find one step and show it."""
-    from lianju.cli.explore_tables import step_lines
     from lianju.decode import next_tokens
-    from lianju.explore import chart_file, step_page
+    from lianju.explore import chart_file, step_lines, step_page
 
     step = next_tokens(*asked, after, outputs.top)
     if outputs.svg:
@@ -135,9 +134,8 @@ def _step(asked: "Asked", after: str, shown: "PageContext", outputs: Outputs) ->
 
 def _walk(asked: "Asked", after: str, shown: "PageContext", outputs: Outputs) -> None:
     """Find a whole completion and show it."""
-    from lianju.cli.explore_tables import walk_lines
     from lianju.decode import walk
-    from lianju.explore import walk_page
+    from lianju.explore import walk_lines, walk_page
 
     found = walk(*asked, reporter=TerminalReporter(), prefix=after, top=outputs.top)
     _page(outputs, walk_page(found, shown))

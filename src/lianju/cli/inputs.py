@@ -10,8 +10,7 @@ from lianju.config import VerseSettings
 from lianju.console import err, print_notes
 from lianju.corpus import Heard, check_text
 from lianju.errors import UserError
-from lianju.verse import Said, in_language
-from lianju.verse.rule_texts import Language
+from lianju.verse import Language, Said, in_language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules

@@ -13,10 +13,19 @@ from lianju.corpus.couplet import Heard, check_text, hear_couplet, hear_text
 from lianju.corpus.homework import INSTRUCTION, test_set
 from lianju.corpus.known import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
+from lianju.corpus.reading import shown
 from lianju.corpus.sources import large_corpus, training_corpus
 from lianju.corpus.split import VALIDATION, is_regular, select, split
 from lianju.corpus.training import RunPoems, run_poems
-from lianju.corpus.verse_files import read_couplets, read_records
+from lianju.corpus.verse_files import (
+    Verse,
+    VerseFile,
+    read_couplets,
+    read_records,
+    read_verse,
+    spoken_verse,
+)
+from lianju.corpus.verse_text import has_verse, verse_only
 
 __all__ = [
     "INSTRUCTION",
@@ -31,10 +40,13 @@ __all__ = [
     "Poem",
     "RunPoems",
     "Split",
+    "Verse",
+    "VerseFile",
     "check_file",
     "check_text",
     "clean",
     "convert",
+    "has_verse",
     "hear_couplet",
     "hear_text",
     "is_regular",
@@ -46,10 +58,14 @@ __all__ = [
     "placeholders",
     "read_couplets",
     "read_records",
+    "read_verse",
     "run_poems",
     "select",
+    "shown",
     "simplified",
     "split",
+    "spoken_verse",
     "test_set",
     "training_corpus",
+    "verse_only",
 ]

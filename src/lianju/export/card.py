@@ -10,8 +10,7 @@ from lianju import __version__
 from lianju.errors import UserError
 from lianju.export.source import ADVICE, ExportSource
 from lianju.export.tokenizer import ExportTokenizer
-from lianju.model import CATALOGUE, run_of
-from lianju.model.sealed import IDENTITY
+from lianju.model import CATALOGUE, IDENTITY, run_of
 
 _LIBRARY = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
 _RELATION = {"adapter": "adapter", "merged": "finetune", "gguf": "quantized"}

@@ -12,11 +12,14 @@ from lianju.errors import UserError
 from lianju.export.source import ExportSource
 from lianju.export.tokenizer import ExportTokenizer, save_tokenizer
 from lianju.files import read_json, write_json
-from lianju.model import LanguageModel
-from lianju.model.adapter import write_lora
-from lianju.model.adapter_folder import CARD, CONFIG
-from lianju.model.sources import read_config
-from lianju.model.trim import kept_ids
+from lianju.model import (
+    ADAPTER_CARD,
+    ADAPTER_CONFIG,
+    LanguageModel,
+    kept_ids,
+    read_config,
+    write_lora,
+)
 
 
 def check_unquantized(folder: Path, bits: int = 16) -> None:
@@ -56,12 +59,12 @@ def write_adapter(
     spells.
     """
     write_lora(model, folder)
-    config = read_json(folder / CONFIG)
-    write_json(folder / CONFIG, {**config, "base_model_name_or_path": source.base})
+    config = read_json(folder / ADAPTER_CONFIG)
+    write_json(folder / ADAPTER_CONFIG, {**config, "base_model_name_or_path": source.base})
     # A checkpoint of a run that never ended has nowhere said what its prompt is.
     ids = words.vocabulary.prompt_digest(source.style)
     prompt = {"prompt": words.frame.fingerprint, "prompt_ids": ids}
-    write_json(folder / CARD, {**source.card, **prompt})
+    write_json(folder / ADAPTER_CARD, {**source.card, **prompt})
     _generation(words, source.settings.decode, trimmed).save_pretrained(folder)
     save_tokenizer(words, folder)
 

@@ -9,7 +9,7 @@ from gguf import GGUFWriter, TokenType
 from lianju.errors import UserError
 from lianju.export.spelling import Pair, joins_verse, merges_of
 from lianju.export.tokenizer import ExportTokenizer
-from lianju.model.trim import kept_ids
+from lianju.model import kept_ids
 
 # How llama.cpp calls the ways in which byte-level tokenizers cut text into words. What they are
 # is in its src/llama-vocab.cpp.

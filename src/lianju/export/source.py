@@ -7,8 +7,14 @@ from typing import Any
 from lianju.config import ModelSettings, RunSettings
 from lianju.errors import UserError
 from lianju.files import read_json
-from lianju.model import CATALOGUE, find_adapter, read_card, run_of, run_settings
-from lianju.model.adapter_folder import is_checkpoint
+from lianju.model import (
+    CATALOGUE,
+    find_adapter,
+    is_checkpoint,
+    read_card,
+    run_of,
+    run_settings,
+)
 
 # What to do about a damaged summary of a run.
 ADVICE = "restore it or, to export without its numbers, remove it"
