@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from lianju.cli.inputs import named_file
 from lianju.cli.poem import draw
-from lianju.console import TerminalReporter, err, out, print_notes
+from lianju.console import TerminalReporter, err, out, print_notes, print_table
 from lianju.corpus import (
     Verse,
     VerseFile,
@@ -245,7 +244,7 @@ def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) 
         )
         for item, verdict in zip(poems[:shown], verdicts[:shown], strict=True)
     ]
-    _columns([_HEADS[lang], *rows], "><<<<<")
+    print_table(rows, "><<<<<", _HEADS[lang])
     if more := len(poems) - len(rows):
         out.print(
             f"… {more:,} more (a file or a pipe gets all)"
@@ -257,8 +256,7 @@ def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) 
 
 def _totals(verdicts: Sequence[Verdict], lang: Language) -> None:
     """Per form, how many poems keep the rules, and what share of them."""
-    rows = [_TOTALS[lang], *(_count(total, lang) for total in totals(verdicts))]
-    _columns(rows, "<>>>>")
+    print_table((_count(total, lang) for total in totals(verdicts)), "<>>>>", _TOTALS[lang])
     if old := old_style(verdicts):
         out.print(
             f"{old:,} of {len(verdicts):,} are old-style verse 古體詩, judged by the same rules"
@@ -272,14 +270,3 @@ def _count(total: Total, lang: Language) -> tuple[str, ...]:
     kept = (total.rhymes, total.scans, total.regular)
     shares = (f"{number:,} {number / total.poems:6.1%}" for number in kept)
     return (in_language(total.name, lang), f"{total.poems:,}", *shares)
-
-
-def _columns(rows: Sequence[tuple[str, ...]], align: str) -> None:
-    """Print rows in columns, each flush left < or right >; a Han character is two columns wide."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = (
-            " " * (width - cell_len(cell)) + cell if side == ">" else set_cell_size(cell, width)
-            for cell, width, side in zip(row, widths, align, strict=True)
-        )
-        out.print("  ".join(cells).rstrip(), markup=False, style="" if number else "dim")

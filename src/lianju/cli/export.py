@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lianju.cli.inputs import default_adapter
-from lianju.console import TerminalReporter, print_line
+from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -88,5 +88,4 @@ def _print_plan(upload: "Upload") -> None:
     print_line(
         f"Would push {len(upload.files)} files, {total / 1e6:.1f} MB, to {upload.repository}:"
     )
-    for name, size in upload.files:
-        print_line(f"{size / 1e6:10.3f} MB  {name}")
+    print_table(((f"{size / 1e6:.3f} MB", name) for name, size in upload.files), "><")
