@@ -19,7 +19,7 @@ COUPLET = "白日依山盡，黃河入海流。"
 SETTINGS = DecodeSettings(
     temperature=0.6, top_k=30, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.5, seed=2
 )
-METRIC_WORDS = PageContext(COUPLET, "tiny", tuned=True, settings=SETTINGS)
+CONTEXT = PageContext(COUPLET, "tiny", tuned=True, settings=SETTINGS)
 # Worked out by hand: raw 0.6, 0.3, 0.1; at temperature 0.5 squared, 36:9:1; top-k 2 leaves 36:9.
 BY_HAND = Step(
     "欲",
@@ -120,7 +120,7 @@ def test_greedy_decoding_is_a_cut_in_words() -> None:
         "min_p",
         "typical_p",
     ]
-    page = Page(step_page(greedy, replace(METRIC_WORDS, settings=settings)))
+    page = Page(step_page(greedy, replace(CONTEXT, settings=settings)))
     assert "The one token that is left is taken." in page.text
     assert "only the likeliest" in words_of("temperature", settings).says
 
@@ -162,7 +162,7 @@ def test_numbers_in_words() -> None:
 
 
 def test_the_page_of_a_step_explains_each_stage(step: Step) -> None:
-    page = Page(step_page(step, METRIC_WORDS))
+    page = Page(step_page(step, CONTEXT))
     assert page.tags.count("article") == len(step.stages) == 8
     for at, stage in enumerate(step.stages):
         words = words_of(stage.name, SETTINGS)
@@ -175,14 +175,14 @@ def test_the_page_of_a_step_explains_each_stage(step: Step) -> None:
 
 
 def test_what_is_idle_is_explained_too() -> None:
-    page = Page(step_page(BY_HAND, replace(METRIC_WORDS, settings=TWO)))
+    page = Page(step_page(BY_HAND, replace(CONTEXT, settings=TWO)))
     for name in idle(TWO):
         assert words_of(name, TWO).says in page.text
     assert "Not in force" in page.text
 
 
 def test_the_bars_of_a_step_are_its_probabilities() -> None:
-    page = step_page(BY_HAND, replace(METRIC_WORDS, settings=TWO))
+    page = step_page(BY_HAND, replace(CONTEXT, settings=TWO))
     cards = re.findall(r"<article.*?</article>", page, re.S)
     widths = [re.findall(r'<i class="(\w+)" style="width:([\d.]+)%"', card) for card in cards]
     assert widths[0] == [("new", "75.0"), ("new", "37.5"), ("new", "12.5")]
@@ -220,7 +220,7 @@ def test_text_of_a_model_stays_text(poem: Walk) -> None:
 
 
 def test_the_page_of_a_walk_leads_to_every_place_and_every_road(poem: Walk) -> None:
-    html = walk_page(poem, METRIC_WORDS)
+    html = walk_page(poem, CONTEXT)
     page = Page(html)
     count = len(poem.positions)
     assert {f"t{at + 1}" for at in range(count)} <= page.ids

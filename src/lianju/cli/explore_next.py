@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Outputs:
-    """What is shown, and where."""
+    """What is context, and where."""
 
     top: Annotated[
         int,
@@ -95,9 +95,11 @@ def next_command(
 
     [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)
-    shown = PageContext(couplet, network.name, folder is not None, settings.decode, _rules(kept[0]))
-    err.print(f"Rules: {shown.rules or 'none'}", markup=False)
-    (_walk if outputs.steps else _step)(asked, after, shown, outputs)
+    context = PageContext(
+        couplet, network.name, folder is not None, settings.decode, _rules(kept[0])
+    )
+    err.print(f"Rules: {context.rules or 'none'}", markup=False)
+    (_walk if outputs.steps else _step)(asked, after, context, outputs)
 
 
 def _rules(rules: "Rules | None") -> str:
@@ -116,30 +118,33 @@ def _rules(rules: "Rules | None") -> str:
     return f"{' or '.join(forms)}{rhyme} · keeping {rules.kept}"
 
 
-def _step(asked: "Asked", after: str, shown: "PageContext", outputs: Outputs) -> None:
+def _step(asked: "Asked", after: str, context: "PageContext", outputs: Outputs) -> None:
     """Find one step and show it."""
     from lianju.decode import next_tokens
     from lianju.explore import chart_file, step_lines, step_page
 
     step = next_tokens(*asked, after, outputs.top)
     if outputs.svg:
-        write_text(outputs.svg, chart_file(step, shown.couplet, shown.settings))
+        write_text(outputs.svg, chart_file(step, context.couplet, context.settings))
         err.print(f"Chart: {outputs.svg}", markup=False)
-    _page(outputs, step_page(step, shown))
-    row = {"couplet": shown.couplet, **_step_row(step)}
+    _page(outputs, step_page(step, context))
+    row = {"couplet": context.couplet, **_step_row(step)}
     _print(
-        outputs, f"{shown.couplet}{step.prefix}", row, step_lines(step, shown.settings, out.width)
+        outputs,
+        f"{context.couplet}{step.prefix}",
+        row,
+        step_lines(step, context.settings, out.width),
     )
 
 
-def _walk(asked: "Asked", after: str, shown: "PageContext", outputs: Outputs) -> None:
+def _walk(asked: "Asked", after: str, context: "PageContext", outputs: Outputs) -> None:
     """Find a whole completion and show it."""
     from lianju.decode import walk
     from lianju.explore import walk_lines, walk_page
 
     found = walk(*asked, reporter=TerminalReporter(), prefix=after, top=outputs.top)
-    _page(outputs, walk_page(found, shown))
-    _print(outputs, f"{shown.couplet}{after}", _walk_row(found), walk_lines(found))
+    _page(outputs, walk_page(found, context))
+    _print(outputs, f"{context.couplet}{after}", _walk_row(found), walk_lines(found))
 
 
 def _page(outputs: Outputs, page: str) -> None:
