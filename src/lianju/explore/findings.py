@@ -37,9 +37,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Contrast:
-    """What the tightest and the most open value of an axis make of the same couplets."""
+    """What the tightest and the most open value of an axis make of the same couplets.
+
+    `ends`: the two values. `tight`, `loose`: the numbers of their cells.
+    """
 
     axis: str
+    ends: tuple[float, float]
     tight: int
     loose: int
     changes: dict[str, Change]
@@ -64,9 +68,9 @@ def contrasts(grid: Grid, cells: Sequence[ScoredCell]) -> list[Contrast]:
         if axis != "temperature":
             base["temperature"] = min(grid.temperature, key=lambda value: abs(value - _PLAIN))
         values = getattr(grid, axis)
-        ends = (Cell(**{**base, axis: value}) for value in (values[0], values[-1]))
-        tight, loose = (numbers[cell] for cell in ends)
-        found.append(Contrast(axis, tight, loose, _changes(cells[tight], cells[loose])))
+        ends = values[0], values[-1]
+        tight, loose = (numbers[Cell(**{**base, axis: value})] for value in ends)
+        found.append(Contrast(axis, ends, tight, loose, _changes(cells[tight], cells[loose])))
     return found
 
 

@@ -20,6 +20,11 @@ class MetricWords:
     better: Literal["more", "less", "neither"]
     digits: int | None
 
+    @property
+    def label(self) -> str:
+        """Its name in both languages, the Chinese one last."""
+        return f"{self.title} {self.chinese}"
+
     def number(self, value: float | None) -> str:
         """A value as it stands in a text: "93%", "20.1", "−2.31"; a dash for none."""
         if value is None:

@@ -17,13 +17,15 @@ class Recommendation:
 
     `best`: the cell with the most right shapes. `shapely`: those not significantly below it.
     `diverse`: of these, those with at least `ENOUGH` of the most different pairs among them.
-    `chosen`: of these, the one whose poems the model finds likeliest.
+    `chosen`: of these, the one whose poems the model finds likeliest. `most_pairs`: the most
+    different pairs that `diverse` was measured by.
     """
 
     best: int
     shapely: list[int]
     diverse: list[int]
     chosen: int
+    most_pairs: float
 
 
 def choose(cells: Sequence[ScoredCell]) -> Recommendation | None:
@@ -47,7 +49,7 @@ def choose(cells: Sequence[ScoredCell]) -> Recommendation | None:
     most = max(_value(cells[number], "distinct_2") for number in known)
     diverse = [n for n in known if _value(cells[n], "distinct_2") >= ENOUGH * most]
     chosen = max(diverse, key=lambda number: _value(cells[number], "logprob"))
-    return Recommendation(best, shapely, diverse, chosen)
+    return Recommendation(best, shapely, diverse, chosen, most)
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:

@@ -10,8 +10,9 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from lianju.evaluate import frame, markup
+from lianju.evaluate import frame, markup, writing
 from lianju.explore import stage_words
+from lianju.verse import FORMS
 
 
 def rendered(name: str, **values: object) -> str:
@@ -29,9 +30,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["label"] = lambda words: Markup(markup.label(words))
-    environment.filters["commas"] = "{:,}".format
+    environment.filters |= {
+        "commas": "{:,}".format,
+        "label": lambda words: Markup(markup.label(words)),
+        "writing": lambda text: Markup(writing(text)),
+    }
     environment.globals |= {
+        "forms": {form.name: form.chinese for form in FORMS},
         "happened": stage_words.happened,
         "number": stage_words.number,
         "plural": markup.plural,
