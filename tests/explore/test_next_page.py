@@ -9,8 +9,7 @@ import pytest
 
 from lianju.config import DecodeSettings
 from lianju.decode import Choice, Masks, StageFigures, Step, Walk, next_tokens, walk
-from lianju.explore.next_chart import chart_file
-from lianju.explore.next_page import PageContext, step_page, walk_page
+from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.stage_words import happened, idle, number, share, words_of
 from tests import tiny
 from tests.decode.grammar import constraint

@@ -6,8 +6,7 @@ and everything said about them is computed from these files without the model.
 """
 
 from lianju.explore.grid import Cell, Grid, read_grid
-from lianju.explore.next_chart import chart_file
-from lianju.explore.next_page import PageContext, step_page, walk_page
+from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.next_terminal import step_lines, walk_lines
 from lianju.explore.output import write_all
 from lianju.explore.reported_suites import REPORTED_SUITES

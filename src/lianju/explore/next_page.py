@@ -1,7 +1,7 @@
-"""The page of `explore next`: what one token could be, or how a whole poem came about.
+"""The pages and the chart of `explore next`: one token, or how a whole poem came about.
 
-One HTML file that needs nothing but itself. It fetches nothing and runs no script: the places of
-a poem are links, and the page's style shows the one that was followed.
+A page is one HTML file that needs nothing but itself. It fetches nothing and runs no script: the
+places of a poem are links, and the page's style shows the one that was followed.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from lianju.decode import END, Choice, Position, Step, Walk
 from lianju.evaluate import frame, markup
 from lianju.explore.stage_words import SETTINGS, idle, words_of
 from lianju.explore.templates import rendered
+
+# How wide the longest bar of a chart is.
+_BARS = 454
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ def walk_page(walk: Walk, context: PageContext) -> str:
         lots_of=_lots,
         end=END,
     )
+
+
+def chart_file(step: Step, couplet: str, settings: DecodeSettings) -> str:
+    """The step as a bar chart: a stand-alone SVG file, light and dark."""
+    ends = [p for c in step.choices for p in (c.probabilities[0], c.probabilities[-1])]
+    scale = _BARS / max(ends)
+    return rendered("next_chart.svg", step=step, couplet=couplet, settings=settings, scale=scale)
 
 
 def _page(
