@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lianju.config import DecodeSettings, Settings
 from lianju.decode import END, Completion, Stage, complete, stages
+from lianju.explore.grid import axis_words
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 
@@ -40,6 +41,11 @@ class DistributionView(Settings):
     kept: int
     """How many tokens can be drawn at all."""
 
+    @property
+    def name(self) -> str:
+        """The settings that are changed: "top-p 0.8"; empty for the model as it is."""
+        return ", ".join(axis_words(axis, value) for axis, value in self.changed.items())
+
 
 class ExampleDistribution(Settings):
     """What could come next in one poem: the likeliest tokens that can be read, by view."""
@@ -50,6 +56,11 @@ class ExampleDistribution(Settings):
     tokens: tuple[str, ...]
     vocabulary: int
     views: tuple[DistributionView, ...]
+
+    @property
+    def highest(self) -> float:
+        """The highest probability in any view."""
+        return max(share for view in self.views for share in (*view.shares, view.rest))
 
 
 @dataclass(frozen=True)

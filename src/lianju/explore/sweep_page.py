@@ -13,7 +13,6 @@ from markupsafe import Markup
 from lianju.evaluate import frame, markup
 from lianju.explore import finding_words
 from lianju.explore.drawing import STYLE
-from lianju.explore.example_figures import parameter_figures
 from lianju.explore.findings import FEWEST, Contrast, common_opening, contrasts
 from lianju.explore.grid import cell_words
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS, MetricWords
@@ -124,7 +123,7 @@ def page(found: Findings) -> str:
 
 
 def _body(found: Findings, poems: int) -> str:
-    plan, example = found.sweep.plan, found.sweep.choices()
+    plan = found.sweep.plan
     return rendered(
         "sweep.html",
         found=found,
@@ -132,8 +131,7 @@ def _body(found: Findings, poems: int) -> str:
         grid=plan.grid,
         cells=found.cells,
         poems=poems,
-        example=example,
-        parameter_figures=Markup(parameter_figures(example)),
+        example=found.sweep.choices(),
         few=finding_words.few_words(found.cells),
         reported=REPORTED_SUITES.get(plan.suite),
         metrics=METRIC_WORDS,
