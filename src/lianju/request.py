@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lianju.config import VerseSettings
-from lianju.corpus import hear_text
+from lianju.corpus import to_traditional
 from lianju.decode import Rules, rules_for, rules_notes
 from lianju.verse import lines_of
 
@@ -31,9 +31,9 @@ def read_rules(couplet: str, verse: VerseSettings) -> RulesAsked:
 
 def in_traditional(verse: VerseSettings) -> tuple[VerseSettings, tuple[str, ...]]:
     """The settings with their text in traditional characters, and a note on each that was not."""
-    acrostic = hear_text("".join(lines_of(verse.acrostic)))
-    rhyme, rhymes = hear_text(verse.rhyme), hear_text(verse.rhymes)
-    given = {number: hear_text(line) for number, line in verse.given.items()}
+    acrostic = to_traditional("".join(lines_of(verse.acrostic)))
+    rhyme, rhymes = to_traditional(verse.rhyme), to_traditional(verse.rhymes)
+    given = {number: to_traditional(line) for number, line in verse.given.items()}
     read = verse.model_copy(
         update={
             "acrostic": acrostic.text,

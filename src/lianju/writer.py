@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 
 from lianju.config import DecodeSettings, VerseSettings, load_settings, writing_settings
 from lianju.console import TerminalReporter
-from lianju.corpus import Poem, hear_couplet, hear_text, known_lines
+from lianju.corpus import Poem, interpret_couplet, known_lines, to_traditional
 from lianju.decode import (
     TOP,
     Completion,
@@ -192,7 +192,7 @@ class Writer:
         rules forbid `after`.
         """
         verse, decode = writing_settings(asked)
-        heard, begun = hear_couplet(couplet), hear_text(after)
+        heard, begun = interpret_couplet(couplet), to_traditional(after)
         constraint = self.constraint(read_rules(heard.text, verse))
         return next_tokens(self.model, self.style, heard.text, decode, constraint, begun.text, top)
 
@@ -241,7 +241,7 @@ class _Requests:
     def jobs(self) -> Iterator[Job]:
         """`decode.candidates` for each couplet."""
         for number, couplet in enumerate(self._couplets):
-            heard = hear_couplet(couplet)
+            heard = interpret_couplet(couplet)
             read = read_rules(heard.text, self._verse)
             constraint = self._writer.constraint(read)
             limit = length_limit(constraint, self._decode)

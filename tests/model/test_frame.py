@@ -7,8 +7,8 @@ from transformers import AutoTokenizer
 from lianju.config import ModelSettings
 from lianju.errors import UserError
 from lianju.model import SLOT, LanguageModel, Messages, load_base
-from lianju.model.frame import frames_of
-from lianju.model.trim import full_vocabulary
+from lianju.model.prompt_frame import frames_of
+from lianju.model.trimming import full_vocabulary
 from lianju.prompt import INSTRUCTION, LAYOUTS, SYSTEM, fingerprint, render
 from tests import checkpoints, families, tiny
 

@@ -17,9 +17,9 @@ from lianju.corpus import test_set as benchmark
 from lianju.decode import generate
 from lianju.errors import UserError
 from lianju.finetune import encode, validation
-from lianju.model import LanguageModel, Vocabulary, attach, memory, weightless
+from lianju.model import LanguageModel, Vocabulary, attach, memory, meta_network
 from lianju.model.memory import Lengths, estimate, parameters, plan_memory, text_lengths
-from lianju.model.trim import kept_ids
+from lianju.model.trimming import kept_ids
 from tests import families, published
 
 CPU = torch.device("cpu")
@@ -117,12 +117,12 @@ def test_weights_in_4_bits_take_what_bitsandbytes_takes() -> None:
         torch.randn(rows, columns), quant_type="nf4", compress_statistics=True
     )
     held = packed.nbytes + state.absmax.nbytes + state.state2.absmax.nbytes
-    assert weightless.NF4 * rows * columns == pytest.approx(held, rel=1e-3)
+    assert meta_network.NF4 * rows * columns == pytest.approx(held, rel=1e-3)
     taide = published.CONFIGS["taide/TAIDE-LX-7B-Chat"]
     settings = _settings(model__bits=4, model__trim=False, model__precision="bf16")
     matrices = 32 * (4 * 4096**2 + 3 * 4096 * 11008)
     other = published.PARAMETERS["taide/TAIDE-LX-7B-Chat"] - matrices
-    expected = weightless.NF4 * matrices + 2 * other
+    expected = meta_network.NF4 * matrices + 2 * other
     assert estimate(taide, settings, "cuda", LENGTHS).weights == pytest.approx(expected, rel=1e-6)
 
 
@@ -147,7 +147,7 @@ def test_what_is_known_of_other_rooms_is_so() -> None:
 
 @pytest.mark.parametrize("name", ["gemma_full", "qwen", "mistral", "smollm2"])
 def test_no_trimmed_model_keeps_more_rows_than_is_reckoned_with(name: str) -> None:
-    assert len(kept_ids(families.FAMILIES[name]())) <= weightless.TRIMMED_ROWS
+    assert len(kept_ids(families.FAMILIES[name]())) <= meta_network.TRIMMED_ROWS
 
 
 @pytest.mark.parametrize("style", ["plain", "homework"])

@@ -19,7 +19,7 @@ from lianju.errors import UserError
 from lianju.export import write_export
 from lianju.files import writing_folder
 from lianju.model import LanguageModel, load_base
-from lianju.model.digests import digests
+from lianju.model.file_digests import digests
 from lianju.model.sources import base_folder, identity
 from lianju.model.vocabulary import write_tokenizer
 from lianju.progress import SILENT, Reporter
@@ -199,7 +199,9 @@ def _load_until(file: Path, name: str) -> None:
         _load(file)
 
 
-@pytest.mark.parametrize("name", ["lianju.model.convert.seal", "lianju.model.trim.seal"])
+@pytest.mark.parametrize(
+    "name", ["lianju.model.gguf_conversion.seal", "lianju.model.trimming.seal"]
+)
 def test_what_a_killed_conversion_left_is_gone_after_the_next(
     gguf: Path, cache: Path, name: str
 ) -> None:

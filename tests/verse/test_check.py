@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianju.verse import Fault, Verdict, bit, check, form_of_lines, lines_of, names
-from lianju.verse.check import check_by
-from lianju.verse.fit import widened
-from lianju.verse.hearing import commonest
+from lianju.verse.checker import check_by
+from lianju.verse.fitting import widened
+from lianju.verse.line_readings import commonest
 
 CLIMBING = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
 BAIDI = "朝辭白帝彩雲間，千里江陵一日還。兩岸猿聲啼不住，輕舟已過萬重山。"

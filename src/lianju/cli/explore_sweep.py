@@ -11,7 +11,7 @@ from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
 from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, err, print_line
-from lianju.corpus import hear_couplet
+from lianju.corpus import interpret_couplet
 from lianju.errors import UserError
 from lianju.files import weights_digest
 from lianju.output_folder import holding
@@ -156,7 +156,9 @@ def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "li
         return [SweepCouplet.of(example) for example in examples(suite, number, TerminalReporter())]
     if number is not None:
         raise UserError("--couplets takes the first of a suite: leave it out, or the couplets")
-    return [SweepCouplet(couplet=text_with_notes(hear_couplet(couplet))) for couplet in couplets]
+    return [
+        SweepCouplet(couplet=text_with_notes(interpret_couplet(couplet))) for couplet in couplets
+    ]
 
 
 def _announce(plan: "SweepPlan") -> None:

@@ -66,7 +66,7 @@ WHOLE = (20, 28, 40, 56)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A line of a text, its number in it from 1, and the verse or the words in it.
 
     `numbered`: a number stood before it.
@@ -91,20 +91,20 @@ class Line:
         return self.text.rstrip()[-1:] in "。！？.!?"
 
 
-def lines_in(text: str) -> list[Line]:
+def lines_in(text: str) -> list[TextLine]:
     """The lines of a text, one by one."""
     return [_line(number, line) for number, line in enumerate(text.splitlines(), 1)]
 
 
-def _line(number: int, raw: str) -> Line:
+def _line(number: int, raw: str) -> TextLine:
     raw = raw.strip()
     if len(raw) > LONGEST:
-        return Line(number, "odd", raw)
+        return TextLine(number, "odd", raw)
     text = visible(raw).strip()
     if not text:
-        return Line(number, "blank", raw)
+        return TextLine(number, "blank", raw)
     if _PAGE.fullmatch(text[:41]) or not (any(map(str.isalnum, text)) or _lacks(text)):
-        return Line(number, "none", raw)
+        return TextLine(number, "none", raw)
     counted = _NUMBER.match(text)
     if lead := counted or _BULLET.match(text):
         text = text[lead.end() :]
@@ -115,22 +115,22 @@ def _line(number: int, raw: str) -> Line:
     if label in ("title", "author"):
         name = verse_only(text).strip()
         title, author = (name, "") if label == "title" else ("", name)
-        return Line(number, "heading", raw, title=title, author=author)
+        return TextLine(number, "heading", raw, title=title, author=author)
     if label in ("none", "notes") or not text:
-        return Line(number, "notes" if label == "notes" else "none", raw)
+        return TextLine(number, "notes" if label == "notes" else "none", raw)
     title, author, verse = split_heading(text)
     if title:
-        return Line(number, "verse", raw, verse_only(verse), title, author, counted is not None)
+        return TextLine(number, "verse", raw, verse_only(verse), title, author, counted is not None)
     if _SOURCE.match(text) or (has_verse(text) and not has_verse(verse_only(text))):
-        return Line(number, "none", raw)
+        return TextLine(number, "none", raw)
     if found := _NAMED.fullmatch(text):
         author = verse_only(found[1] or found[3]).strip()
-        return Line(number, "heading", raw, title=found[2], author=author)
+        return TextLine(number, "heading", raw, title=found[2], author=author)
     verse = verse_only(text)
     kind = _kind(verse.rstrip(" :："), counted is not None)
     if lead and lead[0][0] == "#" and kind == "words":
         kind = "heading"
-    return Line(number, kind, raw, verse, numbered=counted is not None)
+    return TextLine(number, kind, raw, verse, numbered=counted is not None)
 
 
 def _lacks(text: str) -> bool:

@@ -43,7 +43,7 @@ from lianju.decode.generate import (
 )
 from lianju.decode.masks import Masks
 from lianju.decode.particles import Job, Token
-from lianju.decode.rule_words import rules_notes
+from lianju.decode.rule_notes import rules_notes
 from lianju.decode.rules import Rules, rules_for
 from lianju.decode.sampling import (
     Stage,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lianju.decode import rule_texts as texts
-from lianju.decode.masks import Before, Demand, Key, Masks
+from lianju.decode import rule_errors as texts
+from lianju.decode.line_patterns import TONES, OpenLine
+from lianju.decode.masks import Before, Demand, MaskKey, Masks
 from lianju.decode.rules import Rules
-from lianju.decode.table import COMMA, STOP, Flags
-from lianju.decode.threads import TONES, Thread
+from lianju.decode.spelling_table import COMMA, STOP, Flags
 from lianju.errors import UserError
 from lianju.model import Vocabulary
 from lianju.verse import Pattern, Said, Word, beginnings, joined, names, word_of
@@ -34,7 +34,7 @@ class State:
 
     line: int
     position: int
-    threads: frozenset[Thread]
+    threads: frozenset[OpenLine]
     used: frozenset[str]
     partial: bytes = b""
     before: str = ""
@@ -58,7 +58,7 @@ class Constraint:
         self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
         self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)
 
-    def _spellable(self, threads: Iterable[Thread]) -> Iterator[Thread]:
+    def _spellable(self, threads: Iterable[OpenLine]) -> Iterator[OpenLine]:
         """`threads`, with only the rhyme groups that have characters for all lines to come."""
         end = self.rules.length - 1
         needed = sum(self._rhymes(line, end) for line in range(4, self.rules.last + 1, 2))
@@ -104,7 +104,7 @@ class Constraint:
             return base
         return self._without(state, state.used, base)
 
-    def _unused(self, state: State, key: Key) -> Flags:
+    def _unused(self, state: State, key: MaskKey) -> Flags:
         """The mask of a state in which no rhyme character stands yet, kept under `key`."""
         if state.before:
             plain = key._replace(before="")
@@ -160,7 +160,7 @@ class Constraint:
         if state.position == rules.length:
             if self.table.characters[index] != _end(state.line):
                 return None
-            following = frozenset[Thread]()
+            following = frozenset[OpenLine]()
             if state.line < rules.last:
                 following = rules.follow(state.line, state.threads)
             return State(state.line + 1, 0, following, state.used)
@@ -188,7 +188,7 @@ class Constraint:
         """What the word fixes that a character makes with the one before it, if it makes one."""
         return word_of(state.before, form) or _NO_WORD
 
-    def _fits(self, state: State, thread: Thread, index: int) -> bool:
+    def _fits(self, state: State, thread: OpenLine, index: int) -> bool:
         """Whether a character can stand next where this thread is."""
         demand = self._demand(state.line, state.position, thread)
         if not self.masks.meeting(demand)[index]:
@@ -201,7 +201,7 @@ class Constraint:
         last = position == self.rules.length - 1
         return last and line % 2 == 0 and not self.rules.fixed(line, position)
 
-    def _demand(self, line: int, position: int, thread: Thread) -> Demand:
+    def _demand(self, line: int, position: int, thread: OpenLine) -> Demand:
         """What a character must be where a thread is."""
         if position == self.rules.length:
             return _end(line)
@@ -241,12 +241,12 @@ class Constraint:
         """What lines must end with, where that decides about the next token."""
         return self.rules.near_tails(state.line, state.position, self.masks.reach)
 
-    def _key(self, state: State) -> Key:
+    def _key(self, state: State) -> MaskKey:
         rules, line = self.rules, state.line
         threads = state.threads
         if not self._near_rhyme(state):
             threads = frozenset((pattern, 0) for pattern, _ in threads)
-        return Key(
+        return MaskKey(
             rules.length,
             line % 2,
             state.position,
@@ -277,7 +277,7 @@ class Constraint:
             mask[token] = self.advance(state, token) is not None
         return mask
 
-    def _words(self, state: State, thread: Thread) -> Flags:
+    def _words(self, state: State, thread: OpenLine) -> Flags:
         """Which tokens of several characters fit where this thread is."""
         words = self.table.word_characters
         fits = np.ones(len(words), dtype=np.bool_)

@@ -19,7 +19,7 @@ import torch
 
 from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint, State
-from lianju.decode.table import Flags
+from lianju.decode.spelling_table import Flags
 from lianju.errors import UserError
 from lianju.model import Vocabulary
 from lianju.verse import Said

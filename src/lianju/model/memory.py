@@ -10,7 +10,7 @@ import torch
 
 from lianju.config import ModelSettings, RunSettings, recipe_names
 from lianju.errors import UserError
-from lianju.model.weightless import (
+from lianju.model.meta_network import (
     cache_of_a_token,
     empty,
     held,
@@ -99,7 +99,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """What was decided about memory, and a line that says it."""
 
     memory: Memory
@@ -115,7 +115,7 @@ def plan_memory(
     lengths: Lengths | None = None,
     processes: int = 1,
     judged: bool = True,
-) -> Plan:
+) -> MemoryPlan:
     """Decide gradient checkpointing and sharding where the settings leave them to us.
 
     Neither is used where memory suffices without; then checkpointing, which is exact and
@@ -147,7 +147,7 @@ def plan_memory(
                 f"Memory: about {_gb(memory.total)} of {_gb(have)} free on {device} "
                 f"({memory.words}); gradient checkpointing {how}{shared}"
             )
-            return Plan(memory, checkpointing, sharding, line)
+            return MemoryPlan(memory, checkpointing, sharding, line)
     raise UserError(
         f"{settings.model.name} needs about {_gb(memory.total)} of memory on {device}, and "
         f"{_gb(have)} are free ({memory.words}): {_advice(config, settings, device, lengths, have)}"

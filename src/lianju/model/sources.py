@@ -12,7 +12,7 @@ from typing import Any
 from lianju.errors import UserError
 from lianju.files import cache_dir, locked, read_json, sha256, writing
 from lianju.model.catalogue import CATALOGUE, Entry, GgufPackage
-from lianju.model.digests import digests
+from lianju.model.file_digests import digests
 from lianju.model.hub import hub_config, hub_folder
 from lianju.model.sealed import IDENTITY, is_whole, made_once, sealed_digest
 from lianju.progress import SILENT, Reporter
@@ -167,7 +167,7 @@ def _converted(gguf: Path, digest: str, reporter: Reporter) -> Path:
     folder = _conversion_of(digest)
 
     def make() -> None:
-        from lianju.model.convert import convert  # not needed once it is done
+        from lianju.model.gguf_conversion import convert  # not needed once it is done
 
         quiet()
         convert(gguf, digest, folder, reporter)

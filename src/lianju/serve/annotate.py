@@ -21,7 +21,7 @@ from lianju.serve.native_answers import (
 )
 from lianju.verse import Fault as VerseFault
 from lianju.verse import Verdict, in_language, lines_of, words
-from lianju.verse.rule_texts import Language
+from lianju.verse.fault_texts import Language
 from lianju.writer import Continuation, Find, copied
 
 

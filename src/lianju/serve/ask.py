@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.corpus import hear_couplet, hear_text
+from lianju.corpus import interpret_couplet, to_traditional
 from lianju.decode import (
     Constraint,
     Job,
@@ -56,11 +56,11 @@ def ask(
         # As Python writes it: a line end or an escape in a couplet would forge a line of the log.
         log.info("%s: %r", served.name, couplet)
     try:
-        heard = hear_couplet(" ".join(couplet.split()))
+        heard = interpret_couplet(" ".join(couplet.split()))
     except UserError as error:
         raise ApiError(400, error.words, "couplet") from None
     constraint, notes = constrained(served, heard.text, verse)
-    after = hear_text(prefix)
+    after = to_traditional(prefix)
     limit, cut = _limit(service, constraint, decode)
     words = served.model.vocabulary
     try:

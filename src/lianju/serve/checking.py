@@ -1,7 +1,7 @@
 """Poems that a reader gives, judged: one, or several in a table."""
 
-from lianju.corpus import Heard, convert, hear_text
-from lianju.corpus.verse_files import Verse, spoken_verse
+from lianju.corpus import Interpreted, convert, to_traditional
+from lianju.corpus.verse_files import VerseRecord, spoken_verse
 from lianju.corpus.verse_text import has_verse, verse_only
 from lianju.serve import annotate
 from lianju.serve.errors import ApiError
@@ -10,7 +10,7 @@ from lianju.serve.native_answers import CheckAnswer, PoemRow, PoemsCheckAnswer, 
 from lianju.serve.native_schema import CheckPoemsRequest, CheckRequest
 from lianju.verse import Said as Words
 from lianju.verse import Verdict, check, in_language, words
-from lianju.verse.table import old_style, opening_line, style_name, totals
+from lianju.verse.totals_by_form import old_style, opening_line, style_name, totals
 
 _NO_VERSE = Words("there is no Chinese character in the text", "文字裡沒有漢字")
 
@@ -33,7 +33,7 @@ def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
     if not has_verse(verse_only(body.text)):
         raise ApiError(400, _NO_VERSE, "text")
     file = spoken_verse(body.text)
-    heard = [hear_text(poem.text) for poem in file.poems]
+    heard = [to_traditional(poem.text) for poem in file.poems]
     verdicts = [check(one.text, body.strict, body.borrow) for one in heard]
     found = "".join(dict.fromkeys("".join(one.simplified for one in heard)))
     odd = [Words(line.strip(), in_language(line, "zh")) for line in file.bad]
@@ -59,7 +59,7 @@ def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
     )
 
 
-def _row(poem: Verse, heard: Heard, verdict: Verdict) -> PoemRow:
+def _row(poem: VerseRecord, heard: Interpreted, verdict: Verdict) -> PoemRow:
     return PoemRow(
         number=poem.number,
         title=poem.title,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.corpus import hear_text
+from lianju.corpus import to_traditional
 from lianju.decode import Ended, Grown, Step, next_tokens, prefix_ids
 from lianju.serve import annotate, sse
 from lianju.serve.ask import Asked, as_max_tokens, ask, check_rows
@@ -189,7 +189,7 @@ def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
     check_rows(body.n * (settings.particles if ruled else 1), "n")
     if body.max_tokens:
         # max_tokens counts what is written, the engine's limit also what stands already.
-        begun = prefix_ids(service.served(body.model).model, hear_text(body.prefix).text)
+        begun = prefix_ids(service.served(body.model).model, to_traditional(body.prefix).text)
         settings = settings.model_copy(update={"max_length": body.max_tokens + len(begun)})
     asked = _ask(service, body, settings, growing=body.stream)
     return _Writing(service, known, asked, seed, frozenset(body.verse.given if body.verse else ()))

@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from lianju.corpus import hear_text
+from lianju.corpus import to_traditional
 from lianju.decode import prefix_ids
 from lianju.errors import UserError
 from lianju.serve.ask import Asked, ask, check_rows
@@ -144,7 +144,7 @@ def _asked(service: Service, body: Asking, opening: Opening, seed: int, top: int
         if body.length:
             # max_tokens counts what is written, the engine's limit also what stands already.
             model = service.served(body.model).model
-            begun = prefix_ids(model, hear_text(opening.begun).text)
+            begun = prefix_ids(model, to_traditional(opening.begun).text)
             settings = settings.model_copy(update={"max_length": body.length + len(begun)})
         return ask(
             service,

@@ -7,13 +7,14 @@ Knows nothing of torch or models, and reads no files but its own data and that o
 books.
 """
 
-from lianju.verse.check import check
+from lianju.verse.checker import check
 from lianju.verse.compounds import Word, beginnings, joined, word_of
+from lianju.verse.fault_texts import Language
 from lianju.verse.glyph import standard
-from lianju.verse.hearing import anywhere, heard, possible
 from lianju.verse.kinds import form_of_lines
+from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
-from lianju.verse.opening import Opening, opening
+from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
 from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
 from lianju.verse.reading import (
@@ -28,10 +29,9 @@ from lianju.verse.reading import (
     secure,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
-from lianju.verse.rule_texts import Language
 from lianju.verse.said import Said, in_language
 from lianju.verse.shape import Shape, couplet_fault, shape_of
-from lianju.verse.table import Total, old_style, opening_line, style_name, totals
+from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
 
 __all__ = [

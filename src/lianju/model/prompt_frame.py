@@ -31,7 +31,7 @@ Layout = str | Messages
 
 
 @dataclass(frozen=True)
-class Frame:
+class PromptFrame:
     """A layout as one model spells it: the text before and after the couplet, and its ids."""
 
     style: str
@@ -47,7 +47,9 @@ class Frame:
         return f"{self.style}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
 
 
-def frames_of(layouts: Mapping[str, Layout], tokenizer: Tokenizer, chat: Any) -> dict[str, Frame]:
+def frames_of(
+    layouts: Mapping[str, Layout], tokenizer: Tokenizer, chat: Any
+) -> dict[str, PromptFrame]:
     """The frame of each layout. `chat` is the model's transformers tokenizer, which lays out
     messages; without one, or where it has no chat template, messages give no frame.
     """
@@ -56,7 +58,9 @@ def frames_of(layouts: Mapping[str, Layout], tokenizer: Tokenizer, chat: Any) ->
         text = layout if isinstance(layout, str) else _templated(layout, chat)
         if text is not None:
             before, _, after = text.partition(SLOT)
-            frames[style] = Frame(style, before, after, *_ids_around(tokenizer, before, after))
+            frames[style] = PromptFrame(
+                style, before, after, *_ids_around(tokenizer, before, after)
+            )
     return frames
 
 

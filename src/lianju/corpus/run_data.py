@@ -7,7 +7,7 @@ from pathlib import Path
 from lianju.corpus.homework import test_set
 from lianju.corpus.poems import Corpus, Example, Split
 from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.split import VALIDATION, select, shrunk, split
+from lianju.corpus.splitting import VALIDATION, select, shrunk, split
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lianju.corpus.clean import judged, notes, read_record
+from lianju.corpus.cleaning import judged, notes, read_record
 from lianju.corpus.homework import test_set
 from lianju.corpus.verse_files import read_records
 

@@ -1,7 +1,7 @@
 """What to tell a user about the rules that a couplet's completion keeps."""
 
 from lianju.config import VerseSettings
-from lianju.decode import rule_texts as texts
+from lianju.decode import rule_errors as texts
 from lianju.decode.rules import Rules
 from lianju.verse import Said
 

@@ -10,9 +10,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lianju.verse.check import check
-from lianju.verse.fit import Line, misses, widened
-from lianju.verse.hearing import heard, possible
+from lianju.verse.checker import check
+from lianju.verse.fitting import Line, misses, widened
+from lianju.verse.line_readings import heard, possible
 from lianju.verse.metre import PATTERNS, may_follow
 from lianju.verse.rhyme_groups import LEVEL, OBLIQUE, bit, members
 from lianju.verse.verdict import Fault

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from lianju.decode import rule_texts as texts
-from lianju.decode.threads import TONES, Thread, after
+from lianju.decode import rule_errors as texts
+from lianju.decode.line_patterns import TONES, OpenLine, after
 from lianju.errors import UserError
 from lianju.verse import PATTERNS, Pattern, Said, anywhere, heard, names, possible, standard
 
@@ -22,13 +22,13 @@ class Settled:
     hardly used.
     """
 
-    start: frozenset[Thread]
+    start: frozenset[OpenLine]
     open: tuple[Patterns, ...]
     attempt: int
     rare: bool
 
 
-def settle(given: Mapping[int, str], heads: str, starts: Sequence[frozenset[Thread]]) -> Settled:
+def settle(given: Mapping[int, str], heads: str, starts: Sequence[frozenset[OpenLine]]) -> Settled:
     """Fit given lines into a poem that begins with the first of `starts` that lets it.
 
     `given`: lines by their number. `heads`: the characters that the lines from the third on begin
@@ -79,7 +79,7 @@ def _even(given: Mapping[int, str]) -> Iterator[tuple[int, str]]:
 
 
 def _settled(
-    given: Mapping[int, str], heads: str, start: frozenset[Thread], attempt: int, rare: bool
+    given: Mapping[int, str], heads: str, start: frozenset[OpenLine], attempt: int, rare: bool
 ) -> Settled:
     threads = _rhyming(given, start, rare)
     layers = _layers(given, heads, {pattern for pattern, _ in threads}, rare)
@@ -98,7 +98,9 @@ def _settled(
     )
 
 
-def _rhyming(given: Mapping[int, str], threads: frozenset[Thread], rare: bool) -> frozenset[Thread]:
+def _rhyming(
+    given: Mapping[int, str], threads: frozenset[OpenLine], rare: bool
+) -> frozenset[OpenLine]:
     """`threads` with the rhyme groups that all given lines share."""
     for number, text in _even(given):
         end = _known(text, rare)[-1]

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from lianju.files import cache_dir, writing_folder
-from lianju.model.frame import Frame, Layout
+from lianju.model.prompt_frame import Layout, PromptFrame
 from lianju.model.sealed import seal
 from lianju.model.vocabulary import Vocabulary, token_bytes
 
@@ -31,7 +31,7 @@ def full_vocabulary(
     tokenizer: Tokenizer,
     rows: int,
     special: Mapping[str, int | None],
-    frames: Mapping[str, Frame],
+    frames: Mapping[str, PromptFrame],
     stops: Iterable[int] = (),
 ) -> Vocabulary:
     """The vocabulary of an untrimmed model with `rows` embedding rows.

@@ -16,10 +16,10 @@ from functools import cache
 from itertools import pairwise
 
 from lianju.verse.compounds import decided
-from lianju.verse.fit import Line, fit, misses, rhyme_of, widened
+from lianju.verse.fitting import Line, fit, misses, rhyme_of, widened
 from lianju.verse.glyph import standard
-from lianju.verse.hearing import UNKNOWN, commonest, end, heard, possible
-from lianju.verse.kinds import OLD_STYLE, Kind, kind_of
+from lianju.verse.kinds import OLD_STYLE, VerseKind, kind_of
+from lianju.verse.line_readings import UNKNOWN, commonest, end, heard, possible
 from lianju.verse.metre import LEVEL_MARK, PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.parallelism import middle_couplets
 from lianju.verse.poem import FORMS, lines_of
@@ -105,7 +105,7 @@ def _fitted(
     return _Fitted(poem, known, read, patterns, rhyme, first)
 
 
-def _by_shape(poem: Sequence[str], kind: Kind) -> Verdict:
+def _by_shape(poem: Sequence[str], kind: VerseKind) -> Verdict:
     """The verdict on a poem whose shape tells what it is."""
     rhyme = ""
     if kind.style in ("six", "old-style"):
@@ -118,7 +118,7 @@ def _by_shape(poem: Sequence[str], kind: Kind) -> Verdict:
     return Verdict(kind.form, kind.style, why, rhyme, "", marks, (), ())
 
 
-def _judged(fitted: _Fitted, kind: Kind, faults: tuple[Fault, ...]) -> Verdict:
+def _judged(fitted: _Fitted, kind: VerseKind, faults: tuple[Fault, ...]) -> Verdict:
     rests = tuple(_rests(fitted))
     why = _old_style(fitted, faults, kind)
     style: Style = "regulated"
@@ -228,7 +228,7 @@ def _rests(fitted: _Fitted) -> Iterator[Fault]:
                 yield Fault(RARE, number, position, expected, _mark(character, sets).reading)
 
 
-def _old_style(fitted: _Fitted, faults: Sequence[Fault], kind: Kind) -> Why:
+def _old_style(fitted: _Fitted, faults: Sequence[Fault], kind: VerseKind) -> Why:
     """Why a poem is old-style verse 古體 rather than regulated verse with faults; or nothing."""
     if not fitted.rhyme & LEVEL:
         return "oblique rhyme"

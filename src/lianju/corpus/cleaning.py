@@ -28,7 +28,7 @@ _PIECE = re.compile(f"[^{re.escape(STOPS)}]*[{re.escape(STOPS)}]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldFault:
     """What is wrong with a field of a record, in words; `reason` why that keeps it from training,
     empty where it does not.
     """
@@ -47,7 +47,7 @@ class Read:
     """
 
     example: Example | None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[FieldFault, ...] = ()
     converted: str = ""
     stripped: bool = False
 
@@ -102,7 +102,7 @@ def judged(
             else:
                 poems[poem] = inputs[opening] = source
             if reason:
-                fault = Fault(field, reason + where, reason)
+                fault = FieldFault(field, reason + where, reason)
                 read = Read(read.example, (*read.faults, fault), read.converted, read.stripped)
         yield read
 
@@ -113,7 +113,9 @@ def read_record(record: Record, source: str, test: bool = False) -> Read:
     """
     alone = test and len(record.parts) == 1 and record.faults in _NO_OUTPUT
     if record.faults and not alone:
-        return Read(None, tuple(Fault(field, words, UNUSABLE) for field, words in record.faults))
+        return Read(
+            None, tuple(FieldFault(field, words, UNUSABLE) for field, words in record.faults)
+        )
     fields = [part.field for part in record.parts]
     given = [split_heading(part.text)[2] for part in record.parts]
     texts = [_ended(normal(verse_only(text))) for text in given]
@@ -168,7 +170,7 @@ def _cut(text: str) -> list[str]:
     return [text[:end], text[end:]]
 
 
-def _faults(couplet: str, rest: str, fields: Sequence[str]) -> Iterator[Fault]:
+def _faults(couplet: str, rest: str, fields: Sequence[str]) -> Iterator[FieldFault]:
     """At most one fault a field; one where both parts come from the same."""
     bad = [*_couplet_faults(couplet, fields[0]), *_text_faults(rest, fields[1])]
     if not bad:
@@ -178,43 +180,43 @@ def _faults(couplet: str, rest: str, fields: Sequence[str]) -> Iterator[Fault]:
     yield from bad
 
 
-def _couplet_faults(couplet: str, field: str) -> Iterator[Fault]:
+def _couplet_faults(couplet: str, field: str) -> Iterator[FieldFault]:
     if bad := list(_text_faults(couplet, field)):
         yield from bad
     elif fault := couplet_fault(couplet):
-        yield Fault(field, fault, ONE_LINE if len(lines_of(couplet)) < 2 else "")
+        yield FieldFault(field, fault, ONE_LINE if len(lines_of(couplet)) < 2 else "")
 
 
-def _text_faults(text: str, field: str) -> Iterator[Fault]:
+def _text_faults(text: str, field: str) -> Iterator[FieldFault]:
     lost, other = placeholders(text), foreign(text)
     if not (key(text) or lost or other):
-        yield Fault(field, "nothing of a poem", UNUSABLE)
+        yield FieldFault(field, "nothing of a poem", UNUSABLE)
     elif lost:
-        yield Fault(field, f"a placeholder for a lost character: {_quote(lost)}", PLACEHOLDER)
+        yield FieldFault(field, f"a placeholder for a lost character: {_quote(lost)}", PLACEHOLDER)
     elif other:
         kind = "Latin text" if is_latin(other) else "text that is not Chinese"
-        yield Fault(field, f"{kind}: {_quote(other)}", NOT_CHINESE)
+        yield FieldFault(field, f"{kind}: {_quote(other)}", NOT_CHINESE)
 
 
-def _rest_faults(text: str, length: int, field: str) -> Iterator[Fault]:
+def _rest_faults(text: str, length: int, field: str) -> Iterator[FieldFault]:
     """What is wrong with lines after a couplet of lines of this length."""
     lines = lines_of(text)
     uneven = [number for number, line in enumerate(lines, 3) if len(line) != length]
     if not uneven:
         if len(lines) % 2:
-            yield Fault(field, f"lines of verse come in couplets; this has {len(lines)}")
+            yield FieldFault(field, f"lines of verse come in couplets; this has {len(lines)}")
         return
     line = lines[uneven[0] - 3]
     following = lines[uneven[0] - 2] if uneven[0] - 2 < len(lines) else ""
     if len(line) + 1 + len(following) == length and f"{line}？{following}" in text:
-        yield Fault(field, "a placeholder for a lost character: ？", PLACEHOLDER)
+        yield FieldFault(field, "a placeholder for a lost character: ？", PLACEHOLDER)
         return
     words = f"line {uneven[0]} has {len(line)} characters, not {length}"
     # Verse of mixed lengths is verse too. A poem with few such lines is damaged, and so is one
     # that would be even if they were parted otherwise.
     few = len(uneven) <= max(1, len(lines) // 2)
     damaged = few or sum(map(len, lines)) % (2 * length) == 0
-    yield Fault(field, words, DAMAGED if damaged else "")
+    yield FieldFault(field, words, DAMAGED if damaged else "")
 
 
 def _quote(characters: str) -> str:

@@ -1,6 +1,6 @@
 """What a user's words are taken for: a couplet in traditional characters with the signs of verse.
 
->>> hear_couplet("空山新雨後 天氣晚來秋").text
+>>> interpret_couplet("空山新雨後 天氣晚來秋").text
 '空山新雨後，天氣晚來秋。'
 """
 
@@ -21,7 +21,7 @@ _AS_WRITTEN = re.compile(rf"\w+[，？！；：、。]\w+[{SENTENCE_ENDS}]")
 
 
 @dataclass(frozen=True)
-class Heard:
+class Interpreted:
     """A text as it is read; `notes`: what to tell the user about that, one line each; the
     `simplified` characters that it had.
     """
@@ -31,7 +31,7 @@ class Heard:
     simplified: str = ""
 
 
-def hear_couplet(text: str) -> Heard:
+def interpret_couplet(text: str) -> Interpreted:
     """The couplet to complete; a note where it is read otherwise or is not what poems begin with.
 
     Raises `UserError` for a text that is empty, too long, or no text.
@@ -53,7 +53,7 @@ def hear_couplet(text: str) -> Heard:
                 "首聯是空的：請給一首詩的頭兩句",
             )
         )
-    heard = hear_text(plain)
+    heard = to_traditional(plain)
     couplet, notes = _punctuated(heard.text), heard.notes
     if couplet != (text if heard.text == plain else heard.text):
         given = text if heard.text == plain else heard.text
@@ -65,21 +65,21 @@ def hear_couplet(text: str) -> Heard:
                 f"「{couplet}」：{fault.zh}，模型未必能成體。",
             ),
         )
-    return Heard(couplet, notes)
+    return Interpreted(couplet, notes)
 
 
-def hear_text(text: str) -> Heard:
+def to_traditional(text: str) -> Interpreted:
     """Any text in traditional characters, with a note if it was not."""
     found = convert(text)
     if not found.simplified:
-        return Heard(text)
+        return Interpreted(text)
     given, read, some = _quoted(text), _quoted(found.text), found.simplified[:_NAMED]
     chosen = found.chosen
     note = Said(
         f"Note: {given} has simplified {some}; read as {read}" + (f"; {chosen}" if chosen else ""),
         f"「{given}」有簡體字「{some}」，讀作「{read}」" + (f"，其中{chosen.zh}" if chosen else ""),
     )
-    return Heard(found.text, (note,), found.simplified)
+    return Interpreted(found.text, (note,), found.simplified)
 
 
 def check_text(text: str, what: str) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from lianju.config import OPEN_RHYME, VerseSettings
-from lianju.decode import rule_texts as texts
-from lianju.decode.threads import Ways
+from lianju.decode import rule_errors as texts
+from lianju.decode.line_patterns import Ways
 from lianju.errors import UserError
 from lianju.verse import LEVEL, OBLIQUE, Said, alphabet, heard, names, possible, standard
 

@@ -8,7 +8,7 @@ from lianju.verse import LEVEL, OBLIQUE, PATTERNS, Pattern, may_follow, type_aft
 
 # A line still open to these: how its tones go, and the rhyme groups that even lines may share
 # (0: rhyme is off).
-Thread = tuple[Pattern, int]
+OpenLine = tuple[Pattern, int]
 
 # The type of the second line ("": no metre is kept), with the rhyme groups that are open after it.
 Ways = frozenset[tuple[str, int]]
