@@ -38,6 +38,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest(value: Any) -> str:
+    """The SHA-256, in hex, of a JSON value, whatever the order of its keys.
+
+    Files of a cache are named by it: the same question, the same file.
+    """
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def weights_digest(folder: Path) -> str:
     """The first twelve digits of the SHA-256 of each safetensors file in a folder."""
     return "-".join(sha256(file)[:12] for file in sorted(folder.glob("*.safetensors")))

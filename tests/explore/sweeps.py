@@ -12,7 +12,7 @@ from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
 from lianju.explore import (
     Grid,
-    Scored,
+    ScoredCell,
     Sweep,
     SweepCouplet,
     SweepPlan,
@@ -85,13 +85,13 @@ def _marks(poem: Completion) -> dict[str, Mark]:
     }
 
 
-def scored(sweep: Sweep) -> list[Scored]:
+def scored(sweep: Sweep) -> list[ScoredCell]:
     return score(sweep, measured)
 
 
 def made_up(
     grid: Grid, rows: Sequence[tuple[float, float, float]], couplets: int = 20
-) -> list[Scored]:
+) -> list[ScoredCell]:
     """Cells of a grid with (share of right shapes, different pairs, log-probability) as given.
 
     One poem a couplet: the first ones are of the right shape, so cells compare in pairs.
@@ -105,5 +105,5 @@ def made_up(
             "distinct_2": Figure(value=pairs, low=pairs - 0.02, high=pairs + 0.02, n=couplets),
             "logprob": Figure(value=liking, low=liking - 0.1, high=liking + 0.1, n=couplets),
         }
-        cells.append(Scored(WrittenCell(number, cell, 1.0, []), marks, figures))
+        cells.append(ScoredCell(WrittenCell(number, cell, 1.0, []), marks, figures))
     return cells

@@ -9,8 +9,7 @@ import pytest
 
 from lianju.config import DecodeSettings
 from lianju.decode import Choice, Masks, StageFigures, Step, Walk, next_tokens, walk
-from lianju.explore.next_chart import chart_file
-from lianju.explore.next_page import Shown, step_page, walk_page
+from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.stage_words import happened, idle, number, share, words_of
 from tests import tiny
 from tests.decode.grammar import constraint
@@ -19,7 +18,7 @@ COUPLET = "白日依山盡，黃河入海流。"
 SETTINGS = DecodeSettings(
     temperature=0.6, top_k=30, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.5, seed=2
 )
-SHOWN = Shown(COUPLET, "tiny", tuned=True, settings=SETTINGS)
+CONTEXT = PageContext(COUPLET, "tiny", tuned=True, settings=SETTINGS)
 # Worked out by hand: raw 0.6, 0.3, 0.1; at temperature 0.5 squared, 36:9:1; top-k 2 leaves 36:9.
 BY_HAND = Step(
     "欲",
@@ -120,7 +119,7 @@ def test_greedy_decoding_is_a_cut_in_words() -> None:
         "min_p",
         "typical_p",
     ]
-    page = Page(step_page(greedy, replace(SHOWN, settings=settings)))
+    page = Page(step_page(greedy, replace(CONTEXT, settings=settings)))
     assert "The one token that is left is taken." in page.text
     assert "only the likeliest" in words_of("temperature", settings).says
 
@@ -162,7 +161,7 @@ def test_numbers_in_words() -> None:
 
 
 def test_the_bars_of_a_step_are_its_probabilities() -> None:
-    page = step_page(BY_HAND, replace(SHOWN, settings=TWO))
+    page = step_page(BY_HAND, replace(CONTEXT, settings=TWO))
     cards = re.findall(r"<article.*?</article>", page, re.S)
     widths = [re.findall(r'<i class="(\w+)" style="width:([\d.]+)%"', card) for card in cards]
     assert widths[0] == [("new", "75.0"), ("new", "37.5"), ("new", "12.5")]
@@ -185,7 +184,7 @@ def test_the_bars_of_a_step_are_its_probabilities() -> None:
 
 
 def test_text_of_a_model_stays_text(poem: Walk) -> None:
-    shown = Shown("<i>白", "<script>", tuned=False, settings=TWO)
+    shown = PageContext("<i>白", "<script>", tuned=False, settings=TWO)
     page = Page(step_page(replace(BY_HAND, prefix="</p><img src=x>"), shown))
     assert "</p><img src=x>" in page.text and "img" not in page.tags and "b" not in page.tags
     first = poem.positions[0]
@@ -200,7 +199,7 @@ def test_text_of_a_model_stays_text(poem: Walk) -> None:
 
 
 def test_the_page_of_a_walk_leads_to_every_place_and_every_road(poem: Walk) -> None:
-    html = walk_page(poem, SHOWN)
+    html = walk_page(poem, CONTEXT)
     page = Page(html)
     count = len(poem.positions)
     assert {f"t{at + 1}" for at in range(count)} <= page.ids

@@ -11,7 +11,7 @@ import yaml
 from lianju.cli import app as cli
 from lianju.config import LoraSettings
 from lianju.errors import UserError
-from lianju.export import Source, check_name, find_source, plan_upload, push
+from lianju.export import ExportSource, check_name, find_source, plan_upload, push
 from lianju.files import write_json
 from tests import checkpoints
 from tests.export.runs import write_run
@@ -59,7 +59,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(tmp_path_factory: pytest.TempPathFactory) -> ExportSource:
     folder = tmp_path_factory.mktemp("qwen")
     found = write_run(folder, checkpoints.qwen2, "plain", LORA)
     (Path(found.base) / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Base\n")
@@ -72,7 +72,7 @@ def _lianju(*arguments: str) -> int:
 
 
 def test_an_export_is_pushed_when_it_is_done(
-    source: Source, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: ExportSource, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     arguments = [str(source.adapter), "--to", "adapter", "--out", str(out), "--push", "me/tang"]
@@ -85,7 +85,7 @@ def test_an_export_is_pushed_when_it_is_done(
 
 
 def test_a_dry_run_says_what_would_be_sent_and_asks_nothing(
-    source: Source, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: ExportSource, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     push_flags = ["--push", "me/tang", "--dry-run"]
@@ -97,7 +97,7 @@ def test_a_dry_run_says_what_would_be_sent_and_asks_nothing(
     assert all(name in said for name in files) and "model.safetensors" in files
 
 
-def test_the_card_says_what_it_is(source: Source, tmp_path: Path) -> None:
+def test_the_card_says_what_it_is(source: ExportSource, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert _lianju(str(source.adapter.parent), "--to", "merged", "--out", str(out)) == 0
     _, front, body = (out / "README.md").read_text().split("---\n", 2)
@@ -163,7 +163,7 @@ def test_what_the_user_can_mend_is_one_line(
 
 
 def test_the_newest_run_is_the_default(
-    source: Source, stranger: Path, capsys: pytest.CaptureFixture[str]
+    source: ExportSource, stranger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (stranger / "runs").mkdir()
     (stranger / "runs" / "one").symlink_to(source.adapter.parent)

@@ -27,13 +27,13 @@ for number, (name, where) in enumerate(
         ("run", "run:run_command"),
         ("data", "data:app"),
         ("finetune", "run:finetune_command"),
-        ("complete", "complete:complete"),
+        ("complete", "complete:complete_command"),
         ("explore", "explore:app"),
         ("evaluate", "evaluate:app"),
-        ("serve", "serve:serve"),
+        ("serve", "serve:serve_command"),
         ("results", "results:results_command"),
-        ("export", "export:export"),
-        ("check", "check:check"),
+        ("export", "export:export_command"),
+        ("check", "check:check_command"),
     )
 ):
     app.command(f"lianju.cli.{where}", name=name, sort_key=number)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
-from lianju.cli.asked import default_adapter, verse_asked
 from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.inputs import default_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
@@ -22,9 +22,9 @@ _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
 
 app = App(name="evaluate")
 for name, where in (
-    ("--judge", "judge:judge"),
-    ("--blind", "blind:blind"),
-    ("--blind-results", "blind:results"),
+    ("--judge", "judge:judge_command"),
+    ("--blind", "blind:blind_command"),
+    ("--blind-results", "blind:blind_results_command"),
 ):
     app.command(f"lianju.cli.{where}", name=name)
 
@@ -139,7 +139,7 @@ def evaluate_command(
     """
     overrides = decode_overrides(decoding, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
-    verse = verse_asked(rules) if rules else VerseSettings(form="free")
+    verse = verse_settings(rules) if rules else VerseSettings(form="free")
     asked = systems or Systems()
     named = asked.names()
     # Poets are scored by the model that they are compared with.
@@ -155,7 +155,7 @@ def evaluate_command(
 
 
 @app.command(name="--compare")
-def compare(
+def compare_command(
     first: Annotated[Path, Parameter(help="A report.json, or the folder that holds it.")],
     second: Annotated[Path, Parameter(help="Another, of the same suites and couplets.")],
     /,

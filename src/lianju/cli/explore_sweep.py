@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.asked import adapter_asked, heard, rules_asked, verse_asked
 from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
+from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, err, print_line
 from lianju.corpus import interpret_couplet
@@ -66,7 +66,7 @@ class SameFlags:
         return load_settings("default", decode_overrides(None, **values)).decode
 
 
-def sweep(
+def sweep_command(
     couplets: Annotated[
         list[str] | None, Parameter(help="Couplets to write on instead of a suite.")
     ] = None,
@@ -106,12 +106,12 @@ def sweep(
     chosen = "" if couplets else suite or "hw5"
     cells = read_grid(asdict(grid or GridFlags()))
     decode = (same or SameFlags()).checked()
-    verse = verse_asked(rules) if rules else VerseSettings(form="free")
+    verse = verse_settings(rules) if rules else VerseSettings(form="free")
     writer = writer or ModelFlags()
-    folder, model = adapter_asked(writer), writer.model
+    folder, model = adapter_folder(writer), writer.model
     openings = _openings(couplets, chosen, number)
     plan = _plan(folder, model, chosen, openings, cells, decode, verse)
-    kept = rules_asked(plan.couplets, plan.verse)
+    kept = rules_for_couplets(plan.couplets, plan.verse)
     _announce(plan)
     with open_sweep(out, plan, TerminalReporter()) as job:
         _sweep(job, folder, model, kept)
@@ -155,19 +155,21 @@ def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "li
         return [SweepCouplet.of(example) for example in examples(suite, number, TerminalReporter())]
     if number is not None:
         raise UserError("--couplets takes the first of a suite: leave it out, or the couplets")
-    return [SweepCouplet(couplet=heard(interpret_couplet(couplet))) for couplet in couplets]
+    return [
+        SweepCouplet(couplet=text_with_notes(interpret_couplet(couplet))) for couplet in couplets
+    ]
 
 
 def _announce(plan: "SweepPlan") -> None:
     from lianju.evaluate import markup
-    from lianju.explore import REPORTED
+    from lianju.explore import REPORTED_SUITES
 
     cells = len(plan.grid.cells())
     err.print(
         f"{markup.plural(cells, 'cell')} × {markup.plural(len(plan.openings), 'couplet')} × "
         f"{markup.plural(plan.seeds, 'seed')} = {markup.plural(cells * plan.poems_each, 'poem')}"
     )
-    if reported := REPORTED.get(plan.suite):
+    if reported := REPORTED_SUITES.get(plan.suite):
         err.print(f"{reported.terminal} To choose, use --suite legal.", markup=False)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import rules_asked, verse_asked
 from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags, decode_overrides
+from lianju.cli.inputs import rules_for_couplets, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, from_flags
 from lianju.console import TerminalReporter, print_line
 from lianju.corpus import test_set
@@ -53,7 +53,7 @@ def results_command(
 
     With --form auto every poem keeps the rules of verse.
     """
-    verse = verse_asked(rules) if rules else VerseSettings(form="free")
+    verse = verse_settings(rules) if rules else VerseSettings(form="free")
     ruled = verse.form != "free"
     if particles is not None and not ruled:
         raise UserError("--particles goes with rules of verse: add --form auto")
@@ -108,7 +108,7 @@ def _write(folder: Path, decode: DecodeSettings, verse: VerseSettings) -> "list[
     """A poem on each test couplet by the model of the run."""
     couplets = [example.couplet for example in test_set()]
     # Contradictions are found before the model is loaded.
-    rules_asked(couplets, verse)
+    rules_for_couplets(couplets, verse)
 
     from lianju.evaluate import write_poems
     from lianju.writer import continuation, load_model

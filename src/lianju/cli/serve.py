@@ -11,8 +11,8 @@ from unicodedata import category
 
 from cyclopts import Group, Parameter
 
-from lianju.cli.asked import default_adapter
 from lianju.cli.flags import help_of
+from lianju.cli.inputs import default_adapter
 from lianju.config import ModelSettings, PromptSettings, ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
@@ -44,7 +44,7 @@ class GrantFlags:
     tokens: Annotated[int | None, _grant("tokens")] = None
 
 
-def serve(
+def serve_command(
     *,
     adapter: Annotated[
         list[str] | None,

@@ -8,6 +8,7 @@ torch or of models.
 from lianju.corpus.characters import is_simplified, key, line_keys, placeholders, simplified
 from lianju.corpus.cleaning import clean
 from lianju.corpus.conversion import convert
+from lianju.corpus.file_reading import shown
 from lianju.corpus.file_report import BadRecord, FileReport, check_file
 from lianju.corpus.homework import INSTRUCTION, test_set
 from lianju.corpus.interpreting import Interpreted, check_text, interpret_couplet, to_traditional
@@ -16,7 +17,15 @@ from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.run_data import RunPoems, run_poems
 from lianju.corpus.sources import large_corpus, training_corpus
 from lianju.corpus.splitting import VALIDATION, is_regular, select, split
-from lianju.corpus.verse_files import read_couplets, read_records
+from lianju.corpus.verse_files import (
+    VerseFile,
+    VerseRecord,
+    read_couplets,
+    read_records,
+    read_verse,
+    spoken_verse,
+)
+from lianju.corpus.verse_text import has_verse, verse_only
 
 __all__ = [
     "INSTRUCTION",
@@ -31,10 +40,13 @@ __all__ = [
     "Poem",
     "RunPoems",
     "Split",
+    "VerseFile",
+    "VerseRecord",
     "check_file",
     "check_text",
     "clean",
     "convert",
+    "has_verse",
     "interpret_couplet",
     "is_regular",
     "is_simplified",
@@ -45,11 +57,15 @@ __all__ = [
     "placeholders",
     "read_couplets",
     "read_records",
+    "read_verse",
     "run_poems",
     "select",
+    "shown",
     "simplified",
     "split",
+    "spoken_verse",
     "test_set",
     "to_traditional",
     "training_corpus",
+    "verse_only",
 ]

@@ -21,7 +21,7 @@ from lianju.corpus import Example
 from lianju.decode import Completion, Constraint, complete, length_limit
 from lianju.errors import UserError
 from lianju.evaluate import Figure, Mark
-from lianju.explore.choices import Choices, choices
+from lianju.explore.example_distribution import ExampleDistribution, find_example
 from lianju.explore.grid import Cell, Grid
 from lianju.progress import SILENT, Reporter, Task
 from lianju.work_folder import FolderKind, WorkFolder
@@ -102,7 +102,7 @@ class WrittenCell:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredCell:
     """A cell with the marks of each poem, as `poems` of it, and the figures of all."""
 
     written: WrittenCell
@@ -151,12 +151,12 @@ class Sweep(WorkFolder):
         """Every cell; all must be finished."""
         return [self._read(number) for number in range(len(self.plan.grid.cells()))]
 
-    def choices(self) -> Choices:
+    def choices(self) -> ExampleDistribution:
         """The distribution that the page explains the parameters with.
 
         Raises `UserError` where its file is missing or damaged.
         """
-        return self.read(_CHOICES, Choices)
+        return self.read(_CHOICES, ExampleDistribution)
 
     def write_cell(self, number: int, work: Callable[[], list[list[Completion]]]) -> float:
         """Keep the poems of a cell, unless they are there already; how long they took."""
@@ -226,7 +226,9 @@ def write_poems(
     plan, cells, missing = sweep.plan, sweep.plan.grid.cells(), sweep.missing()
     for constraint in constraints:
         length_limit(constraint, plan.settings(cells[0]))
-    sweep.once(_CHOICES, Choices, lambda: choices(model, plan.style, plan.couplets))
+    sweep.once(
+        _CHOICES, ExampleDistribution, lambda: find_example(model, plan.style, plan.couplets)
+    )
     # Hot cells write longer than cold ones. In a random order the time of those that are done
     # foretells that of the rest.
     random.Random(0).shuffle(missing)
@@ -271,7 +273,7 @@ class _Onward(Reporter, Task):
         self.whole.advance(units, self.note)
 
 
-def score(sweep: Sweep, measure: Measure) -> list[Scored]:
+def score(sweep: Sweep, measure: Measure) -> list[ScoredCell]:
     """Measure the poems of every cell."""
     truths = [opening.truth for opening in sweep.plan.openings]
     scored = []
@@ -279,6 +281,6 @@ def score(sweep: Sweep, measure: Measure) -> list[Scored]:
     with sweep.reporter.task("Measuring", len(written)) as task:
         for cell in written:
             measured = measure(cell.poems, truths)
-            scored.append(Scored(cell, measured.marks, measured.figures))
+            scored.append(ScoredCell(cell, measured.marks, measured.figures))
             task.advance()
     return scored

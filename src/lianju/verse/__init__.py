@@ -9,6 +9,7 @@ books.
 
 from lianju.verse.checker import check
 from lianju.verse.compounds import Word, beginnings, joined, word_of
+from lianju.verse.fault_texts import Language
 from lianju.verse.glyph import standard
 from lianju.verse.kinds import form_of_lines
 from lianju.verse.line_readings import anywhere, heard, possible
@@ -30,6 +31,7 @@ from lianju.verse.reading import (
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.said import Said, in_language
 from lianju.verse.shape import Shape, couplet_fault, shape_of
+from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
 
 __all__ = [
@@ -42,12 +44,14 @@ __all__ = [
     "Fault",
     "Form",
     "Group",
+    "Language",
     "Mark",
     "Opening",
     "Pattern",
     "Reading",
     "Said",
     "Shape",
+    "Total",
     "Verdict",
     "Word",
     "alphabet",
@@ -71,7 +75,9 @@ __all__ = [
     "members",
     "names",
     "normal",
+    "old_style",
     "opening",
+    "opening_line",
     "parallel",
     "possible",
     "readings",
@@ -79,6 +85,8 @@ __all__ = [
     "secure",
     "shape_of",
     "standard",
+    "style_name",
+    "totals",
     "type_after",
     "word_of",
 ]

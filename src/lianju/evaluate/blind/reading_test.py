@@ -5,8 +5,6 @@ half of them, which half only the key's seed tells. What a page cannot hide is a
 reader knows.
 """
 
-import hashlib
-import json
 import random
 import secrets
 from pathlib import Path
@@ -18,7 +16,7 @@ from lianju.errors import UserError
 from lianju.evaluate import frame
 from lianju.evaluate.pairs import Pair, Pairs
 from lianju.evaluate.typesetting import typeset
-from lianju.files import write_text
+from lianju.files import digest, write_text
 
 PAGE, KEY = "blind.html", "blind-key.json"
 
@@ -39,7 +37,7 @@ class KeyPair(_Part):
     """Who stands on the left: A 甲."""
 
 
-class Key(_Part):
+class BlindKey(_Part):
     """What the page does not tell."""
 
     kind: Literal["lianju-blind-key"] = "lianju-blind-key"
@@ -53,7 +51,9 @@ class Key(_Part):
     pairs: list[KeyPair]
 
 
-def build(pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None) -> Key:
+def build_reading_test(
+    pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None
+) -> BlindKey:
     """Write `blind.html` and `blind-key.json` into `folder`; `seed` is secret unless given.
 
     `same_form` says that the pairs were chosen so, which the page tells its readers. Raises
@@ -63,7 +63,7 @@ def build(pairs: Pairs, folder: Path, same_form: bool, seed: int | None = None) 
         raise UserError(f"{folder} holds a reading test already: name another folder with --out")
     seed = secrets.randbits(64) if seed is None else seed
     shown = _arranged(pairs.pairs, random.Random(seed))
-    key = Key(
+    key = BlindKey(
         digest=_digest(shown),
         seed=seed,
         labels=pairs.labels,
@@ -99,11 +99,10 @@ def _arranged(pairs: list[Pair], chance: random.Random) -> list[KeyPair]:
 
 
 def _digest(shown: list[KeyPair]) -> str:
-    texts = [[pair.couplet, *sides(pair)] for pair in shown]
-    return hashlib.sha256(json.dumps(texts, ensure_ascii=False).encode()).hexdigest()
+    return digest([[pair.couplet, *sides(pair)] for pair in shown])
 
 
-def _page(key: Key, same_form: bool) -> str:
+def _page(key: BlindKey, same_form: bool) -> str:
     count = len(key.pairs)
     body = frame.filled(
         __package__,

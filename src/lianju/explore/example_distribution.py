@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lianju.config import DecodeSettings, Settings
 from lianju.decode import END, Completion, Stage, complete, stages
+from lianju.explore.grid import axis_words
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 
@@ -30,7 +31,7 @@ _TYPICAL, _LEADING = 5, 0.35
 _POEMS, _LONGEST = 15, 24
 
 
-class View(Settings):
+class DistributionView(Settings):
     """The probabilities of the shown tokens, under `changed` settings and else open ones."""
 
     changed: dict[str, float]
@@ -40,8 +41,13 @@ class View(Settings):
     kept: int
     """How many tokens can be drawn at all."""
 
+    @property
+    def name(self) -> str:
+        """The settings that are changed: "top-p 0.8"; empty for the model as it is."""
+        return ", ".join(axis_words(axis, value) for axis, value in self.changed.items())
 
-class Choices(Settings):
+
+class ExampleDistribution(Settings):
     """What could come next in one poem: the likeliest tokens that can be read, by view."""
 
     couplet: str
@@ -49,7 +55,12 @@ class Choices(Settings):
     """What stands after the couplet already."""
     tokens: tuple[str, ...]
     vocabulary: int
-    views: tuple[View, ...]
+    views: tuple[DistributionView, ...]
+
+    @property
+    def highest(self) -> float:
+        """The highest probability in any view."""
+        return max(share for view in self.views for share in (*view.shares, view.rest))
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,7 @@ class _Place:
         return abs(math.log(kept / _TYPICAL)) + abs(math.log(first / _LEADING))
 
 
-def choices(model: LanguageModel, style: str, couplets: Sequence[str]) -> Choices:
+def find_example(model: LanguageModel, style: str, couplets: Sequence[str]) -> ExampleDistribution:
     """The next token at a telling place of poems that the model writes on the first couplets."""
     settings = _OPEN.model_copy(update={"temperature": 0.7, "max_length": _LONGEST})
     poems = [group[0] for group in complete(model, style, couplets[:_POEMS], settings)]
@@ -82,7 +93,7 @@ def choices(model: LanguageModel, style: str, couplets: Sequence[str]) -> Choice
     place = min(open_places or places, key=_Place.strangeness)
     falling = place.logits[0].argsort(descending=True, stable=True).tolist()
     likeliest = [*islice((index for index in falling if _token(words, index)), _SHOWN)]
-    return Choices(
+    return ExampleDistribution(
         couplet=place.couplet,
         begun=place.begun,
         tokens=tuple(_token(words, index) for index in likeliest),
@@ -106,11 +117,11 @@ def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
     ]
 
 
-def _view(logits: Tensor, likeliest: Tensor, changed: dict[str, float]) -> View:
+def _view(logits: Tensor, likeliest: Tensor, changed: dict[str, float]) -> DistributionView:
     stage = _last_stage(logits, changed)
     shares = stage.probabilities[0].cpu()
     others = shares.scatter(0, likeliest, 0.0)
-    return View(
+    return DistributionView(
         changed=changed,
         shares=tuple(shares[likeliest].tolist()),
         rest=float(others.sum()),

@@ -10,8 +10,7 @@ from lianju.config import VerseSettings
 from lianju.console import err, print_notes
 from lianju.corpus import Interpreted, check_text
 from lianju.errors import UserError
-from lianju.verse import Said, in_language
-from lianju.verse.fault_texts import Language
+from lianju.verse import Language, Said, in_language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 _QUOTED = 40
 
 
-def verse_asked(rules: VerseFlags | None, lang: Language = "en") -> VerseSettings:
+def verse_settings(rules: VerseFlags | None, lang: Language = "en") -> VerseSettings:
     """The rules of verse that the flags ask for, their text in traditional characters."""
     from lianju.request import in_traditional
 
@@ -28,7 +27,7 @@ def verse_asked(rules: VerseFlags | None, lang: Language = "en") -> VerseSetting
     return verse
 
 
-def adapter_asked(flags: ModelFlags) -> Path | None:
+def adapter_folder(flags: ModelFlags) -> Path | None:
     """The adapter to use: the one named or the newest; None for the untouched base model."""
     if flags.base and flags.adapter:
         raise UserError(
@@ -41,7 +40,7 @@ def adapter_asked(flags: ModelFlags) -> Path | None:
     return find_adapter(flags.adapter) if flags.adapter else default_adapter()
 
 
-def heard(found: Interpreted, lang: Language = "en") -> str:
+def text_with_notes(found: Interpreted, lang: Language = "en") -> str:
     """The text as it is read, after what there is to say about that."""
     print_notes(in_language(note, lang) for note in found.notes)
     return found.text
@@ -70,7 +69,7 @@ def named_file(text: str, what: str) -> Path | None:
     return None
 
 
-def rules_asked(
+def rules_for_couplets(
     couplets: Sequence[str], verse: VerseSettings, lang: Language = "en"
 ) -> "list[Rules | None]":
     """What each completion is to keep, and a word to the user on what it cannot."""

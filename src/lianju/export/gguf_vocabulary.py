@@ -8,8 +8,8 @@ from gguf import GGUFWriter, TokenType
 
 from lianju.errors import UserError
 from lianju.export.spelling import Pair, joins_verse, merges_of
-from lianju.export.tokenizer import Words
-from lianju.model.trimming import kept_ids
+from lianju.export.tokenizer import ExportTokenizer
+from lianju.model import kept_ids
 
 # How llama.cpp calls the ways in which byte-level tokenizers cut text into words. What they are
 # is in its src/llama-vocab.cpp.
@@ -19,7 +19,7 @@ _QWEN_2 = (
 )
 
 
-def rows_of(words: Words, trimmed: bool) -> list[int]:
+def rows_of(words: ExportTokenizer, trimmed: bool) -> list[int]:
     """Which tokens, by their ids in the base model, a GGUF file holds, in order.
 
     Those that were trained: of a trimmed model, what spells verse and this prompt. The others
@@ -34,7 +34,7 @@ def rows_of(words: Words, trimmed: bool) -> list[int]:
     return sorted({*kept_ids(small), *words.spelling.needed, *first})
 
 
-def add_vocabulary(writer: GGUFWriter, words: Words, rows: Sequence[int]) -> None:
+def add_vocabulary(writer: GGUFWriter, words: ExportTokenizer, rows: Sequence[int]) -> None:
     """Write the tokens of `rows`, how text is cut into them, the controls and the template."""
     layout = words.spelling.layout
     new = {old: index for index, old in enumerate(rows)}

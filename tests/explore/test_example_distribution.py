@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lianju.explore import choices as choices_module
-from lianju.explore.choices import choices
+from lianju.explore import example_distribution
+from lianju.explore.example_distribution import find_example
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 from tests.explore.sweeps import OPENINGS
@@ -29,20 +29,22 @@ def test_the_place_is_none_where_punctuation_is_likeliest(
     [flower] = tiny.vocabulary.spell("花")
     likeliest = {"": comma, "花": flower}
     monkeypatch.setattr(
-        choices_module, "_places", lambda *_: [_place(tiny, *one) for one in likeliest.items()]
+        example_distribution,
+        "_places",
+        lambda *_: [_place(tiny, *one) for one in likeliest.items()],
     )
-    assert choices(tiny, "plain", [OPENINGS[0].couplet]).begun == "花"
+    assert find_example(tiny, "plain", [OPENINGS[0].couplet]).begun == "花"
 
 
-def _place(tiny: LanguageModel, begun: str, token: int) -> choices_module._Place:
+def _place(tiny: LanguageModel, begun: str, token: int) -> example_distribution._Place:
     logits = torch.zeros(1, tiny.vocabulary.size)
     logits[0, token] = 1.0 if begun else 5.0
-    return choices_module._Place(logits, OPENINGS[0].couplet, begun)
+    return example_distribution._Place(logits, OPENINGS[0].couplet, begun)
 
 
 def test_views_are_the_models_distribution_under_the_settings() -> None:
     tiny = model()
-    found = choices(tiny, "plain", [opening.couplet for opening in OPENINGS])
+    found = find_example(tiny, "plain", [opening.couplet for opening in OPENINGS])
     ids = render("plain", tiny.vocabulary, found.couplet) + tiny.vocabulary.spell(found.begun)
     with torch.inference_mode():
         logits = tiny.network(input_ids=torch.tensor([ids])).logits[0, -1].double()

@@ -7,7 +7,7 @@ from lianju.evaluate import METRICS, Figure
 
 
 @dataclass(frozen=True)
-class Shown:
+class MetricWords:
     """How a reader sees a metric: its names, what it says, which way is better, its digits.
 
     `digits` is None for a share, which is shown in percent.
@@ -19,6 +19,11 @@ class Shown:
     says: str
     better: Literal["more", "less", "neither"]
     digits: int | None
+
+    @property
+    def label(self) -> str:
+        """Its name in both languages, the Chinese one last."""
+        return f"{self.title} {self.chinese}"
 
     def number(self, value: float | None) -> str:
         """A value as it stands in a text: "93%", "20.1", "−2.31"; a dash for none."""
@@ -53,8 +58,10 @@ _SAYS: dict[str, tuple[str, int | None]] = {
     "known_lines": ("Lines that stand word for word in the corpus of Tang poems.", None),
     "longest_run": ("The most characters on end that stand so in a Tang poem.", 1),
 }
-SHOWN = tuple(
-    Shown(name, METRICS[name].title, METRICS[name].chinese, says, METRICS[name].better, digits)
+METRIC_WORDS = tuple(
+    MetricWords(
+        name, METRICS[name].title, METRICS[name].chinese, says, METRICS[name].better, digits
+    )
     for name, (says, digits) in _SAYS.items()
 )
-BY_NAME = {shown.name: shown for shown in SHOWN}
+BY_NAME = {shown.name: shown for shown in METRIC_WORDS}

@@ -13,12 +13,13 @@ from lianju.export import readback
 from lianju.export.card import about_run, model_card
 from lianju.export.folder import check_unquantized, write_adapter, write_merged
 from lianju.export.gguf_file import architecture_of, write_gguf
-from lianju.export.modelfile import modelfile
+from lianju.export.gguf_vocabulary import rows_of
+from lianju.export.leftovers import sweeping
+from lianju.export.modelfile import modelfile_text
 from lianju.export.rounding import FileType, round_all, round_matrices
-from lianju.export.source import Source
-from lianju.export.sweeping import sweeping
-from lianju.export.tokenizer import Words, plain_encoder, respelled, words_of
-from lianju.export.vocabulary import rows_of
+from lianju.export.source import ExportSource
+from lianju.export.tokenizer import ExportTokenizer, export_tokenizer, plain_encoder, respelled
+from lianju.extras import lacking
 from lianju.files import write_text, writing_folder
 from lianju.model import LanguageModel, base_folder, load_adapter, load_base, restore_adapter
 from lianju.progress import SILENT, Reporter
@@ -35,7 +36,7 @@ _COMPARED = 3
 class Export:
     """An export in the making: from what, of which type, and what was found on the way."""
 
-    source: Source
+    source: ExportSource
     kind: FileType
     reporter: Reporter = SILENT
     notes: list[str] = field(default_factory=list)
@@ -45,13 +46,13 @@ class Export:
         """Whether only the rows that verse needs were trained."""
         return self.source.settings.model.trim
 
-    def tuned(self, merged: bool = True) -> tuple[LanguageModel, Words]:
+    def tuned(self, merged: bool = True) -> tuple[LanguageModel, ExportTokenizer]:
         """The untrimmed base model on the CPU in 32 bits with the training in it or beside it."""
         settings = self.source.model
         model = load_base(settings, LAYOUTS, torch.device("cpu"), torch.float32, self.reporter)
         put_back = load_adapter if merged else restore_adapter
         model = put_back(model, self.source.adapter)
-        return model, words_of(model, self.source.style)
+        return model, export_tokenizer(model, self.source.style)
 
     def note(self, line: str) -> None:
         """Keep a finding, and tell it."""
@@ -59,8 +60,8 @@ class Export:
         self.reporter.say(line)
 
 
-def export(
-    source: Source, to: Target, out: Path, kind: FileType, reporter: Reporter = SILENT
+def write_export(
+    source: ExportSource, to: Target, out: Path, kind: FileType, reporter: Reporter = SILENT
 ) -> Export:
     """Write `source` to folder `out`, read it back with other libraries, and compare.
 
@@ -81,7 +82,7 @@ def export(
         if source.card.get("bits") == 4:
             reporter.say("Trained on 4-bit weights; the merge goes into the 16-bit ones")
     job, out = Export(source, kind, reporter), out.resolve()
-    make: Callable[[Export, Path, str], Words] = {
+    make: Callable[[Export, Path, str], ExportTokenizer] = {
         "adapter": _adapter,
         "merged": _merged,
         "gguf": _gguf,
@@ -100,12 +101,12 @@ def _check_place(out: Path) -> None:
         raise UserError(f"cannot write {out}: {error.strerror}: choose another --out") from error
 
 
-def base_name(source: Source) -> str:
+def base_name(source: ExportSource) -> str:
     """The base model's name without whose it is."""
     return Path(str(source.card["base"])).name.removesuffix(".gguf").lower()
 
 
-def _adapter(job: Export, folder: Path, name: str) -> Words:
+def _adapter(job: Export, folder: Path, name: str) -> ExportTokenizer:
     model, words = job.tuned(merged=False)
     prompts, base = _prompts(words), model.folder
     wanted = readback.logits(model.network, prompts)
@@ -118,7 +119,7 @@ def _adapter(job: Export, folder: Path, name: str) -> Words:
     return words
 
 
-def _merged(job: Export, folder: Path, name: str) -> Words:
+def _merged(job: Export, folder: Path, name: str) -> ExportTokenizer:
     model, words = job.tuned()
     prompts = _prompts(words)
     exact = readback.logits(model.network, prompts)
@@ -134,7 +135,7 @@ def _merged(job: Export, folder: Path, name: str) -> Words:
     return words
 
 
-def _gguf(job: Export, folder: Path, name: str) -> Words:
+def _gguf(job: Export, folder: Path, name: str) -> ExportTokenizer:
     model, words = job.tuned()
     config = model.network.config
     architecture_of(config)
@@ -147,7 +148,7 @@ def _gguf(job: Export, folder: Path, name: str) -> Words:
     _note_rounding(job, readback.check_rounding(written, exact, job.kind), job.kind)
     file = folder / f"{name}-{job.kind}.gguf"
     write_gguf(model, words, rows, job.kind, file, job.reporter)
-    write_text(folder / "Modelfile", modelfile(file.name, words, job.source.settings.decode))
+    write_text(folder / "Modelfile", modelfile_text(file.name, words, job.source.settings.decode))
     del model
     renumbered = [[new[index] for index in prompt] for prompt in prompts]
     found = readback.logits(readback.read_gguf(file, config), renumbered)
@@ -156,11 +157,11 @@ def _gguf(job: Export, folder: Path, name: str) -> Words:
     if encode := readback.llama_cpp_encoder(file, rows):
         _check_spelling(job, words, encode, "llama.cpp")
     else:
-        job.note("llama.cpp was not at hand to be asked too (pip install 'lianju[gguf]')")
+        job.note(f"llama.cpp was not asked too; {lacking('gguf')}")
     return words
 
 
-def _prompts(words: Words) -> list[list[int]]:
+def _prompts(words: ExportTokenizer) -> list[list[int]]:
     return [words.prompt(example.couplet) for example in test_set()[:_COMPARED]]
 
 
@@ -169,7 +170,7 @@ def _note_rounding(job: Export, moved: float, kind: str) -> None:
 
 
 def _check_spelling(
-    job: Export, words: Words, encode: Callable[[str], list[int]], program: str
+    job: Export, words: ExportTokenizer, encode: Callable[[str], list[int]], program: str
 ) -> None:
     couplets = [normal(example.couplet) for example in test_set()]
     different = respelled(words, encode, couplets, program)
