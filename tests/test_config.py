@@ -9,7 +9,6 @@ from lianju.config import (
     load_settings,
     parse_assignments,
     recipe_names,
-    setting_names,
     validate,
 )
 from lianju.errors import UserError
@@ -177,11 +176,6 @@ def test_assignments() -> None:
     assert parse_assignments(["a.b=2", "c = x"]) == {"a.b": 2, "c": "x"}
     with pytest.raises(UserError, match="name=value"):
         parse_assignments(["a"])
-
-
-def test_no_setting_bans_ngrams() -> None:
-    """In the homework `no_repeat_ngram_size=3` banned triples of bytes: rare characters broke."""
-    assert not [name for name in setting_names() if "ngram" in name]
 
 
 def test_every_setting_says_what_it_means() -> None:

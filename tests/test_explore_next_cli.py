@@ -10,9 +10,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
-from lianju.cli.explore_tables import step_lines, walk_lines
 from lianju.config import DecodeSettings
 from lianju.decode import END, Masks, next_tokens, walk
+from lianju.explore import step_lines, walk_lines
 from lianju.model import LanguageModel
 from lianju.verse import alphabet, check
 from tests import tiny

@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 
 from lianju.config import DecodeSettings, ModelSettings, load_settings
 from lianju.decode import complete
-from lianju.export import export, find_source
-from lianju.finetune import Interrupted
+from lianju.export import find_source, write_export
 from lianju.model import LanguageModel, load_adapter, load_base
 from lianju.progress import Reporter, Task
 from lianju.prompt import LAYOUTS
-from lianju.run import train_only
-from lianju.run_folder import new_run, open_run
+from lianju.training import Interrupted
+from lianju.training.run import train_only
+from lianju.training.run_folder import new_run, open_run
 from tests import checkpoints, tiny
 
 GREEDY = DecodeSettings(temperature=0, max_length=12)
@@ -115,7 +115,7 @@ def test_the_whole_path(make: Callable[[Path], Path], bits: int, tmp_path: Path)
     # Every export is read back inside; the merged model is loaded as any other model is.
     source = find_source(tmp_path / "run")
     for target in ("adapter", "merged", "gguf"):
-        export(source, target, tmp_path / target, "f16")
+        write_export(source, target, tmp_path / target, "f16")
     merged = complete(
         _model(ModelSettings(name=str(tmp_path / "merged"))), "chat", couplets, GREEDY
     )

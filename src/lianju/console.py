@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +16,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
+from rich.text import Text
 
 from lianju.progress import Reporter, Task
 
@@ -31,6 +33,7 @@ out = _Console(highlight=False, soft_wrap=True)
 err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 _QUIET_SECONDS = 10.0
+_WIDEST = 10_000
 
 
 def print_line(line: str) -> None:
@@ -42,6 +45,25 @@ def print_notes(notes: Iterable[str]) -> None:
     """Print what there is to say of what the user asked, a line each."""
     for note in notes:
         err.print(note, markup=False)
+
+
+def print_table(
+    rows: Iterable[Sequence[str | Text]], align: str, head: Sequence[str] | None = None
+) -> None:
+    """Print rows in columns, each flush left < or right >, two spaces apart.
+
+    It is as wide as it needs to be: no poem is cut short in a pipe or on a narrow terminal.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.show_header = head is not None
+    for side, title in zip(align, head or align, strict=True):
+        table.add_column(Text(title), justify="right" if side == ">" else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    for line in out.render_lines(table, out.options.update(width=_WIDEST), pad=False):
+        text = Text.assemble(*((part.text, part.style or "") for part in line))
+        text.rstrip()
+        out.print(text)
 
 
 class TerminalReporter(Reporter):

@@ -32,6 +32,7 @@ class Reply:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     wait: float = 0.0
+    until: threading.Event | None = None
     cut: bool = False
 
 
@@ -66,7 +67,7 @@ class FakeJudge:
 
     def __init__(self, behave: Callable[[Body, int], Reply]):
         self.requests: list[Body] = []
-        self.keys: set[str] = set()
+        self.headers: list[dict[str, str]] = []
         self.most = 0
         self._behave, self._now, self._lock = behave, 0, threading.Lock()
         judge = self
@@ -88,13 +89,15 @@ class FakeJudge:
         assert handler.path == "/v1/chat/completions"
         with self._lock:
             self.requests.append(body)
-            self.keys.add(handler.headers.get("Authorization", ""))
+            self.headers.append({k.lower(): v for k, v in handler.headers.items()})
             number = len(self.requests) - 1
             self._now += 1
             self.most = max(self.most, self._now)
         try:
             reply = self._behave(body, number)
             time.sleep(reply.wait)
+            if reply.until:
+                reply.until.wait()
         finally:
             with self._lock:
                 self._now -= 1
@@ -139,10 +142,8 @@ def pairs(n: int = 6) -> Pairs:
 
 
 def judge(server: FakeJudge, folder: Path, timeout: float = 5.0, **other: Any) -> Judge:
-    """A judge who asks that server and waits hardly at all."""
-    return Judge(
-        Endpoint(server.base, "fake", KEY, timeout=timeout, pause=0.01, **other), Answers(folder)
-    )
+    """A judge who asks that server."""
+    return Judge(Endpoint(server.base, "fake", KEY, timeout=timeout, **other), Answers(folder))
 
 
 def honest(body: Body, number: int = 0) -> Reply:

@@ -16,8 +16,8 @@ import pytest
 from lianju.cli.app import _guarded
 from lianju.corpus import test_set as homework_couplets
 from lianju.errors import UserError
-from lianju.evaluate.blind import KEY, PAGE, build, results
-from lianju.evaluate.blind.build import Key, sides
+from lianju.evaluate.blind import KEY, PAGE, blind_results, build_reading_test
+from lianju.evaluate.blind.reading_test import BlindKey, sides
 from lianju.evaluate.blind.results import agreement
 from lianju.evaluate.pairs import Pair, Pairs
 from tests.evaluate import reports
@@ -65,7 +65,7 @@ class Shown(HTMLParser):
 
 
 def test_the_page_shows_the_pairs_of_the_key_and_does_not_tell_who_is_who(tmp_path: Path) -> None:
-    key = build(pairs(), tmp_path, same_form=True)
+    key = build_reading_test(pairs(), tmp_path, same_form=True)
     page = (tmp_path / PAGE).read_text(encoding="utf-8")
     shown = Shown(page)
     assert all(shown.hidden)
@@ -77,12 +77,13 @@ def test_the_page_shows_the_pairs_of_the_key_and_does_not_tell_who_is_who(tmp_pa
     assert on_the_left == [pair.left == "first" for pair in key.pairs]
     for secret in ("tuned", "Label", "first", "hw5", str(key.seed), KEY):
         assert secret not in re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.S)
-    assert Key.model_validate_json((tmp_path / KEY).read_text("utf-8")) == key
+    assert BlindKey.model_validate_json((tmp_path / KEY).read_text("utf-8")) == key
 
 
 def test_sides_and_order_come_from_the_seed_and_sides_are_even(tmp_path: Path) -> None:
     keys = [
-        build(pairs(), tmp_path / str(at), True, seed) for at, seed in enumerate((1, 1, 2, None))
+        build_reading_test(pairs(), tmp_path / str(at), True, seed)
+        for at, seed in enumerate((1, 1, 2, None))
     ]
     assert keys[0].pairs == keys[1].pairs
     assert keys[0].digest == keys[1].digest
@@ -100,7 +101,7 @@ def test_sides_and_order_come_from_the_seed_and_sides_are_even(tmp_path: Path) -
 def test_the_page_needs_nothing_and_runs_only_its_script(tmp_path: Path) -> None:
     found = pairs()
     hostile = Pair("hw5", "白日依山盡，黃河入海流。", '<script>alert("x")</script>', "a\u202eb")
-    build(Pairs(found.labels, [hostile], {}), tmp_path, same_form=False)
+    build_reading_test(Pairs(found.labels, [hostile], {}), tmp_path, same_form=False)
     page = (tmp_path / PAGE).read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "\u202e" not in page
@@ -113,9 +114,9 @@ def test_the_page_needs_nothing_and_runs_only_its_script(tmp_path: Path) -> None
 
 
 def test_a_test_is_not_written_over(tmp_path: Path) -> None:
-    build(pairs(), tmp_path, same_form=True)
+    build_reading_test(pairs(), tmp_path, same_form=True)
     with pytest.raises(UserError, match="holds a reading test already"):
-        build(pairs(), tmp_path, same_form=True)
+        build_reading_test(pairs(), tmp_path, same_form=True)
 
 
 # --- the script ----------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def _browse(page: Path, profile: Path) -> str:
 
 @pytest.mark.skipif(not _BROWSER, reason="the page is tried in Chromium")
 def test_a_reader_in_a_browser(tmp_path: Path) -> None:
-    key = build(pairs(), tmp_path, same_form=True, seed=1)
+    key = build_reading_test(pairs(), tmp_path, same_form=True, seed=1)
     page = (tmp_path / PAGE).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(_DRIVER.encode()).digest()).decode()
     driven = tmp_path / "driven.html"
@@ -212,7 +213,7 @@ def test_a_reader_in_a_browser(tmp_path: Path) -> None:
     choices = tmp_path / "choices.json"
     choices.write_text(handed[1].replace("&quot;", '"'), encoding="utf-8")
     assert json.loads(choices.read_text("utf-8"))["choices"] == ["left", "right", "same", "right"]
-    found = results([choices], tmp_path / KEY)
+    found = blind_results([choices], tmp_path / KEY)
     wanted = [key.pairs[0].left == "first", key.pairs[1].left != "first"]
     wanted.append(key.pairs[3].left != "first")
     assert found.together.wins == sum(wanted)
@@ -227,7 +228,7 @@ def test_a_reader_in_a_browser(tmp_path: Path) -> None:
 @pytest.fixture
 def reader(tmp_path: Path) -> Callable[..., Path]:
     """Writes the choices of a reader who prefers 春 (w), 秋 (l) or neither (t), pair by pair."""
-    key = build(pairs(), tmp_path, same_form=True)
+    key = build_reading_test(pairs(), tmp_path, same_form=True)
 
     def write(name: str, outcomes: str, **other: Any) -> Path:
         choices = []
@@ -251,7 +252,7 @@ def reader(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_one_reader(reader: Callable[..., Path], tmp_path: Path) -> None:
-    found = results([reader("anna", "wwwtwlw")], tmp_path / KEY)
+    found = blind_results([reader("anna", "wwwtwlw")], tmp_path / KEY)
     one = found.readers[0].preference
     assert (one.wins, one.ties, one.losses) == (5, 1, 1)
     assert one.share.value == pytest.approx(5.5 / 7)
@@ -268,7 +269,7 @@ def test_several_readers_count_by_pairs_and_their_agreement_is_told(
 ) -> None:
     """Majorities: w, w, tie of w and l, l over t, t, and one pair that only one read."""
     files = [reader("a", "wwwltw"), reader("b", "wwllt"), reader("c", "wl")]
-    found = results(files, tmp_path / KEY)
+    found = blind_results(files, tmp_path / KEY)
     together = found.together
     assert (together.wins, together.ties, together.losses, together.share.n) == (3, 2, 1, 6)
     assert found.agreement
@@ -315,7 +316,7 @@ def test_choices_that_do_not_fit_are_refused(
     reader: Callable[..., Path], tmp_path: Path, outcomes: str, other: Any, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        results([reader("a", outcomes, **other)], tmp_path / KEY)
+        blind_results([reader("a", outcomes, **other)], tmp_path / KEY)
 
 
 def test_one_reader_twice_and_files_that_are_none(
@@ -323,13 +324,13 @@ def test_one_reader_twice_and_files_that_are_none(
 ) -> None:
     good, same = reader("a", "www"), reader("b", "ww", reader="a")
     with pytest.raises(UserError, match=r"of the same reader as .*a\.json"):
-        results([good, same], tmp_path / KEY)
+        blind_results([good, same], tmp_path / KEY)
     with pytest.raises(UserError, match="give the key of a reading test"):
-        results([good], good)
+        blind_results([good], good)
     with pytest.raises(UserError, match="cannot read"):
-        results([tmp_path / "none.json"], tmp_path / KEY)
+        blind_results([tmp_path / "none.json"], tmp_path / KEY)
     with pytest.raises(UserError, match="give the choices of a reader"):
-        results([tmp_path / PAGE], tmp_path / KEY)
+        blind_results([tmp_path / PAGE], tmp_path / KEY)
 
 
 # --- the commands --------------------------------------------------------------------------
@@ -354,7 +355,7 @@ def test_the_commands(
     said = capsys.readouterr().out
     assert "2 pairs of tuned and the poets" in said
     assert "left out: poems of unequal length" in said
-    key = Key.model_validate_json(Path("blind", KEY).read_text("utf-8"))
+    key = BlindKey.model_validate_json(Path("blind", KEY).read_text("utf-8"))
     value = {
         "kind": "lianju-blind-choices",
         "version": 1,

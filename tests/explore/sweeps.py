@@ -5,25 +5,33 @@ from pathlib import Path
 
 from lianju.config import VerseSettings
 from lianju.decode import Completion
-from lianju.evaluate.measure import Measured
-from lianju.evaluate.metrics.diversity import beginning, diversity
+from lianju.evaluate.measurement import Measured
+from lianju.evaluate.metrics.diversity import beginning, diversity_figures
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
-from lianju.explore import Grid, Opening, Plan, Scored, Sweep, open_sweep, score, write_poems
-from lianju.explore.sweep import Written
-from lianju.progress import SILENT
+from lianju.explore import (
+    Grid,
+    ScoredCell,
+    Sweep,
+    SweepCouplet,
+    SweepPlan,
+    open_sweep,
+    score,
+    write_poems,
+)
+from lianju.explore.sweep import WrittenCell
 from tests.tiny import COUPLETS, model
 
 GRID = Grid(temperature=(0.0, 1.0), top_p=(0.5, 1.0), top_k=(3, 0))
 OPENINGS = tuple(
-    Opening(couplet=couplet, truth=rest, source=f"poem {number}")
+    SweepCouplet(couplet=couplet, truth=rest, source=f"poem {number}")
     for number, (couplet, rest) in enumerate(COUPLETS[:5])
 )
 
 
-def plan(grid: Grid = GRID, suite: str = "legal", seeds: int = 2) -> Plan:
-    return Plan(
+def plan(grid: Grid = GRID, suite: str = "legal", seeds: int = 2) -> SweepPlan:
+    return SweepPlan(
         model="tiny",
         adapter="",
         style="plain",
@@ -39,10 +47,10 @@ def plan(grid: Grid = GRID, suite: str = "legal", seeds: int = 2) -> Plan:
     )
 
 
-def swept(folder: Path, asked: Plan) -> Sweep:
+def swept(folder: Path, asked: SweepPlan) -> Sweep:
     """A sweep whose cells the tiny model has written."""
-    sweep = open_sweep(folder, asked)
-    write_poems(sweep, model(), [None] * len(asked.openings), SILENT)
+    with open_sweep(folder, asked) as sweep:
+        write_poems(sweep, model(), [None] * len(asked.openings))
     return sweep
 
 
@@ -62,7 +70,9 @@ def measured(groups: Sequence[Sequence[Completion]], truths: Sequence[str | None
     }
     means = ("lines", "characters", "logprob", "known_lines", "longest_run")
     figures |= {name: mean(values(name)) for name in means}
-    return Measured(marks, figures | diversity([[p.text for p in group] for group in groups], 2))
+    return Measured(
+        marks, figures | diversity_figures([[p.text for p in group] for group in groups], 2)
+    )
 
 
 def _marks(poem: Completion) -> dict[str, Mark]:
@@ -75,13 +85,13 @@ def _marks(poem: Completion) -> dict[str, Mark]:
     }
 
 
-def scored(sweep: Sweep) -> list[Scored]:
-    return score(sweep, measured, SILENT)
+def scored(sweep: Sweep) -> list[ScoredCell]:
+    return score(sweep, measured)
 
 
 def made_up(
     grid: Grid, rows: Sequence[tuple[float, float, float]], couplets: int = 20
-) -> list[Scored]:
+) -> list[ScoredCell]:
     """Cells of a grid with (share of right shapes, different pairs, log-probability) as given.
 
     One poem a couplet: the first ones are of the right shape, so cells compare in pairs.
@@ -95,5 +105,5 @@ def made_up(
             "distinct_2": Figure(value=pairs, low=pairs - 0.02, high=pairs + 0.02, n=couplets),
             "logprob": Figure(value=liking, low=liking - 0.1, high=liking + 0.1, n=couplets),
         }
-        cells.append(Scored(Written(number, cell, 1.0, []), marks, figures))
+        cells.append(ScoredCell(WrittenCell(number, cell, 1.0, []), marks, figures))
     return cells

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lianju.config import DecodeSettings
 from lianju.errors import UserError
 from lianju.explore import Cell, Grid, read_grid
-from lianju.explore.grid import words
+from lianju.explore.grid import cell_words
 
 
 def test_the_default_grid_has_48_cells_each_once() -> None:
@@ -69,7 +69,7 @@ def test_panels_by_temperature_by_columns_are_all_cells(
 
 def test_a_cell_is_named_by_what_the_grid_varies() -> None:
     grid = Grid(temperature=(0.7,), top_p=(0.8, 1.0), top_k=(0,), min_p=(0.1, 0.0))
-    assert [words(cell, grid) for cell in grid.cells()[1:3]] == [
+    assert [cell_words(cell, grid) for cell in grid.cells()[1:3]] == [
         "temperature 0.7, top-p 0.8, min-p off",
         "temperature 0.7, top-p off, min-p 0.1",
     ]

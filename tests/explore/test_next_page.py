@@ -9,8 +9,7 @@ import pytest
 
 from lianju.config import DecodeSettings
 from lianju.decode import Choice, Masks, StageFigures, Step, Walk, next_tokens, walk
-from lianju.explore.next_chart import chart_file
-from lianju.explore.next_page import Shown, step_page, walk_page
+from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.stage_words import happened, idle, number, share, words_of
 from tests import tiny
 from tests.decode.grammar import constraint
@@ -19,7 +18,7 @@ COUPLET = "白日依山盡，黃河入海流。"
 SETTINGS = DecodeSettings(
     temperature=0.6, top_k=30, top_p=0.9, min_p=0.1, typical_p=0.8, repetition_penalty=1.5, seed=2
 )
-SHOWN = Shown(COUPLET, "tiny", tuned=True, settings=SETTINGS)
+CONTEXT = PageContext(COUPLET, "tiny", tuned=True, settings=SETTINGS)
 # Worked out by hand: raw 0.6, 0.3, 0.1; at temperature 0.5 squared, 36:9:1; top-k 2 leaves 36:9.
 BY_HAND = Step(
     "欲",
@@ -120,7 +119,7 @@ def test_greedy_decoding_is_a_cut_in_words() -> None:
         "min_p",
         "typical_p",
     ]
-    page = Page(step_page(greedy, replace(SHOWN, settings=settings)))
+    page = Page(step_page(greedy, replace(CONTEXT, settings=settings)))
     assert "The one token that is left is taken." in page.text
     assert "only the likeliest" in words_of("temperature", settings).says
 
@@ -161,28 +160,8 @@ def test_numbers_in_words() -> None:
     ]
 
 
-def test_the_page_of_a_step_explains_each_stage(step: Step) -> None:
-    page = Page(step_page(step, SHOWN))
-    assert page.tags.count("article") == len(step.stages) == 8
-    for at, stage in enumerate(step.stages):
-        words = words_of(stage.name, SETTINGS)
-        assert words.says in page.text and words.says_chinese in page.text
-        assert happened(step, at, SETTINGS) in page.text
-        assert f"{stage.entropy:.2f}" in page.text and f"{stage.bits:.2f}" in page.text
-    assert f"one of the {step.stages[-1].left} tokens is drawn" in page.text
-    assert "Not in force" not in page.text and COUPLET in page.text
-    assert "penalty 1.5, temperature 0.6, top-k 30, top-p 0.9, min-p 0.1, typical 0.8" in page.text
-
-
-def test_what_is_idle_is_explained_too() -> None:
-    page = Page(step_page(BY_HAND, replace(SHOWN, settings=TWO)))
-    for name in idle(TWO):
-        assert words_of(name, TWO).says in page.text
-    assert "Not in force" in page.text
-
-
 def test_the_bars_of_a_step_are_its_probabilities() -> None:
-    page = step_page(BY_HAND, replace(SHOWN, settings=TWO))
+    page = step_page(BY_HAND, replace(CONTEXT, settings=TWO))
     cards = re.findall(r"<article.*?</article>", page, re.S)
     widths = [re.findall(r'<i class="(\w+)" style="width:([\d.]+)%"', card) for card in cards]
     assert widths[0] == [("new", "75.0"), ("new", "37.5"), ("new", "12.5")]
@@ -205,7 +184,7 @@ def test_the_bars_of_a_step_are_its_probabilities() -> None:
 
 
 def test_text_of_a_model_stays_text(poem: Walk) -> None:
-    shown = Shown("<i>白", "<script>", tuned=False, settings=TWO)
+    shown = PageContext("<i>白", "<script>", tuned=False, settings=TWO)
     page = Page(step_page(replace(BY_HAND, prefix="</p><img src=x>"), shown))
     assert "</p><img src=x>" in page.text and "img" not in page.tags and "b" not in page.tags
     first = poem.positions[0]
@@ -220,7 +199,7 @@ def test_text_of_a_model_stays_text(poem: Walk) -> None:
 
 
 def test_the_page_of_a_walk_leads_to_every_place_and_every_road(poem: Walk) -> None:
-    html = walk_page(poem, SHOWN)
+    html = walk_page(poem, CONTEXT)
     page = Page(html)
     count = len(poem.positions)
     assert {f"t{at + 1}" for at in range(count)} <= page.ids

@@ -10,12 +10,12 @@ import pytest
 
 from lianju.config import VerseSettings
 from lianju.evaluate.statistics import NOTHING, Figure
-from lianju.explore import Findings, Grid, Scored, Sweep, output, tables, write_all
+from lianju.explore import Findings, Grid, ScoredCell, Sweep, output, tables, write_all
 from lianju.explore import png as png_module
 from lianju.explore.drawing import alone, ticks
-from lianju.explore.grid import words
-from lianju.explore.png import has_letters, png
-from lianju.explore.shown import BY_NAME, SHOWN
+from lianju.explore.grid import cell_words
+from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
+from lianju.explore.png import has_letters, svg_to_png
 from lianju.explore.sweep_page import page
 from lianju.progress import SILENT, Reporter
 from tests.explore.sweeps import GRID, OPENINGS, made_up, plan, scored, swept
@@ -28,14 +28,14 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, list[Scored]]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, list[ScoredCell]]:
     sweep = swept(tmp_path_factory.mktemp("sweep") / "first", plan())
     cells = scored(sweep)
     write_all(sweep, cells, SILENT)
     return sweep, cells
 
 
-Done = tuple[Sweep, list[Scored]]
+Done = tuple[Sweep, list[ScoredCell]]
 
 
 def test_csv_and_parquet_hold_the_same_numbers(done: Done) -> None:
@@ -83,11 +83,11 @@ def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
 
     sweep, cells = done
     (tmp_path / "choices.json").write_bytes((sweep.folder / "choices.json").read_bytes())
-    monkeypatch.setattr(tables, "has_parquet", lambda: False)
+    monkeypatch.setattr("lianju.extras.find_spec", lambda name: name != "pyarrow")
     monkeypatch.setattr(output, "has_letters", lambda: False)
     reporter = Listening()
     write_all(replace(sweep, folder=tmp_path), cells, reporter)
-    assert "pip install pyarrow" in reporter.said
+    assert "pip install 'lianju[parquet]'" in reporter.said
     assert "this system has no font" in reporter.said
     assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".svg"}
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".html", ".json", ""}
@@ -95,7 +95,7 @@ def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
 
 def test_every_plot_lies_there_as_svg_and_png(done: Done) -> None:
     sweep, _ = done
-    names = {f"heat-{metric.name}" for metric in SHOWN}
+    names = {f"heat-{metric.name}" for metric in METRIC_WORDS}
     names |= {"quality-diversity", "curve-characters", "curve-collapse"}
     plots = sweep.folder / "plots"
     assert {path.stem for path in plots.iterdir()} == names
@@ -117,7 +117,9 @@ def test_a_png_shows_text_where_there_is_a_font(monkeypatch: pytest.MonkeyPatch)
     assert not has_letters.__wrapped__()
     monkeypatch.undo()
     plain = '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"></svg>'
-    assert png(plain) != png(plain.replace("></svg>", '><rect width="9" height="9"/></svg>'))
+    assert svg_to_png(plain) != svg_to_png(
+        plain.replace("></svg>", '><rect width="9" height="9"/></svg>')
+    )
 
 
 def test_a_heat_map_has_every_number_where_it_belongs(done: Done) -> None:
@@ -133,7 +135,7 @@ def test_a_heat_map_has_every_number_where_it_belongs(done: Done) -> None:
         these = [cell for cell in cells if cell.cell.top_k == top_k]
         assert shown == [metric.number(cell.figures["characters"].value) for cell in these]
         for cell, title, tile in zip(these, titles, tiles, strict=True):
-            assert title.startswith(words(cell.cell, GRID))
+            assert title.startswith(cell_words(cell.cell, GRID))
             assert metric.interval(cell.figures["characters"]) in title and "n 10" in title
             assert tile.get("tabindex") == "0"
         boxes = [next(tile.iter(f"{SVG}rect")).attrib for tile in tiles]
@@ -158,8 +160,8 @@ def test_the_page_is_whole_and_has_every_number(done: Done) -> None:
     rows = re.findall(r"<tr>.*?</tr>|<tr class.*?</tr>", table, re.DOTALL)[1:]
     for cell, row in zip(cells, rows, strict=True):
         text = Reader(row).text
-        assert text.startswith(words(cell.cell, GRID))
-        for metric in SHOWN:
+        assert text.startswith(cell_words(cell.cell, GRID))
+        for metric in METRIC_WORDS:
             figure = cell.figures[metric.name]
             assert metric.number(figure.value) in text
             assert figure.value is None or metric.interval(figure) in text
@@ -167,22 +169,11 @@ def test_the_page_is_whole_and_has_every_number(done: Done) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_one_metric_is_chosen_at_first_and_each_can_be(done: Done) -> None:
-    sweep, _ = done
-    html = (sweep.folder / "sweep.html").read_text("utf-8")
-    buttons = [a for tag, a in Reader(html).tags if tag == "input"]
-    assert [button["id"] for button in buttons] == [f"m-{metric.name}" for metric in SHOWN]
-    assert ["checked" in button for button in buttons] == [True] + [False] * (len(SHOWN) - 1)
-    for metric in SHOWN:
-        assert f".maps:has(#m-{metric.name}:checked) .m-{metric.name}" in html
-        assert f'<div class="map m-{metric.name}">' in html
-
-
 def test_test_couplets_give_no_recommendation(done: Done) -> None:
     sweep, cells = done
     free = Findings(sweep, cells)
     assert free.chosen is not None
-    picked = words(cells[free.chosen].cell, GRID)
+    picked = cell_words(cells[free.chosen].cell, GRID)
     assert f'<p class="pick">{picked}</p>' in page(free)
     assert any(line.startswith("Recommended, by 10 poems a cell: --t") for line in free.in_words())
     for suite, why in (("hw5", "chosen on the test"), ("heldout", "looks better there")):
@@ -239,7 +230,7 @@ def test_the_figures_at_the_top_name_their_cells(done: Done) -> None:
     html = Reader(page(Findings(sweep, cells))).text
     values = [cell.figures["characters"].value or 0 for cell in cells]
     low, high = (end(values) for end in (min, max))
-    at = [words(cells[values.index(end)].cell, GRID) for end in (low, high)]
+    at = [cell_words(cells[values.index(end)].cell, GRID) for end in (low, high)]
     assert f"{metric.number(low)} per poem at {at[0]}; {metric.number(high)} at {at[1]}" in html
     assert "Right shape 合式0%in every cell" in html
 
@@ -247,7 +238,7 @@ def test_the_figures_at_the_top_name_their_cells(done: Done) -> None:
 def test_the_front_joins_no_cell_that_lost_the_shape() -> None:
     grid = Grid(temperature=(0.1, 0.7, 1.0), top_p=(1.0,), top_k=(0,))
     cells = made_up(grid, [(1, 0.3, -2.0), (0.95, 0.9, -3.0), (0.2, 1.0, -6.0)])
-    sweep = Sweep(Path("nowhere"), plan(grid))
+    sweep = Sweep(Path("nowhere"), plan=plan(grid))
     for drawn in Findings(sweep, cells).scatters():
         [line] = re.findall(r'class="front" points="([^"]*)"', drawn)
         assert len(line.split()) == 2

@@ -7,11 +7,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lianju.explore import Grid
+from lianju.explore import Findings, Grid
 from lianju.explore.drawing import apart
+from lianju.explore.finding_words import few_words, flags, sentence
 from lianju.explore.findings import common_opening, contrasts
-from lianju.explore.page_findings import findings, flags, sentence
 from lianju.explore.recommend import choose, front
+from lianju.explore.sweep_page import page
 from tests.explore.sweeps import GRID, made_up, plan, scored, swept
 from tests.reader import Reader
 
@@ -81,7 +82,8 @@ def test_labels_keep_apart_and_above_the_foot(heights: list[float]) -> None:
 
 
 def test_contrasts_change_one_parameter_and_leave_the_rest_open(tmp_path: Path) -> None:
-    cells = scored(swept(tmp_path, plan()))
+    sweep = swept(tmp_path, plan())
+    cells = scored(sweep)
     found = {contrast.axis: contrast for contrast in contrasts(GRID, cells)}
     assert list(found) == ["temperature", "top_p", "top_k"]
     ends = {
@@ -105,8 +107,7 @@ def test_contrasts_change_one_parameter_and_leave_the_rest_open(tmp_path: Path) 
     )
     assert "more diverse from seed to seed (1.0 → 2.0 different poems a couplet)" in said
     assert said.endswith("Each side: 10 poems.")
-    html = findings(GRID, cells, list(found.values()))
-    text = Reader(html).text
+    text = Reader(page(Findings(sweep, cells))).text
     row = "Different poems on a couplet 同題異作1.0 1.0 to 1.0, n\N{NO-BREAK SPACE}52.0 "
     assert row in text and "▲ more diverse from seed to seed 更多樣" in text
     assert "溫度由 0 到 1：" in text and "Temperature 0 → 1" in text
@@ -117,7 +118,7 @@ def test_of_too_few_couplets_nothing_is_claimed() -> None:
     rows = [(1, 0.3, -2.0), (1, 0.92, -3.0), (0.95, 1.0, -5.0), (0.2, 1.0, -2.5)]
     few = made_up(FOUR, rows, couplets=4)
     assert choose(few) is None and contrasts(FOUR, few) == []
-    assert "Too few couplets to tell 樣本太少: 4 couplets" in findings(FOUR, few, [])
+    assert "Too few couplets to tell 樣本太少: 4 couplets" in few_words(few)
     assert choose(made_up(FOUR, rows, couplets=5)) is not None
 
 

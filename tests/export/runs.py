@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lianju.config import LoraSettings, ModelSettings, validate
-from lianju.export import Source, find_source
+from lianju.export import ExportSource, find_source
 from lianju.files import write_json
 from lianju.model import LanguageModel, attach, load_adapter, load_base, save_adapter, unfreeze
 from lianju.prompt import LAYOUTS, fingerprint
@@ -26,7 +26,7 @@ def write_run(
     style: str = "plain",
     lora: LoraSettings | None = None,
     settings: dict[str, Any] | None = None,
-) -> Source:
+) -> ExportSource:
     """A run on the checkpoint that `build` writes: its adapter has drawn weights, all nonzero.
 
     Without `lora` settings, every weight is trained instead.
@@ -49,7 +49,7 @@ def write_run(
     return find_source(run)
 
 
-def tuned(source: Source) -> LanguageModel:
+def tuned(source: ExportSource) -> LanguageModel:
     """Our own untrimmed model in 32 bits, with the training in it."""
     return load_adapter(load_base(source.model, LAYOUTS, CPU), source.adapter)
 

@@ -19,12 +19,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from lianju.config import LoraSettings
 from lianju.errors import UserError
-from lianju.export import Source, Target, export, find_source, readback
-from lianju.export import job as job_module
+from lianju.export import ExportSource, Target, find_source, pipeline, readback, write_export
 from lianju.export.card import _licence
 from lianju.export.folder import check_unquantized, write_merged
 from lianju.export.rounding import round_all
-from lianju.export.tokenizer import words_of
+from lianju.export.tokenizer import export_tokenizer
 from tests import checkpoints
 from tests.export.runs import COUPLETS, tuned, write_run
 
@@ -33,23 +32,25 @@ Variant = Literal["lora", "rslora", "dora", "pissa"]
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(tmp_path_factory: pytest.TempPathFactory) -> ExportSource:
     """A LoRA on a tiny Breeze, in the chat layout."""
     return write_run(tmp_path_factory.mktemp("mistral"), checkpoints.mistral, "chat", LORA)
 
 
-def _base(source: Source) -> Any:
+def _base(source: ExportSource) -> Any:
     return AutoModelForCausalLM.from_pretrained(source.base, dtype=torch.float32).eval()
 
 
-def _prompts(source: Source) -> list[list[int]]:
+def _prompts(source: ExportSource) -> list[list[int]]:
     model = tuned(source)
-    words = words_of(model, source.style)
+    words = export_tokenizer(model, source.style)
     return [words.prompt(couplet) for couplet in COUPLETS]
 
 
-def test_an_adapter_loads_beside_its_base_in_plain_peft(source: Source, tmp_path: Path) -> None:
-    export(source, "adapter", tmp_path / "out", "f16")
+def test_an_adapter_loads_beside_its_base_in_plain_peft(
+    source: ExportSource, tmp_path: Path
+) -> None:
+    write_export(source, "adapter", tmp_path / "out", "f16")
     prompts = _prompts(source)
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == source.base
@@ -66,7 +67,7 @@ def test_an_adapter_loads_beside_its_base_in_plain_peft(source: Source, tmp_path
 def test_a_merged_model_computes_what_peft_does_unmerged(variant: Variant, tmp_path: Path) -> None:
     lora = LoraSettings(rank=4, alpha=8, variant=variant)
     source = write_run(tmp_path, checkpoints.llama, "plain", lora)
-    done = export(source, "merged", tmp_path / "out", "f16")
+    done = write_export(source, "merged", tmp_path / "out", "f16")
     prompts = _prompts(source)
     unmerged = PeftModel.from_pretrained(_base(source), source.adapter).eval()
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
@@ -79,7 +80,7 @@ def test_a_merged_model_computes_what_peft_does_unmerged(variant: Variant, tmp_p
 
 def test_all_weights_trained_go_back_to_the_rows_they_came_from(tmp_path: Path) -> None:
     source = write_run(tmp_path, checkpoints.qwen2, "plain", None)
-    export(source, "merged", tmp_path / "out", "f16")
+    write_export(source, "merged", tmp_path / "out", "f16")
     merged = load_file(tmp_path / "out" / "model.safetensors")
     base = load_file(Path(source.base) / "model.safetensors")
     saved = load_file(source.adapter / "model.safetensors")
@@ -97,13 +98,13 @@ def test_generation_ends_at_every_stop_and_stays_in_what_was_trained(tmp_path: P
     settings = {"decode": {"temperature": 0.5, "top_p": 0.9, "top_k": 7, "max_length": 20}}
     source = write_run(tmp_path, checkpoints.qwen2, "plain", LORA, settings)
     out = tmp_path / "out"
-    export(source, "merged", out, "f16")
+    write_export(source, "merged", out, "f16")
     model, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
     config = model.generation_config
     stops = {tokenizer.convert_tokens_to_ids(t) for t in ("<|im_end|>", "<|endoftext|>")}
     assert {*config.eos_token_id} == stops
     assert (config.temperature, config.top_p, config.top_k) == (0.5, 0.9, 7)
-    vocabulary = words_of(tuned(source), "plain").vocabulary
+    vocabulary = export_tokenizer(tuned(source), "plain").vocabulary
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": COUPLETS[0]}], return_tensors="pt", return_dict=True
     )
@@ -118,13 +119,13 @@ def test_generation_ends_at_every_stop_and_stays_in_what_was_trained(tmp_path: P
 def test_all_weights_have_no_adapter(tmp_path: Path) -> None:
     source = write_run(tmp_path, checkpoints.qwen2, "plain", None)
     with pytest.raises(UserError, match=r"train\.method=full"):
-        export(source, "adapter", tmp_path / "out", "f16")
+        write_export(source, "adapter", tmp_path / "out", "f16")
     assert not (tmp_path / "out").exists()
 
 
-def test_quantised_weights_are_never_merged_into(source: Source, tmp_path: Path) -> None:
+def test_quantised_weights_are_never_merged_into(source: ExportSource, tmp_path: Path) -> None:
     model = tuned(source)
-    words = words_of(model, "chat")
+    words = export_tokenizer(model, "chat")
     round_all(model.network)
     with pytest.raises(UserError, match="quantised"):
         write_merged(replace(model, bits=4), words, source.settings.decode, True, tmp_path)
@@ -138,36 +139,36 @@ def test_quantised_weights_are_never_merged_into(source: Source, tmp_path: Path)
     targets: tuple[Target, ...] = ("merged", "gguf")
     for target in targets:
         with pytest.raises(UserError, match="unquantised model"):
-            export(moved, target, tmp_path / "out", "f16")
+            write_export(moved, target, tmp_path / "out", "f16")
 
 
-def test_what_was_trained_on_4_bits_is_merged_into_16(source: Source, tmp_path: Path) -> None:
+def test_what_was_trained_on_4_bits_is_merged_into_16(source: ExportSource, tmp_path: Path) -> None:
     four = replace(source, card={**source.card, "bits": 4})
-    export(four, "merged", tmp_path / "out", "f16")
+    write_export(four, "merged", tmp_path / "out", "f16")
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
     prompts = _prompts(source)
     wanted = readback.logits(tuned(source).network, prompts)
     assert readback.distance(readback.logits(merged, prompts), wanted) < 0.02
 
 
-def test_an_existing_folder_is_left_alone(source: Source, tmp_path: Path) -> None:
+def test_an_existing_folder_is_left_alone(source: ExportSource, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
     with pytest.raises(UserError, match="exists already"):
-        export(source, "merged", tmp_path, "f16")
+        write_export(source, "merged", tmp_path, "f16")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.mark.parametrize("what", ["weight", "tokenizer"])
 @pytest.mark.parametrize("target", ["adapter", "merged"])
 def test_a_damaged_export_is_caught_and_removed(
-    source: Source,
+    source: ExportSource,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     target: Literal["adapter", "merged"],
     what: str,
 ) -> None:
     name = f"write_{target}"
-    write: Callable[..., None] = getattr(job_module, name)
+    write: Callable[..., None] = getattr(pipeline, name)
 
     def damaged(*arguments: Any) -> None:
         write(*arguments)
@@ -182,10 +183,10 @@ def test_a_damaged_export_is_caught_and_removed(
             ordinary = (Path(source.base) / "tokenizer.json").read_bytes()
             (folder / "tokenizer.json").write_bytes(ordinary)
 
-    monkeypatch.setattr(job_module, name, damaged)
+    monkeypatch.setattr(pipeline, name, damaged)
     match = "nothing was kept" if what == "weight" else "not what was trained"
     with pytest.raises(UserError, match=match):
-        export(source, target, tmp_path / "out", "f16")
+        write_export(source, target, tmp_path / "out", "f16")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -199,7 +200,7 @@ def test_rounding_that_ruins_a_model_is_refused() -> None:
 
 
 def test_the_run_is_found_from_its_folder_and_from_its_adapter(
-    source: Source, tmp_path: Path
+    source: ExportSource, tmp_path: Path
 ) -> None:
     run = source.adapter.parent
     for path in (run, run / "adapter"):
@@ -210,7 +211,7 @@ def test_the_run_is_found_from_its_folder_and_from_its_adapter(
 
 
 def test_what_came_into_the_folder_meanwhile_stays(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: ExportSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -219,23 +220,23 @@ def test_what_came_into_the_folder_meanwhile_stays(
         (out / "thesis.txt").write_text("mine")
         return "card"
 
-    monkeypatch.setattr(job_module, "model_card", card)
+    monkeypatch.setattr(pipeline, "model_card", card)
     with pytest.raises(UserError, match=f"cannot write {out}: Directory not empty"):
-        export(source, "adapter", out, "f16")
+        write_export(source, "adapter", out, "f16")
     assert (out / "thesis.txt").read_text() == "mine"
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "thesis.txt"]
 
 
-def _export_until_killed(source: Source, out: Path) -> None:
+def _export_until_killed(source: ExportSource, out: Path) -> None:
     def kill(*_: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job_module, "plain_encoder", kill)
-        export(source, "adapter", out, "f16")
+        patch.setattr(pipeline, "plain_encoder", kill)
+        write_export(source, "adapter", out, "f16")
 
 
-def test_what_a_killed_export_left_goes_with_the_next(source: Source, tmp_path: Path) -> None:
+def test_what_a_killed_export_left_goes_with_the_next(source: ExportSource, tmp_path: Path) -> None:
     out = tmp_path / "out"
     context = multiprocessing.get_context("fork")
     process = context.Process(target=_export_until_killed, args=(source, out))
@@ -247,28 +248,30 @@ def test_what_a_killed_export_left_goes_with_the_next(source: Source, tmp_path: 
     # Another export into the same folder may be at work still.
     handle = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_SH)
-    export(source, "adapter", tmp_path / "out", "f16")
+    write_export(source, "adapter", tmp_path / "out", "f16")
     assert left.is_dir()
     os.close(handle)
     shutil.rmtree(out)
-    export(source, "adapter", out, "f16")
+    write_export(source, "adapter", out, "f16")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"data": 3}', '{"data": {"used": []}}'])
 def test_a_damaged_summary_is_found_before_the_work(
-    source: Source, tmp_path: Path, content: str
+    source: ExportSource, tmp_path: Path, content: str
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(source.adapter.parent, run)
     (run / "summary.json").write_text(content)
     with pytest.raises(UserError, match=r"summary\.json is damaged .* remove it"):
-        export(find_source(run), "adapter", tmp_path / "out", "f16")
+        write_export(find_source(run), "adapter", tmp_path / "out", "f16")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"lora": 3}', '{"seed": NaN}'])
-def test_damaged_settings_of_a_run_are_named(source: Source, tmp_path: Path, content: str) -> None:
+def test_damaged_settings_of_a_run_are_named(
+    source: ExportSource, tmp_path: Path, content: str
+) -> None:
     run = tmp_path / "run"
     shutil.copytree(source.adapter.parent, run)
     (run / "settings.json").write_text(content)
@@ -286,7 +289,7 @@ def test_damaged_settings_of_a_run_are_named(source: Source, tmp_path: Path, con
     ],
 )
 def test_the_licence_is_read_off_any_card(
-    source: Source, tmp_path: Path, readme: bytes, licence: str
+    source: ExportSource, tmp_path: Path, readme: bytes, licence: str
 ) -> None:
     (tmp_path / "README.md").write_bytes(readme)
     assert _licence(source, tmp_path)[0] == licence

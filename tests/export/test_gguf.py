@@ -12,12 +12,11 @@ from transformers import Gemma3TextConfig
 
 from lianju.config import LoraSettings
 from lianju.errors import UserError
-from lianju.export import Source, export, gguf_file
-from lianju.export import job as job_module
+from lianju.export import ExportSource, gguf_file, pipeline, write_export
 from lianju.export.gguf_file import architecture_of
+from lianju.export.gguf_vocabulary import rows_of
 from lianju.export.rounding import round_matrices
-from lianju.export.tokenizer import words_of
-from lianju.export.vocabulary import rows_of
+from lianju.export.tokenizer import export_tokenizer
 from tests import checkpoints
 from tests.export.runs import COUPLETS, greedy, tuned, write_run
 
@@ -44,10 +43,10 @@ def llama_cpp(file: Path) -> Iterator[Any]:
         llama.close()
 
 
-def _same_greedy(source: Source, file: Path, kind: Kind) -> None:
+def _same_greedy(source: ExportSource, file: Path, kind: Kind) -> None:
     """Whether llama.cpp writes the tokens that we would, with weights rounded alike."""
     model = tuned(source)
-    words = words_of(model, source.style)
+    words = export_tokenizer(model, source.style)
     rows = rows_of(words, source.settings.model.trim)
     round_matrices(model.network, kind)
     with llama_cpp(file) as llama:
@@ -64,21 +63,23 @@ def _same_greedy(source: Source, file: Path, kind: Kind) -> None:
             assert found == greedy(model.network, prompt, rows, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STYLES)
 def test_llama_cpp_reads_the_prompt_and_writes_the_tokens_that_we_would(
     name: str, tmp_path: Path
 ) -> None:
     source = write_run(tmp_path, checkpoints.ARCHITECTURES[name], STYLES[name], LORA)
-    done = export(source, "gguf", tmp_path / "out", "f16")
+    done = write_export(source, "gguf", tmp_path / "out", "f16")
     # Also where llama.cpp is not installed, transformers has read the same logits.
     assert any("transformers reads the logits" in note for note in done.notes)
     _same_greedy(source, tmp_path / "out" / "base-tang-f16.gguf", "f16")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bf16", "q8_0"])
 def test_other_types(kind: Kind, tmp_path: Path) -> None:
     source = write_run(tmp_path, checkpoints.llama, "plain", LORA)
-    export(source, "gguf", tmp_path / "out", kind)
+    write_export(source, "gguf", tmp_path / "out", kind)
     file = tmp_path / "out" / f"base-tang-{kind}.gguf"
     held = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(file).tensors}
     assert held["blk.0.attn_q.weight"] == held["token_embd.weight"] == kind.upper()
@@ -95,7 +96,7 @@ def _fields(file: Path) -> dict[str, Any]:
 def test_gemma_in_llama_cpp_and_what_its_file_says(tmp_path: Path) -> None:
     # One test, since everything with 262,144 rows takes its time.
     source = write_run(tmp_path, checkpoints.gemma3, "chat", LORA)
-    export(source, "gguf", tmp_path / "out", "f16")
+    write_export(source, "gguf", tmp_path / "out", "f16")
     [file] = (tmp_path / "out").glob("*.gguf")
     _check_gemmas_file(file)
     lines = (tmp_path / "out" / "Modelfile").read_text().splitlines()
@@ -124,19 +125,20 @@ def _check_gemmas_file(file: Path) -> None:
 def test_a_modelfiles_template_is_the_prompt(tmp_path: Path) -> None:
     settings = {"decode": {"temperature": 0.1, "top_p": 0.3, "max_length": 64}}
     source = write_run(tmp_path, checkpoints.llama, "homework", LORA, settings)
-    export(source, "gguf", tmp_path / "out", "f16")
+    write_export(source, "gguf", tmp_path / "out", "f16")
     text = (tmp_path / "out" / "Modelfile").read_text()
     template = text.partition('TEMPLATE """')[2].partition('"""')[0]
-    words = words_of(tuned(source), "homework")
+    words = export_tokenizer(tuned(source), "homework")
     assert template.replace("{{ .Prompt }}", COUPLETS[0]) == words.text(COUPLETS[0])
     for line in ("temperature 0.1", "top_p 0.3", "top_k 0", "num_predict 64", "repeat_penalty 1.0"):
         assert f"PARAMETER {line}\n" in text
 
 
+@pytest.mark.slow
 def test_an_untrimmed_training_keeps_every_row(tmp_path: Path) -> None:
     settings = {"model": {"trim": False}}
     source = write_run(tmp_path, checkpoints.mistral, "homework", LORA, settings)
-    export(source, "gguf", tmp_path / "out", "f16")
+    write_export(source, "gguf", tmp_path / "out", "f16")
     [file] = (tmp_path / "out").glob("*.gguf")
     said = _fields(file)
     tokens, types = said["tokenizer.ggml.tokens"], said["tokenizer.ggml.token_type"]
@@ -148,9 +150,10 @@ def test_an_untrimmed_training_keeps_every_row(tmp_path: Path) -> None:
     _same_greedy(source, file, "f16")
 
 
+@pytest.mark.slow
 def test_all_weights_trained_are_written_too(tmp_path: Path) -> None:
     source = write_run(tmp_path, checkpoints.qwen2, "plain", None)
-    export(source, "gguf", tmp_path / "out", "f16")
+    write_export(source, "gguf", tmp_path / "out", "f16")
     _same_greedy(source, tmp_path / "out" / "base-tang-f16.gguf", "f16")
 
 
@@ -166,9 +169,9 @@ def test_a_damaged_file_is_caught_and_removed(
         tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(file, "r+").tensors}
         tensors["blk.1.attn_output.weight"].data[3, 5] += 0.5
 
-    monkeypatch.setattr(job_module, "write_gguf", damaged)
+    monkeypatch.setattr(pipeline, "write_gguf", damaged)
     with pytest.raises(UserError, match="nothing was kept"):
-        export(source, "gguf", tmp_path / "out", "f16")
+        write_export(source, "gguf", tmp_path / "out", "f16")
     assert {path.name for path in tmp_path.iterdir()} == {"base", "run"}
 
 
@@ -182,7 +185,7 @@ def test_unpermuted_heads_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyP
         lambda *arguments: [replace(tensor, heads=0) for tensor in tensors(*arguments)],
     )
     with pytest.raises(UserError, match="nothing was kept"):
-        export(source, "gguf", tmp_path / "out", "f16")
+        write_export(source, "gguf", tmp_path / "out", "f16")
 
 
 def test_what_a_gguf_cannot_say_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """Model cards, the hub, and the verb itself. Only the network is mocked."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ import yaml
 from lianju.cli import app as cli
 from lianju.config import LoraSettings
 from lianju.errors import UserError
-from lianju.export import Source, check_name, find_source, plan_upload, push
+from lianju.export import ExportSource, check_name, find_source, plan_upload, push
 from lianju.files import write_json
 from tests import checkpoints
 from tests.export.runs import write_run
@@ -62,7 +59,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(tmp_path_factory: pytest.TempPathFactory) -> ExportSource:
     folder = tmp_path_factory.mktemp("qwen")
     found = write_run(folder, checkpoints.qwen2, "plain", LORA)
     (Path(found.base) / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Base\n")
@@ -75,7 +72,7 @@ def _lianju(*arguments: str) -> int:
 
 
 def test_an_export_is_pushed_when_it_is_done(
-    source: Source, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: ExportSource, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     arguments = [str(source.adapter), "--to", "adapter", "--out", str(out), "--push", "me/tang"]
@@ -88,7 +85,7 @@ def test_an_export_is_pushed_when_it_is_done(
 
 
 def test_a_dry_run_says_what_would_be_sent_and_asks_nothing(
-    source: Source, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: ExportSource, hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     push_flags = ["--push", "me/tang", "--dry-run"]
@@ -100,7 +97,7 @@ def test_a_dry_run_says_what_would_be_sent_and_asks_nothing(
     assert all(name in said for name in files) and "model.safetensors" in files
 
 
-def test_the_card_says_what_it_is(source: Source, tmp_path: Path) -> None:
+def test_the_card_says_what_it_is(source: ExportSource, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert _lianju(str(source.adapter.parent), "--to", "merged", "--out", str(out)) == 0
     _, front, body = (out / "README.md").read_text().split("---\n", 2)
@@ -135,16 +132,12 @@ def test_what_is_no_repository_is_refused(name: str) -> None:
         check_name(name)
 
 
-def _run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    environment = {key: value for key, value in os.environ.items() if key != "HF_TOKEN"}
-    return subprocess.run(
-        [sys.executable, "-m", "lianju", "export", *arguments],
-        cwd=cwd,
-        env={**environment, "HF_HOME": str(cwd), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+@pytest.fixture
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of somebody who is not known to the hub."""
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -161,26 +154,22 @@ def _run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     ],
 )
 def test_what_the_user_can_mend_is_one_line(
-    arguments: list[str], said: str, tmp_path: Path
+    arguments: list[str], said: str, stranger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = _run(*arguments, cwd=tmp_path)
-    assert done.returncode == 2 and said in done.stderr
-    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-    assert not (tmp_path / "x").exists()
+    assert _lianju(*arguments) == 2
+    errors = capsys.readouterr().err
+    assert said in errors and errors.count("\n") == 1 and "Traceback" not in errors
+    assert not (stranger / "x").exists()
 
 
-def test_the_newest_run_is_the_default(source: Source, tmp_path: Path) -> None:
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "one").symlink_to(source.adapter.parent)
-    done = _run("--to", "gguf", "--out", "x", "--type", "q8_0", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "Adapter: runs/one/adapter" in done.stderr and "ollama create" in done.stdout
-    names = sorted(path.name for path in (tmp_path / "x").iterdir())
+def test_the_newest_run_is_the_default(
+    source: ExportSource, stranger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stranger / "runs").mkdir()
+    (stranger / "runs" / "one").symlink_to(source.adapter.parent)
+    assert _lianju("--to", "gguf", "--out", "x", "--type", "q8_0") == 0
+    said = capsys.readouterr()
+    assert "Adapter: runs/one/adapter" in said.err and "ollama create" in said.out
+    names = sorted(path.name for path in (stranger / "x").iterdir())
     assert names == ["Modelfile", "README.md", "base-tang-q8_0.gguf"]
     assert json.loads((source.adapter / "lianju.json").read_text())["poems"] == 7
-
-
-def test_the_surface_has_not_moved(tmp_path: Path) -> None:
-    said = _run("--help", cwd=tmp_path).stdout
-    for flag in ("--to", "--out", "--type", "--push", "--dry-run", "RUN|ADAPTER"):
-        assert flag in said

@@ -14,9 +14,15 @@ from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 from lianju.config import ModelSettings
 from lianju.corpus import test_set as homework_test_set
 from lianju.errors import UserError
+from lianju.export.gguf_vocabulary import _QWEN_2
 from lianju.export.spelling import spell_out
-from lianju.export.tokenizer import Words, plain_encoder, respelled, save_tokenizer, words_of
-from lianju.export.vocabulary import _QWEN_2
+from lianju.export.tokenizer import (
+    ExportTokenizer,
+    export_tokenizer,
+    plain_encoder,
+    respelled,
+    save_tokenizer,
+)
 from lianju.model import load_base
 from lianju.model.prompt_frame import frames_of
 from lianju.model.trimming import full_vocabulary
@@ -57,7 +63,7 @@ def _qwen() -> Tokenizer:
     return tokenizer
 
 
-def _words(tokenizer: Tokenizer, bos: str | None, stop: str, style: str) -> Words:
+def _words(tokenizer: Tokenizer, bos: str | None, stop: str, style: str) -> ExportTokenizer:
     ids = {
         "bos": None if bos is None else tokenizer.token_to_id(bos),
         "stop": tokenizer.token_to_id(stop),
@@ -66,7 +72,7 @@ def _words(tokenizer: Tokenizer, bos: str | None, stop: str, style: str) -> Word
     frames = frames_of(LAYOUTS, tokenizer, None)
     vocabulary = full_vocabulary(tokenizer, tokenizer.get_vocab_size(), ids, frames)
     frame = vocabulary.frames[style]
-    return Words(spell_out(tokenizer, vocabulary, frame), vocabulary, frame, {})
+    return ExportTokenizer(spell_out(tokenizer, vocabulary, frame), vocabulary, frame, {})
 
 
 def _couplets() -> list[str]:
@@ -74,7 +80,7 @@ def _couplets() -> list[str]:
 
 
 @cache
-def _real(family: str, style: str) -> Words:
+def _real(family: str, style: str) -> ExportTokenizer:
     if family == "gemma":
         return _words(families.gemma_tokenizer(), "<bos>", "<eos>", style)
     if family == "qwen":
@@ -106,7 +112,7 @@ def test_without_spelling_real_tokenizers_join() -> None:
 def test_an_exported_tokenizer_gives_the_trained_ids(name: str, style: str, tmp_path: Path) -> None:
     folder = BUILDERS[name](tmp_path / "base")
     model = load_base(ModelSettings(name=str(folder), trim=False), LAYOUTS, CPU)
-    words = words_of(model, style)
+    words = export_tokenizer(model, style)
     save_tokenizer(words, tmp_path)
     assert respelled(words, plain_encoder(tmp_path), _couplets(), name) == []
     fast = AutoTokenizer.from_pretrained(tmp_path)
@@ -160,7 +166,7 @@ def test_a_prompt_that_no_tokenizer_can_cut_as_trained_is_refused(tmp_path: Path
     frames = {"homework": replace(frame, before_ids=frame.before_ids[::-1])}
     model = replace(model, vocabulary=replace(model.vocabulary, frames=frames))
     with pytest.raises(UserError, match=r"prompt\.style=plain"):
-        words_of(model, "homework")
+        export_tokenizer(model, "homework")
 
 
 def test_qwens_way_of_cutting_words_is_known_by_its_expression() -> None:

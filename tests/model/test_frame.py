@@ -39,9 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "<|im_start|>assistant\n",
         ),
         # Gemma knows no system text: it stands at the head of the question.
-        (
+        pytest.param(
             "gemma3",
             f"<start_of_turn>user\n{SYSTEM}\n{FIXED}<end_of_turn>\n<start_of_turn>model\n",
+            marks=pytest.mark.slow,  # 262,144 tokens
         ),
     ],
 )

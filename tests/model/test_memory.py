@@ -16,10 +16,11 @@ from lianju.config import RunSettings, load_settings
 from lianju.corpus import test_set as benchmark
 from lianju.decode import generate
 from lianju.errors import UserError
-from lianju.finetune import encode, validation
+from lianju.likelihood import encode
 from lianju.model import LanguageModel, Vocabulary, attach, memory, meta_network
 from lianju.model.memory import Lengths, estimate, parameters, plan_memory, text_lengths
 from lianju.model.trimming import kept_ids
+from lianju.training import validation
 from tests import families, published
 
 CPU = torch.device("cpu")
@@ -303,8 +304,7 @@ _TRAINING = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 from peft import LoraConfig, get_peft_model
-from lianju.finetune.batches import Batch
-from lianju.finetune.validation import summed_loss
+from lianju.likelihood import TokenBatch, summed_loss
 config, method, length, scored = json.loads(sys.argv[1])
 network = AutoModelForCausalLM.from_config(LlamaConfig(**config), attn_implementation="eager")
 if method == "lora":
@@ -316,7 +316,8 @@ mask = torch.zeros(8, length - 1, dtype=torch.bool)
 mask[:, -scored:] = True
 for _ in range(3):
     ids = torch.randint(config["vocab_size"], (8, length))
-    summed_loss(network, Batch(ids, torch.ones_like(ids), mask, scored, False), "fp32").backward()
+    batch = TokenBatch(ids, torch.ones_like(ids), mask, scored, False)
+    summed_loss(network, batch, "fp32").backward()
     optimizer.step()
     optimizer.zero_grad()
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))

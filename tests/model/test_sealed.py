@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from lianju.config import LoraSettings, ModelSettings
 from lianju.errors import UserError
-from lianju.export import export
+from lianju.export import write_export
 from lianju.files import writing_folder
 from lianju.model import LanguageModel, load_base
 from lianju.model.file_digests import digests
@@ -43,7 +43,7 @@ def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole Llama of 700 kB."""
     folder = tmp_path_factory.mktemp("gguf")
     source = write_run(folder, checkpoints.llama, "plain", LoraSettings(rank=4))
-    export(source, "gguf", folder / "out", "f16")
+    write_export(source, "gguf", folder / "out", "f16")
     [file] = (folder / "out").glob("*.gguf")
     return file
 

@@ -24,16 +24,16 @@ app = App(
 )
 for number, (name, where) in enumerate(
     (
-        ("run", "run:run"),
+        ("run", "run:run_command"),
         ("data", "data:app"),
-        ("finetune", "run:finetune"),
-        ("complete", "complete:complete"),
+        ("finetune", "run:finetune_command"),
+        ("complete", "complete:complete_command"),
         ("explore", "explore:app"),
         ("evaluate", "evaluate:app"),
-        ("serve", "serve:serve"),
-        ("results", "results:results"),
-        ("export", "export:export"),
-        ("check", "check:check"),
+        ("serve", "serve:serve_command"),
+        ("results", "results:results_command"),
+        ("export", "export:export_command"),
+        ("check", "check:check_command"),
     )
 ):
     app.command(f"lianju.cli.{where}", name=name, sort_key=number)

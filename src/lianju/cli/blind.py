@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
-from lianju.cli.judge import AGAINST, Which
+from lianju.cli.judge import AGAINST, PairFlags
 from lianju.console import print_line
 from lianju.errors import UserError
 from lianju.files import write_text
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _FOLDER = Path("blind")
 
 
-def blind(
+def blind_command(
     report: Annotated[Path, Parameter(help="A report.json, or the folder that holds it.")],
     against: Annotated[Path | None, AGAINST] = None,
     /,
     *,
-    which: Which | None = None,
+    which: PairFlags | None = None,
     pairs: Annotated[
         int,
         Parameter(
@@ -45,10 +45,10 @@ def blind(
 
     Example: lianju evaluate --blind evaluations/20261122 --real
     """
-    from lianju.evaluate.blind import KEY, PAGE, build
+    from lianju.evaluate.blind import KEY, PAGE, build_reading_test
 
-    found = (which or Which()).pairs(report, against, same_form=not any_form)
-    key = build(found.drawn(pairs), out_, same_form=not any_form)
+    found = (which or PairFlags()).pairs(report, against, same_form=not any_form)
+    key = build_reading_test(found.drawn(pairs), out_, same_form=not any_form)
     print_line(f"{len(key.pairs)} pairs of {key.labels[0]} and {key.labels[1]}")
     if len(found.pairs) > len(key.pairs):
         print_line(f"  drawn from {len(found.pairs):,} (--pairs)")
@@ -58,7 +58,7 @@ def blind(
     print_line(f"For you: {out_ / KEY}; who sees it is no longer blind")
 
 
-def results(
+def blind_results_command(
     choices: Annotated[
         list[Path], Parameter(help="The choices.json of one reader, or of several.")
     ],
@@ -78,11 +78,11 @@ def results(
 
     Example: lianju evaluate --blind-results anna.json bao.json --key blind/blind-key.json
     """
-    from lianju.evaluate.blind import results as read
+    from lianju.evaluate.blind import blind_results
 
     if not key.exists():
         raise UserError(f"there is no key {key}: name it with --key")
-    result = read(choices, key)
+    result = blind_results(choices, key)
     _tell(result)
     path = out_ or key.parent / "blind-results.json"
     write_text(path, result.model_dump_json(indent=2) + "\n")

@@ -6,22 +6,36 @@ from dataclasses import replace
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from lianju.cli.asked import named_file
+from lianju.cli.inputs import named_file
 from lianju.cli.poem import draw
-from lianju.console import TerminalReporter, err, out, print_notes
-from lianju.corpus import to_traditional
-from lianju.corpus.file_reading import shown
-from lianju.corpus.verse_files import VerseFile, VerseRecord, read_verse, spoken_verse
-from lianju.corpus.verse_text import has_verse, verse_only
+from lianju.console import TerminalReporter, err, out, print_notes, print_table
+from lianju.corpus import (
+    VerseFile,
+    VerseRecord,
+    has_verse,
+    read_verse,
+    shown,
+    spoken_verse,
+    to_traditional,
+    verse_only,
+)
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
-from lianju.verse import Said, Verdict, in_language, words
-from lianju.verse import check as judge
-from lianju.verse.fault_texts import Language
-from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
+from lianju.verse import (
+    Language,
+    Said,
+    Total,
+    Verdict,
+    check,
+    in_language,
+    old_style,
+    opening_line,
+    style_name,
+    totals,
+    words,
+)
 
 # More than this takes over two seconds; the bar moves once a batch.
 _MANY = 4000
@@ -52,7 +66,7 @@ full, both, by readings that poets used. A terminal shows the first 50 rows; a f
 gets all. Faults are an answer, not an error: the exit status is 0."""
 
 
-def check(
+def check_command(
     poem: Annotated[str, Parameter(name="POEM|FILE", help=_HELP)],
     /,
     *,
@@ -133,7 +147,7 @@ def _judged(poems: Sequence[VerseRecord], strict: bool, borrow: bool) -> list[Ve
     with reporter.task("Checking", len(poems)) as task:
         for start in range(0, len(poems), _BATCH):
             batch = poems[start : start + _BATCH]
-            verdicts += [judge(item.text, strict, borrow) for item in batch]
+            verdicts += [check(item.text, strict, borrow) for item in batch]
             task.advance(len(batch))
     return verdicts
 
@@ -230,7 +244,7 @@ def _table(poems: Sequence[VerseRecord], verdicts: Sequence[Verdict], lang: Lang
         )
         for item, verdict in zip(poems[:shown], verdicts[:shown], strict=True)
     ]
-    _columns([_HEADS[lang], *rows], "><<<<<")
+    print_table(rows, "><<<<<", _HEADS[lang])
     if more := len(poems) - len(rows):
         out.print(
             f"… {more:,} more (a file or a pipe gets all)"
@@ -242,8 +256,7 @@ def _table(poems: Sequence[VerseRecord], verdicts: Sequence[Verdict], lang: Lang
 
 def _totals(verdicts: Sequence[Verdict], lang: Language) -> None:
     """Per form, how many poems keep the rules, and what share of them."""
-    rows = [_TOTALS[lang], *(_count(total, lang) for total in totals(verdicts))]
-    _columns(rows, "<>>>>")
+    print_table((_count(total, lang) for total in totals(verdicts)), "<>>>>", _TOTALS[lang])
     if old := old_style(verdicts):
         out.print(
             f"{old:,} of {len(verdicts):,} are old-style verse 古體詩, judged by the same rules"
@@ -257,14 +270,3 @@ def _count(total: Total, lang: Language) -> tuple[str, ...]:
     kept = (total.rhymes, total.scans, total.regular)
     shares = (f"{number:,} {number / total.poems:6.1%}" for number in kept)
     return (in_language(total.name, lang), f"{total.poems:,}", *shares)
-
-
-def _columns(rows: Sequence[tuple[str, ...]], align: str) -> None:
-    """Print rows in columns, each flush left < or right >; a Han character is two columns wide."""
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = (
-            " " * (width - cell_len(cell)) + cell if side == ">" else set_cell_size(cell, width)
-            for cell, width, side in zip(row, widths, align, strict=True)
-        )
-        out.print("  ".join(cells).rstrip(), markup=False, style="" if number else "dim")

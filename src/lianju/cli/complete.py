@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import adapter_asked, heard, named_file, rules_asked, verse_asked
 from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.inputs import (
+    adapter_folder,
+    named_file,
+    rules_for_couplets,
+    text_with_notes,
+    verse_settings,
+)
 from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, out
 from lianju.corpus import Poem, interpret_couplet, known_lines, read_couplets
-from lianju.verse import in_language, lines_of, words
-from lianju.verse.fault_texts import Language
+from lianju.verse import Language, in_language, lines_of, words
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
     from lianju.writer import Continuation
 
 
-def complete(
+def complete_command(
     couplets: Annotated[
         list[str],
         Parameter(
@@ -52,12 +57,12 @@ def complete(
     """
     overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
-    couplets = [heard(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
-    verse = verse_asked(rules, lang)
+    couplets = [text_with_notes(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
+    verse = verse_settings(rules, lang)
     writer = writer or ModelFlags()
-    folder = adapter_asked(writer)
+    folder = adapter_folder(writer)
     # Contradictions are found before the model is loaded.
-    kept = rules_asked(couplets, verse, lang)
+    kept = rules_for_couplets(couplets, verse, lang)
 
     from lianju.writer import Writer, load_model
 

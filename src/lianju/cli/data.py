@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from lianju.console import TerminalReporter, print_line
+from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 app = App(name="data", help="Look at the poems, and check a file of poems.")
@@ -14,8 +14,8 @@ app = App(name="data", help="Look at the poems, and check a file of poems.")
 _QUOTED = 20
 
 
-@app.command
-def show(
+@app.command(name="show")
+def show_command(
     *,
     source: Annotated[
         Path | None,
@@ -32,19 +32,22 @@ def show(
     corpus = training_corpus(source, TerminalReporter())
     print_line(f"{corpus.total} poems from {corpus.origin}")
     print_line(f"{len(corpus.examples)} kept")
-    forms = Counter(form_of(example.text) for example in corpus.examples)
-    for form, count in forms.most_common():
-        print_line(f"  {count:5} {f'{form.chinese} {form.name}' if form else 'other shapes'}")
+    forms = Counter(form_of(example.text) for example in corpus.examples).most_common()
+    named = ((f"{form.chinese} {form.name}" if form else "other shapes", n) for form, n in forms)
+    print_table((("", str(count), name) for name, count in named), "<><")
     print_line(f"{len(corpus.dropped)} dropped")
+    rows = []
     for reason, count in Counter(item.reason for item in corpus.dropped).most_common():
         first = next(item for item in corpus.dropped if item.reason == reason)
-        print_line(f"  {count:5} {reason}, such as number {first.index}: {first.text[:_QUOTED]}")
+        said = f"{reason}, such as number {first.index}: {first.text[:_QUOTED]}"
+        rows.append(("", str(count), said))
+    print_table(rows, "<><")
     for example in select(corpus.examples, min(samples, len(corpus.examples)), seed=0):
         print_line(f"\n{example.couplet}\n  → {example.completion}")
 
 
-@app.command
-def check(
+@app.command(name="check")
+def check_command(
     file: Annotated[Path, Parameter(help="A file of poems: JSON, JSONL, CSV, TSV or text.")],
     /,
     *,
@@ -54,8 +57,7 @@ def check(
 
     What is listed is not trained on, unless that is said.
     """
-    from lianju.corpus import check_file
-    from lianju.corpus.file_reading import shown
+    from lianju.corpus import check_file, shown
 
     report = check_file(file, test=test)
     for bad in report.bad:

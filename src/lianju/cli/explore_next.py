@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter, validators
 from rich.console import RenderableType
 
-from lianju.cli.asked import adapter_asked, heard, rules_asked, verse_asked
 from lianju.cli.flags import DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, err, out
 from lianju.corpus import check_text, interpret_couplet, to_traditional
@@ -21,7 +21,7 @@ from lianju.verse import FORMS, names
 if TYPE_CHECKING:
     from lianju.config import DecodeSettings
     from lianju.decode import Choice, Constraint, Rules, Step, Walk
-    from lianju.explore import Shown
+    from lianju.explore import PageContext
     from lianju.model import LanguageModel
 
     Asked = tuple[LanguageModel, str, str, DecodeSettings, Constraint | None]
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Outputs:
-    """What is shown, and where."""
+    """What is context, and where."""
 
     top: Annotated[
         int,
@@ -55,7 +55,7 @@ class Outputs:
     as_json: Annotated[bool, Parameter(name="--json", help="Print one JSON object.")] = False
 
 
-def next_(
+def next_command(
     couplet: Annotated[str, Parameter(help="The first couplet of a poem, in quotes.")],
     /,
     *,
@@ -81,23 +81,28 @@ def next_(
         raise UserError("--svg draws one step: leave out --steps, or write a page with --html")
     settings = load_settings("default", decode_overrides(decoding, seed=seed))
     check_text(after, "--after")
-    couplet, after = heard(interpret_couplet(couplet)), heard(to_traditional(after))
-    verse = verse_asked(rules)
+    couplet, after = (
+        text_with_notes(interpret_couplet(couplet)),
+        text_with_notes(to_traditional(after)),
+    )
+    verse = verse_settings(rules)
     writer = writer or ModelFlags()
-    folder = adapter_asked(writer)
-    kept = rules_asked([couplet], verse)
+    folder = adapter_folder(writer)
+    kept = rules_for_couplets([couplet], verse)
 
     from lianju.decode import constrain
-    from lianju.explore import Shown
+    from lianju.explore import PageContext
     from lianju.writer import load_model
 
     network, style = load_model(folder, writer.model, TerminalReporter())
 
     [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)
-    shown = Shown(couplet, network.name, folder is not None, settings.decode, _rules(kept[0]))
-    err.print(f"Rules: {shown.rules or 'none'}", markup=False)
-    (_walk if outputs.steps else _step)(asked, after, shown, outputs)
+    context = PageContext(
+        couplet, network.name, folder is not None, settings.decode, _rules(kept[0])
+    )
+    err.print(f"Rules: {context.rules or 'none'}", markup=False)
+    (_walk if outputs.steps else _step)(asked, after, context, outputs)
 
 
 def _rules(rules: "Rules | None") -> str:
@@ -116,32 +121,33 @@ def _rules(rules: "Rules | None") -> str:
     return f"{' or '.join(forms)}{rhyme} · keeping {rules.kept}"
 
 
-def _step(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:
+def _step(asked: "Asked", after: str, context: "PageContext", outputs: Outputs) -> None:
     """Find one step and show it."""
-    from lianju.cli.explore_tables import step_lines
     from lianju.decode import next_tokens
-    from lianju.explore import chart_file, step_page
+    from lianju.explore import chart_file, step_lines, step_page
 
     step = next_tokens(*asked, after, outputs.top)
     if outputs.svg:
-        write_text(outputs.svg, chart_file(step, shown.couplet, shown.settings))
+        write_text(outputs.svg, chart_file(step, context.couplet, context.settings))
         err.print(f"Chart: {outputs.svg}", markup=False)
-    _page(outputs, step_page(step, shown))
-    row = {"couplet": shown.couplet, **_step_row(step)}
+    _page(outputs, step_page(step, context))
+    row = {"couplet": context.couplet, **_step_row(step)}
     _print(
-        outputs, f"{shown.couplet}{step.prefix}", row, step_lines(step, shown.settings, out.width)
+        outputs,
+        f"{context.couplet}{step.prefix}",
+        row,
+        step_lines(step, context.settings, out.width),
     )
 
 
-def _walk(asked: "Asked", after: str, shown: "Shown", outputs: Outputs) -> None:
+def _walk(asked: "Asked", after: str, context: "PageContext", outputs: Outputs) -> None:
     """Find a whole completion and show it."""
-    from lianju.cli.explore_tables import walk_lines
     from lianju.decode import walk
-    from lianju.explore import walk_page
+    from lianju.explore import walk_lines, walk_page
 
     found = walk(*asked, reporter=TerminalReporter(), prefix=after, top=outputs.top)
-    _page(outputs, walk_page(found, shown))
-    _print(outputs, f"{shown.couplet}{after}", _walk_row(found), walk_lines(found))
+    _page(outputs, walk_page(found, context))
+    _print(outputs, f"{context.couplet}{after}", _walk_row(found), walk_lines(found))
 
 
 def _page(outputs: Outputs, page: str) -> None:

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.asked import adapter_asked, heard, rules_asked, verse_asked
 from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
+from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, err, print_line
 from lianju.corpus import interpret_couplet
 from lianju.errors import UserError
 from lianju.files import weights_digest
-from lianju.output_folder import holding
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
-    from lianju.explore import Findings, Grid, Opening, Plan, Sweep
+    from lianju.explore import Findings, Grid, Sweep, SweepCouplet, SweepPlan
 
 _GRID = Group("Grid: values with commas between them; every combination is a cell", sort_key=1)
 
@@ -67,7 +66,7 @@ class SameFlags:
         return load_settings("default", decode_overrides(None, **values)).decode
 
 
-def sweep(
+def sweep_command(
     couplets: Annotated[
         list[str] | None, Parameter(help="Couplets to write on instead of a suite.")
     ] = None,
@@ -100,39 +99,39 @@ def sweep(
     Without --form or another rule, no rules of verse are kept, so that right shapes are the
     model's own. Example: lianju explore sweep --suite legal --couplets 30 --out sweeps/first
     """
-    from lianju.explore import SWEEP, open_sweep, read_grid
+    from lianju.explore import open_sweep, read_grid
 
     if couplets and suite:
         raise UserError("couplets of your own and --suite exclude each other: leave out one")
     chosen = "" if couplets else suite or "hw5"
     cells = read_grid(asdict(grid or GridFlags()))
     decode = (same or SameFlags()).checked()
-    verse = verse_asked(rules) if rules else VerseSettings(form="free")
+    verse = verse_settings(rules) if rules else VerseSettings(form="free")
     writer = writer or ModelFlags()
-    folder, model = adapter_asked(writer), writer.model
+    folder, model = adapter_folder(writer), writer.model
     openings = _openings(couplets, chosen, number)
     plan = _plan(folder, model, chosen, openings, cells, decode, verse)
-    kept = rules_asked(plan.couplets, plan.verse)
+    kept = rules_for_couplets(plan.couplets, plan.verse)
     _announce(plan)
-    with holding(out, SWEEP):
-        _sweep(open_sweep(out, plan), folder, model, kept)
+    with open_sweep(out, plan, TerminalReporter()) as job:
+        _sweep(job, folder, model, kept)
 
 
 def _plan(
     folder: Path | None,
     model: str | None,
     suite: str,
-    openings: "list[Opening]",
+    openings: "list[SweepCouplet]",
     grid: "Grid",
     decode: DecodeSettings,
     verse: VerseSettings,
-) -> "Plan":
-    from lianju.explore import Plan
+) -> "SweepPlan":
+    from lianju.explore import SweepPlan
     from lianju.model import read_card
 
     card = read_card(folder) if folder else {}
     defaults = load_settings()
-    return Plan(
+    return SweepPlan(
         model=model or card.get("base") or defaults.model.name,
         adapter=weights_digest(folder) if folder else "",
         style=card.get("style", defaults.prompt.style),
@@ -148,27 +147,29 @@ def _plan(
     )
 
 
-def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "list[Opening]":
+def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "list[SweepCouplet]":
     from lianju.evaluate import suite as examples
-    from lianju.explore import Opening
+    from lianju.explore import SweepCouplet
 
     if not couplets:
-        return [Opening.of(example) for example in examples(suite, number, TerminalReporter())]
+        return [SweepCouplet.of(example) for example in examples(suite, number, TerminalReporter())]
     if number is not None:
         raise UserError("--couplets takes the first of a suite: leave it out, or the couplets")
-    return [Opening(couplet=heard(interpret_couplet(couplet))) for couplet in couplets]
+    return [
+        SweepCouplet(couplet=text_with_notes(interpret_couplet(couplet))) for couplet in couplets
+    ]
 
 
-def _announce(plan: "Plan") -> None:
+def _announce(plan: "SweepPlan") -> None:
     from lianju.evaluate import markup
-    from lianju.explore import REPORTED
+    from lianju.explore import REPORTED_SUITES
 
     cells = len(plan.grid.cells())
     err.print(
         f"{markup.plural(cells, 'cell')} × {markup.plural(len(plan.openings), 'couplet')} × "
         f"{markup.plural(plan.seeds, 'seed')} = {markup.plural(cells * plan.poems_each, 'poem')}"
     )
-    if reported := REPORTED.get(plan.suite):
+    if reported := REPORTED_SUITES.get(plan.suite):
         err.print(f"{reported.terminal} To choose, use --suite legal.", markup=False)
 
 
@@ -177,7 +178,6 @@ def _sweep(
 ) -> None:
     from lianju.explore import score, write_all
 
-    reporter = TerminalReporter()
     if not job.finished():
         missing = len(job.missing())
         if done := len(job.plan.grid.cells()) - missing:
@@ -185,9 +185,9 @@ def _sweep(
         _interruptible(lambda: _write(job, folder, model, kept), job)
     from lianju.evaluate import measure, tools
 
-    found = tools(reporter)
-    cells = score(job, lambda groups, truths: measure(groups, truths, found), reporter)
-    _tell(write_all(job, cells, reporter))
+    found = tools(job.reporter)
+    cells = score(job, lambda groups, truths: measure(groups, truths, found))
+    _tell(write_all(job, cells, job.reporter))
 
 
 def _write(
@@ -198,8 +198,8 @@ def _write(
     from lianju.explore import write_poems
     from lianju.writer import load_model
 
-    network, _ = load_model(folder, model, TerminalReporter())
-    write_poems(job, network, constrain(network.vocabulary, kept), TerminalReporter())
+    network, _ = load_model(folder, model, job.reporter)
+    write_poems(job, network, constrain(network.vocabulary, kept))
 
 
 def _interruptible(work: Callable[[], None], job: "Sweep") -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lianju.cli.asked import default_adapter
-from lianju.console import TerminalReporter, print_line
+from lianju.cli.inputs import default_adapter
+from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ chat template whose only message is the couplet, and a model card. It is read ba
 libraries and its logits are compared before it is called done."""
 
 
-def export(
+def export_command(
     source: Annotated[
         Path | None,
         Parameter(
@@ -59,8 +59,7 @@ def export(
         raise UserError("--dry-run goes with --push ORG/NAME")
     if type_ != "f16" and to != "gguf":
         raise UserError("--type goes with --to gguf")
-    from lianju.export import check_login, check_name, find_source, plan_upload
-    from lianju.export import export as make
+    from lianju.export import check_login, check_name, find_source, plan_upload, write_export
     from lianju.export import push as send
 
     if push is not None:
@@ -68,7 +67,7 @@ def export(
         if not dry_run:
             check_login()
     found = find_source(source or default_adapter())
-    make(found, to, out_, type_, TerminalReporter())
+    write_export(found, to, out_, type_, TerminalReporter())
     print_line(f"Exported to {out_}")
     if to == "gguf":
         modelfile = shlex.quote(str(out_ / "Modelfile"))
@@ -89,5 +88,4 @@ def _print_plan(upload: "Upload") -> None:
     print_line(
         f"Would push {len(upload.files)} files, {total / 1e6:.1f} MB, to {upload.repository}:"
     )
-    for name, size in upload.files:
-        print_line(f"{size / 1e6:10.3f} MB  {name}")
+    print_table(((f"{size / 1e6:.3f} MB", name) for name, size in upload.files), "><")

@@ -30,7 +30,7 @@ _PRICE: dict[str, Any] = {"validator": validators.Number(gte=0), "show_default":
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Service:
+class JudgeFlags:
     """Who judges, and what it costs."""
 
     endpoint: Annotated[
@@ -88,7 +88,7 @@ class Service:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Which:
+class PairFlags:
     """What is compared, beside the reports."""
 
     real: Annotated[bool, _flag(_PAIRS, "Compare with the real poems.")] = False
@@ -114,17 +114,17 @@ AGAINST = Parameter(
 )
 
 
-def judge(
+def judge_command(
     report: Annotated[Path, Parameter(help="A report.json, or the folder that holds it.")],
     against: Annotated[Path | None, AGAINST] = None,
     /,
     *,
-    service: Service,
+    service: JudgeFlags,
     homework: Annotated[
         bool,
         Parameter(help="Ask the homework's two questions instead, which estimates its mark."),
     ] = False,
-    which: Which | None = None,
+    which: PairFlags | None = None,
     pairs: Annotated[
         int | None,
         _flag(
@@ -160,29 +160,29 @@ def judge(
             )
         result = _homework(report, service)
     else:
-        result = _compare((which or Which()).pairs(report, against).drawn(pairs), service)
+        result = _compare((which or PairFlags()).pairs(report, against).drawn(pairs), service)
     name = "judge-homework.json" if homework else "judge.json"
     path = out_ or (report if report.is_dir() else report.parent) / name
     write_text(path, result.model_dump_json(indent=2) + "\n")
     print_line(f"Every answer: {path}")
 
 
-def _compare(pairs: "Pairs", service: Service) -> "PairwiseResult":
-    from lianju.evaluate.judge.pairwise import judge_pairs, questions
+def _compare(pairs: "Pairs", service: JudgeFlags) -> "PairwiseResult":
+    from lianju.evaluate.judge import judge_pairs, pair_questions
 
     asked = service.judge()
-    service.agree(asked.estimate(questions(pairs.pairs)), asked.answers.folder)
+    service.agree(asked.estimate(pair_questions(pairs.pairs)), asked.answers.folder)
     result = judge_pairs(asked, pairs)
     _tell_pairs(result)
     return result
 
 
-def _homework(report: Path, service: Service) -> "HomeworkResult":
+def _homework(report: Path, service: JudgeFlags) -> "HomeworkResult":
     from lianju.evaluate import read_report
-    from lianju.evaluate.judge.homework import judge_homework, questions
+    from lianju.evaluate.judge import homework_questions, judge_homework
 
     asked, found = service.judge(), read_report(report)
-    service.agree(asked.estimate(questions(found)), asked.answers.folder)
+    service.agree(asked.estimate(homework_questions(found)), asked.answers.folder)
     result = judge_homework(asked, found)
     _tell_homework(result)
     return result

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from lianju.console import out
+from lianju.console import print_table
 from lianju.verse import Verdict, words
 
 
@@ -16,23 +16,24 @@ def draw(verdict: Verdict, beside: Mapping[int, str] | None = None, given: int =
     lines are dimmed. Marks are as wide as the characters, which take two columns; where a
     terminal draws ○ and ● two columns wide as well, they no longer align.
     """
-    margin = len(str(len(verdict.marks)))
-    width = max(sum(cell_len(mark.character) for mark in row) for row in verdict.marks)
+    rows = []
     rhymes = words.line_rhymes(verdict)
-    for number, (row, rhyme) in enumerate(zip(verdict.marks, rhymes, strict=True), 1):
-        line = set_cell_size("".join(mark.character for mark in row), width)
+    for number, (marks, rhyme) in enumerate(zip(verdict.marks, rhymes, strict=True), 1):
+        line = Text("".join(mark.character for mark in marks), "dim" if number <= given else "bold")
         right = "  ".join(part for part in (rhyme, (beside or {}).get(number, "")) if part)
-        text = Text(f"{number:>{margin}}  {line}  {right}")
-        text.stylize("dim" if number <= given else "bold", margin + 2, margin + 2 + len(line))
-        text.rstrip()
-        out.print(text)
+        rows.append((str(number), line, Text(right)))
         faults = [] if verdict.why else [f for f in verdict.faults if f.line == number]
         wrong = {fault.position for fault in faults}
-        text = Text(" " * (margin + 2))
-        for position, mark in enumerate(row, 1):
-            sign = set_cell_size(mark.sign, max(1, cell_len(mark.character)))
-            text.append(sign, "red" if position in wrong else "")
-        text.append(" " * (width + margin + 4 - text.cell_len))
-        text.append(" ".join(f"✗ {rule}" for rule in dict.fromkeys(f.rule for f in faults)), "red")
-        text.rstrip()
-        out.print(text)
+        signs = Text.assemble(
+            *(
+                (_as_wide(mark.sign, mark.character), "red" if position in wrong else "")
+                for position, mark in enumerate(marks, 1)
+            )
+        )
+        rules = dict.fromkeys(fault.rule for fault in faults)
+        rows.append(("", signs, Text(" ".join(f"✗ {rule}" for rule in rules), "red")))
+    print_table(rows, "><<")
+
+
+def _as_wide(sign: str, character: str) -> str:
+    return set_cell_size(sign, max(1, cell_len(character)))

@@ -11,11 +11,12 @@ from unicodedata import category
 
 from cyclopts import Group, Parameter
 
-from lianju.cli.asked import default_adapter
 from lianju.cli.flags import help_of
+from lianju.cli.inputs import default_adapter
 from lianju.config import ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
+from lianju.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class GrantFlags:
     tokens: Annotated[int | None, _grant("tokens")] = None
 
 
-def serve(
+def serve_command(
     *,
     adapter: Annotated[
         list[str] | None,
@@ -82,6 +83,7 @@ def serve(
 
     Ctrl-C lets poems that are being written end. The API is described at /docs.
     """
+    require("serve")
     given = {} if grants is None else {k: v for k, v in vars(grants).items() if v is not None}
     keys = (*(api_key or ()), *filter(None, [os.environ.get(_KEY)]))
     for key in keys:

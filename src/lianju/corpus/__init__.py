@@ -9,6 +9,7 @@ from lianju.corpus.cache import UnavailableError
 from lianju.corpus.characters import is_simplified, key, line_keys, placeholders, simplified
 from lianju.corpus.cleaning import clean
 from lianju.corpus.conversion import convert
+from lianju.corpus.file_reading import shown
 from lianju.corpus.file_report import BadRecord, FileReport, check_file
 from lianju.corpus.homework import INSTRUCTION, test_set
 from lianju.corpus.interpreting import Interpreted, check_text, interpret_couplet, to_traditional
@@ -17,7 +18,14 @@ from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.run_data import RunPoems, run_poems
 from lianju.corpus.sources import cached_large, large_corpus, training_corpus
 from lianju.corpus.splitting import VALIDATION, is_regular, select, split, validation_poems
-from lianju.corpus.verse_files import VerseRecord, read_couplets, read_records, spoken_verse
+from lianju.corpus.verse_files import (
+    VerseFile,
+    VerseRecord,
+    read_couplets,
+    read_records,
+    read_verse,
+    spoken_verse,
+)
 from lianju.corpus.verse_text import has_verse, verse_only
 
 __all__ = [
@@ -34,6 +42,7 @@ __all__ = [
     "RunPoems",
     "Split",
     "UnavailableError",
+    "VerseFile",
     "VerseRecord",
     "cached_large",
     "check_file",
@@ -51,8 +60,10 @@ __all__ = [
     "placeholders",
     "read_couplets",
     "read_records",
+    "read_verse",
     "run_poems",
     "select",
+    "shown",
     "simplified",
     "split",
     "spoken_verse",

@@ -3,7 +3,7 @@
 >>> table = '"題目","作者","內容"\\n"登鸛雀樓","王之渙","白日依山盡，黃河入海流。"\\n'
 >>> [record] = table_records(table) or []
 >>> record.place, record.title, record.parts
-(' line 2', '登鸛雀樓', (Part(field='內容', text='白日依山盡，黃河入海流。'),))
+(' line 2', '登鸛雀樓', (RecordPart(field='內容', text='白日依山盡，黃河入海流。'),))
 """
 
 import csv

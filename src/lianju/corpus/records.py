@@ -8,7 +8,7 @@ anthologies are. What is none of these is named with what is wanted.
 >>> value = [{"author": "王之渙", "poems": [{"title": "登鸛雀樓", "paragraphs": ["白日依山盡，"]}]}]
 >>> [record] = records_of(value)
 >>> record.place, record.author, record.parts
-('[0].poems[0]', '王之渙', (Part(field='paragraphs', text='白日依山盡，'),))
+('[0].poems[0]', '王之渙', (RecordPart(field='paragraphs', text='白日依山盡，'),))
 """
 
 from collections.abc import Iterator, Mapping, Sequence

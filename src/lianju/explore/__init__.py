@@ -6,16 +6,15 @@ and everything said about them is computed from these files without the model.
 """
 
 from lianju.explore.grid import Cell, Grid, read_grid
-from lianju.explore.next_chart import chart_file
-from lianju.explore.next_page import Shown, step_page, walk_page
+from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
+from lianju.explore.next_terminal import step_lines, walk_lines
 from lianju.explore.output import write_all
-from lianju.explore.reported import REPORTED
+from lianju.explore.reported_suites import REPORTED_SUITES
 from lianju.explore.sweep import (
-    SWEEP,
-    Opening,
-    Plan,
-    Scored,
+    ScoredCell,
     Sweep,
+    SweepCouplet,
+    SweepPlan,
     open_sweep,
     score,
     write_poems,
@@ -23,21 +22,22 @@ from lianju.explore.sweep import (
 from lianju.explore.sweep_page import Findings
 
 __all__ = [
-    "REPORTED",
-    "SWEEP",
+    "REPORTED_SUITES",
     "Cell",
     "Findings",
     "Grid",
-    "Opening",
-    "Plan",
-    "Scored",
-    "Shown",
+    "PageContext",
+    "ScoredCell",
     "Sweep",
+    "SweepCouplet",
+    "SweepPlan",
     "chart_file",
     "open_sweep",
     "read_grid",
     "score",
+    "step_lines",
     "step_page",
+    "walk_lines",
     "walk_page",
     "write_all",
     "write_poems",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lianju.evaluate import Figure, markup, nice_ticks
-from lianju.explore.shown import Shown
+from lianju.explore.metric_words import MetricWords
 
 WIDTH = 360
 STYLE = """\
@@ -57,7 +57,7 @@ def write(x: float, y: float, words: str, anchor: str = "start", kind: str = "")
     )
 
 
-def name(x: float, y: float, shown: Shown, anchor: str = "start") -> str:
+def name(x: float, y: float, shown: MetricWords, anchor: str = "start") -> str:
     """The name of a metric in both languages."""
     return (
         f'<text class="name" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{shown.title} '
@@ -89,7 +89,7 @@ def alone(plots: Sequence[str], title: str) -> str:
 
 
 @dataclass(frozen=True)
-class Frame:
+class Axes:
     """The area of a plot with the numbers that its edges stand for."""
 
     across: Sequence[float]
@@ -110,7 +110,7 @@ class Frame:
         low, high = self.up[0], self.up[-1]
         return self.bottom - (self.bottom - self.top) * (value - low) / (high - low)
 
-    def rows(self, up: Shown) -> list[str]:
+    def rows(self, up: MetricWords) -> list[str]:
         """The name of the upright axis and its grid lines with their numbers."""
         parts = [name(0, 15, up)]
         for value in self.up:
@@ -121,7 +121,7 @@ class Frame:
             parts.append(write(self.left - 8, self.y(value) + 4, up.number(value), "end"))
         return parts
 
-    def columns(self, across: Shown) -> list[str]:
+    def columns(self, across: MetricWords) -> list[str]:
         """The numbers along the lower edge and the name of that axis."""
         return [
             *(
@@ -146,7 +146,7 @@ class Frame:
         return f'<line class="error" x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
 
 
-def ticks(figures: Sequence[Figure], metric: Shown) -> list[float]:
+def ticks(figures: Sequence[Figure], metric: MetricWords) -> list[float]:
     """Round numbers that enclose the intervals of all figures of a metric.
 
     A share's end at 0 and 1, even where an interval that was computed goes on.

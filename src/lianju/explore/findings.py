@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lianju.evaluate import Figure, difference, mean
 from lianju.explore.grid import AXES, Cell, Grid
-from lianju.explore.sweep import Scored
+from lianju.explore.sweep import ScoredCell
 
 # Temperature at which the cuts are compared: the model's own, where they have most to cut.
 _PLAIN = 1.0
@@ -17,7 +17,7 @@ _PLAIN = 1.0
 FEWEST = 5
 
 
-def too_few(cells: Sequence[Scored]) -> bool:
+def too_few(cells: Sequence[ScoredCell]) -> bool:
     """Whether the cells were written on too few couplets for a difference to be told."""
     return len(cells[0].marks) < FEWEST
 
@@ -37,9 +37,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Contrast:
-    """What the tightest and the most open value of an axis make of the same couplets."""
+    """What the tightest and the most open value of an axis make of the same couplets.
+
+    `ends`: the two values. `tight`, `loose`: the numbers of their cells.
+    """
 
     axis: str
+    ends: tuple[float, float]
     tight: int
     loose: int
     changes: dict[str, Change]
@@ -50,7 +54,7 @@ _PAIRED = ("characters", "shape", "logprob", "known_lines")
 _OF_SETS = ("distinct_2", "self_bleu", "collapse")
 
 
-def contrasts(grid: Grid, cells: Sequence[Scored]) -> list[Contrast]:
+def contrasts(grid: Grid, cells: Sequence[ScoredCell]) -> list[Contrast]:
     """One contrast for each axis with several values; none of too few couplets.
 
     The cuts are as open as the grid has them, and beside them the temperature is that nearest 1.
@@ -64,13 +68,13 @@ def contrasts(grid: Grid, cells: Sequence[Scored]) -> list[Contrast]:
         if axis != "temperature":
             base["temperature"] = min(grid.temperature, key=lambda value: abs(value - _PLAIN))
         values = getattr(grid, axis)
-        ends = (Cell(**{**base, axis: value}) for value in (values[0], values[-1]))
-        tight, loose = (numbers[cell] for cell in ends)
-        found.append(Contrast(axis, tight, loose, _changes(cells[tight], cells[loose])))
+        ends = values[0], values[-1]
+        tight, loose = (numbers[Cell(**{**base, axis: value})] for value in ends)
+        found.append(Contrast(axis, ends, tight, loose, _changes(cells[tight], cells[loose])))
     return found
 
 
-def _changes(tight: Scored, loose: Scored) -> dict[str, Change]:
+def _changes(tight: ScoredCell, loose: ScoredCell) -> dict[str, Change]:
     changes = []
     for metric in _PAIRED:
         before, after = (_marks(cell, metric) for cell in (tight, loose))
@@ -87,7 +91,7 @@ def _changes(tight: Scored, loose: Scored) -> dict[str, Change]:
     return {change.metric: change for change in changes}
 
 
-def _marks(cell: Scored, metric: str) -> list[list[float]]:
+def _marks(cell: ScoredCell, metric: str) -> list[list[float]]:
     """The values of a metric by couplet; poems without one are left out."""
     return [
         [float(mark) for poem in group if isinstance(mark := poem[metric], bool | int | float)]
@@ -95,7 +99,7 @@ def _marks(cell: Scored, metric: str) -> list[list[float]]:
     ]
 
 
-def _different(cell: Scored) -> list[list[float]]:
+def _different(cell: ScoredCell) -> list[list[float]]:
     """How many different poems each couplet got."""
     return [[float(len({poem.text for poem in poems}))] for poems in cell.written.poems]
 
@@ -114,7 +118,7 @@ def _apart(before: Figure, after: Figure) -> int:
     return int(after.low > before.high) - int(after.high < before.low)
 
 
-def common_opening(cell: Scored) -> tuple[str, float]:
+def common_opening(cell: ScoredCell) -> tuple[str, float]:
     """The first two characters that most poems of a cell begin with, and the share that do."""
     openings = Counter(str(poem["opening"]) for group in cell.marks for poem in group)
     [(opening, times)] = openings.most_common(1)

@@ -77,17 +77,17 @@ def openness(axis: str, value: float) -> float:
     return -value if axis == "min_p" else value
 
 
-def named(axis: str, value: float) -> str:
+def axis_words(axis: str, value: float) -> str:
     """A value with the name of its axis: "top-p 0.8", "top-k off"."""
-    return f"{axis.replace('_', '-')} {shown(axis, value)}"
+    return f"{axis.replace('_', '-')} {value_words(axis, value)}"
 
 
-def shown(axis: str, value: float) -> str:
+def value_words(axis: str, value: float) -> str:
     """A value as a reader sees it: "0.8", or "off" where it cuts nothing."""
     return "off" if OFF.get(axis) == value else f"{value:g}"
 
 
-def words(cell: Cell, grid: Grid) -> str:
+def cell_words(cell: Cell, grid: Grid) -> str:
     """A cell by its temperature and what else the grid varies."""
     axes = ["temperature", *(axis for axis in grid.varied() if axis != "temperature")]
-    return ", ".join(named(axis, getattr(cell, axis)) for axis in axes)
+    return ", ".join(axis_words(axis, getattr(cell, axis)) for axis in axes)

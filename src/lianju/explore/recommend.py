@@ -5,28 +5,30 @@ from dataclasses import dataclass
 
 from lianju.evaluate import difference
 from lianju.explore.findings import too_few
-from lianju.explore.sweep import Scored
+from lianju.explore.sweep import ScoredCell
 
 # How much of the most diverse cell's different pairs a cell must keep.
 ENOUGH = 0.9
 
 
 @dataclass(frozen=True)
-class Choice:
+class Recommendation:
     """What the rule found; numbers are those of cells.
 
     `best`: the cell with the most right shapes. `shapely`: those not significantly below it.
     `diverse`: of these, those with at least `ENOUGH` of the most different pairs among them.
-    `chosen`: of these, the one whose poems the model finds likeliest.
+    `chosen`: of these, the one whose poems the model finds likeliest. `most_pairs`: the most
+    different pairs that `diverse` was measured by.
     """
 
     best: int
     shapely: list[int]
     diverse: list[int]
     chosen: int
+    most_pairs: float
 
 
-def choose(cells: Sequence[Scored]) -> Choice | None:
+def choose(cells: Sequence[ScoredCell]) -> Recommendation | None:
     """Apply the rule; None of too few couplets, or where nothing was written to go by.
 
     The cell that it chooses is on the Pareto front of likelihood and different pairs among those
@@ -47,7 +49,7 @@ def choose(cells: Sequence[Scored]) -> Choice | None:
     most = max(_value(cells[number], "distinct_2") for number in known)
     diverse = [n for n in known if _value(cells[n], "distinct_2") >= ENOUGH * most]
     chosen = max(diverse, key=lambda number: _value(cells[number], "logprob"))
-    return Choice(best, shapely, diverse, chosen)
+    return Recommendation(best, shapely, diverse, chosen, most)
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -66,7 +68,7 @@ def _dominates(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one[0] >= other[0] and one[1] >= other[1] and one != other
 
 
-def _below(cell: Scored, best: Scored) -> bool:
+def _below(cell: ScoredCell, best: ScoredCell) -> bool:
     """Whether fewer poems have the right shape, couplet by couplet, than chance explains."""
     ours, theirs = (
         [[float(bool(poem["shape"])) for poem in group] for group in one.marks]
@@ -76,6 +78,6 @@ def _below(cell: Scored, best: Scored) -> bool:
     return low is not None and low > 0
 
 
-def _value(cell: Scored, name: str) -> float:
+def _value(cell: ScoredCell, name: str) -> float:
     value = cell.figures[name].value
     return float("-inf") if value is None else value

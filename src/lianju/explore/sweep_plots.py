@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from lianju.evaluate import Figure, markup
-from lianju.explore.drawing import WIDTH, Frame, apart, svg, ticks, write
-from lianju.explore.grid import Cell, Grid, named, shown, words
-from lianju.explore.shown import BY_NAME, Shown
-from lianju.explore.sweep import Scored
+from lianju.explore.drawing import WIDTH, Axes, apart, svg, ticks, write
+from lianju.explore.grid import Cell, Grid, axis_words, cell_words, value_words
+from lianju.explore.metric_words import BY_NAME, MetricWords
+from lianju.explore.sweep import ScoredCell
 
 # With the numbers printed on them, tiles stay readable on this much of the accent colour.
 _FULLEST = 0.6
@@ -17,7 +17,11 @@ _TIP = 40
 
 
 def heat_map(
-    grid: Grid, panel: dict[str, Any], cells: Sequence[Scored], metric: Shown, chosen: int | None
+    grid: Grid,
+    panel: dict[str, Any],
+    cells: Sequence[ScoredCell],
+    metric: MetricWords,
+    chosen: int | None,
 ) -> str:
     """One metric over temperature (down) and the grid's columns; all else as `panel` has it.
 
@@ -34,7 +38,7 @@ def heat_map(
     ]
     for column, value in enumerate(columns):
         x = _LEFT + (column + 0.5) * width
-        parts.append(write(x, _TOP - 10, shown(axis, value), "middle"))
+        parts.append(write(x, _TOP - 10, value_words(axis, value), "middle"))
     there = {cell.cell: cell for cell in cells}
     scale = _scale(cells, metric)
     for row, temperature in enumerate(grid.temperature):
@@ -58,7 +62,7 @@ def heat_map(
 
 def scatter(
     grid: Grid,
-    cells: Sequence[Scored],
+    cells: Sequence[ScoredCell],
     metrics: tuple[str, str],
     hollow: set[int],
     front: Sequence[int],
@@ -86,13 +90,15 @@ def scatter(
     return svg(WIDTH, frame.bottom + 84, f"{up.title} against {across.title.lower()}", parts)
 
 
-def curves(grid: Grid, panel: dict[str, Any], cells: Sequence[Scored], metric: Shown) -> str:
+def curves(
+    grid: Grid, panel: dict[str, Any], cells: Sequence[ScoredCell], metric: MetricWords
+) -> str:
     """A metric by temperature, a line for each value of the grid's columns, with intervals."""
     axis = grid.columns()
     there = {cell.cell: cell.figures[metric.name] for cell in cells}
     low, high = grid.temperature[0], grid.temperature[-1]
     margin = (high - low) / 20
-    frame = Frame([low - margin, high + margin], ticks(list(there.values()), metric), WIDTH - 86)
+    frame = Axes([low - margin, high + margin], ticks(list(there.values()), metric), WIDTH - 86)
     parts = [
         *frame.rows(metric),
         write(WIDTH, 15, panel_words(panel, grid), "end", "name"),
@@ -113,14 +119,16 @@ def curves(grid: Grid, panel: dict[str, Any], cells: Sequence[Scored], metric: S
         parts += _line(frame, points, number)
         ends.append(points[-1][1] if points else frame.top)
     for y, value in zip(apart(ends, 15, frame.bottom), values, strict=True):
-        parts.append(write(frame.right + 12, y + 4, named(axis, value)))
+        parts.append(write(frame.right + 12, y + 4, axis_words(axis, value)))
     said = _said(f"{metric.title} by temperature", panel, grid)
     return svg(WIDTH, frame.bottom + 52, said, parts)
 
 
 def panel_words(panel: dict[str, Any], grid: Grid) -> str:
     """What the cells of a panel have in common, where the grid has more than one panel."""
-    return ", ".join(named(axis, value) for axis, value in panel.items() if axis in grid.varied())
+    return ", ".join(
+        axis_words(axis, value) for axis, value in panel.items() if axis in grid.varied()
+    )
 
 
 def _said(what: str, panel: dict[str, Any], grid: Grid) -> str:
@@ -128,7 +136,9 @@ def _said(what: str, panel: dict[str, Any], grid: Grid) -> str:
     return f"{what}; {common}" if common else what
 
 
-def _spot(cell: Scored, grid: Grid, metrics: Sequence[Shown], drawn: str, foot: float) -> str:
+def _spot(
+    cell: ScoredCell, grid: Grid, metrics: Sequence[MetricWords], drawn: str, foot: float
+) -> str:
     """A cell that, pointed at or focused, says below the plot what it is."""
     figures = [(metric, cell.figures[metric.name]) for metric in metrics]
     long = "; ".join(
@@ -141,14 +151,14 @@ def _spot(cell: Scored, grid: Grid, metrics: Sequence[Shown], drawn: str, foot: 
     )
     if len(figures) == 1:
         short += f", n {figures[0][1].n}"
-    where = words(cell.cell, grid)
+    where = cell_words(cell.cell, grid)
     return (
         f'<g class="spot" tabindex="0" role="img"><title>{markup.text(f"{where}: {long}")}</title>'
         f"{drawn}{write(0, foot, where, kind='tip')}{write(0, foot + 16, short, kind='tip')}</g>"
     )
 
 
-def _scale(cells: Sequence[Scored], metric: Shown) -> tuple[float, float]:
+def _scale(cells: Sequence[ScoredCell], metric: MetricWords) -> tuple[float, float]:
     known = [value for cell in cells if (value := cell.figures[metric.name].value) is not None]
     return min(known, default=0.0), max(known, default=0.0)
 
@@ -163,14 +173,14 @@ def _shade(figure: Figure, scale: tuple[float, float]) -> float:
 
 
 def _places(
-    cells: Sequence[Scored], across: Shown, up: Shown
-) -> tuple[Frame, dict[int, tuple[float, float]]]:
+    cells: Sequence[ScoredCell], across: MetricWords, up: MetricWords
+) -> tuple[Axes, dict[int, tuple[float, float]]]:
     """The frame of all cells that have both figures, and where in it they stand."""
     pairs = {
         number: (cell.figures[across.name], cell.figures[up.name])
         for number, cell in enumerate(cells)
     }
-    frame = Frame(
+    frame = Axes(
         ticks([x for x, _ in pairs.values()], across), ticks([y for _, y in pairs.values()], up)
     )
     return frame, {
@@ -180,7 +190,7 @@ def _places(
     }
 
 
-def _line(frame: Frame, points: list[tuple[float, float, Figure]], number: int) -> list[str]:
+def _line(frame: Axes, points: list[tuple[float, float, Figure]], number: int) -> list[str]:
     dash = _DASHES[number % len(_DASHES)]
     at = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
     dots = [

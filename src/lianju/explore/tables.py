@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lianju.explore.shown import SHOWN
-from lianju.explore.sweep import Scored, Sweep
+from lianju.explore.metric_words import METRIC_WORDS
+from lianju.explore.sweep import ScoredCell, Sweep
 from lianju.files import writing
 
 Row = dict[str, Any]
 
 
-def cell_rows(cells: Sequence[Scored]) -> list[Row]:
+def cell_rows(cells: Sequence[ScoredCell]) -> list[Row]:
     """A row a cell: its parameters, then of each metric the value, the interval's ends and n."""
     rows = []
     for cell in cells:
         row: Row = {"cell": cell.written.number, **dict(cell.cell), "seconds": cell.written.seconds}
-        for shown in SHOWN:
+        for shown in METRIC_WORDS:
             figure = cell.figures[shown.name]
             row[shown.name] = figure.value
             row[f"{shown.name}_low"], row[f"{shown.name}_high"] = figure.low, figure.high
@@ -26,7 +26,7 @@ def cell_rows(cells: Sequence[Scored]) -> list[Row]:
     return rows
 
 
-def poem_rows(sweep: Sweep, cells: Sequence[Scored]) -> list[Row]:
+def poem_rows(sweep: Sweep, cells: Sequence[ScoredCell]) -> list[Row]:
     """A row a poem: its cell with the parameters, its couplet and number, the text, every mark."""
     rows = []
     for cell in cells:
@@ -57,15 +57,6 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         table = csv.DictWriter(file, fieldnames=list(rows[0]))
         table.writeheader()
         table.writerows(rows)
-
-
-def has_parquet() -> bool:
-    """Whether Parquet can be written: pyarrow is optional."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def write_parquet(path: Path, rows: Sequence[Row]) -> None:

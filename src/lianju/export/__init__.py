@@ -5,21 +5,21 @@ compares, and `push` sends it to the hub. Every export spells verse one token a 
 model was trained, and brings its prompt along.
 """
 
-from lianju.export.job import Export, Target, export
+from lianju.export.pipeline import Export, Target, write_export
 from lianju.export.rounding import FileType
-from lianju.export.source import Source, find_source
+from lianju.export.source import ExportSource, find_source
 from lianju.export.upload import Upload, check_login, check_name, plan_upload, push
 
 __all__ = [
     "Export",
+    "ExportSource",
     "FileType",
-    "Source",
     "Target",
     "Upload",
     "check_login",
     "check_name",
-    "export",
     "find_source",
     "plan_upload",
     "push",
+    "write_export",
 ]

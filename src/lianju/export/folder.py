@@ -9,14 +9,17 @@ import torch
 from lianju.config import DecodeSettings
 from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
-from lianju.export.source import Source
-from lianju.export.tokenizer import Words, save_tokenizer
+from lianju.export.source import ExportSource
+from lianju.export.tokenizer import ExportTokenizer, save_tokenizer
 from lianju.files import read_json, write_json
-from lianju.model import LanguageModel
-from lianju.model.adapter import write_lora
-from lianju.model.adapter_folder import CARD, CONFIG
-from lianju.model.sources import read_config
-from lianju.model.trimming import kept_ids
+from lianju.model import (
+    ADAPTER_CARD,
+    ADAPTER_CONFIG,
+    LanguageModel,
+    kept_ids,
+    read_config,
+    write_lora,
+)
 
 
 def check_unquantized(folder: Path, bits: int = 16) -> None:
@@ -33,7 +36,11 @@ def check_unquantized(folder: Path, bits: int = 16) -> None:
 
 
 def write_merged(
-    model: LanguageModel, words: Words, decode: DecodeSettings, trimmed: bool, folder: Path
+    model: LanguageModel,
+    words: ExportTokenizer,
+    decode: DecodeSettings,
+    trimmed: bool,
+    folder: Path,
 ) -> None:
     """Write the untrimmed `model`, whose weights have values of bf16, as plain transformers
     reads it. Its weights are bf16 afterwards.
@@ -46,23 +53,23 @@ def write_merged(
 
 
 def write_adapter(
-    model: LanguageModel, source: Source, words: Words, trimmed: bool, folder: Path
+    model: LanguageModel, source: ExportSource, words: ExportTokenizer, trimmed: bool, folder: Path
 ) -> None:
     """Write the adapter beside `model`'s weights as plain PEFT reads it, with the tokenizer that
     spells.
     """
     write_lora(model, folder)
-    config = read_json(folder / CONFIG)
-    write_json(folder / CONFIG, {**config, "base_model_name_or_path": source.base})
+    config = read_json(folder / ADAPTER_CONFIG)
+    write_json(folder / ADAPTER_CONFIG, {**config, "base_model_name_or_path": source.base})
     # A checkpoint of a run that never ended has nowhere said what its prompt is.
     ids = words.vocabulary.prompt_digest(source.style)
     prompt = {"prompt": words.frame.fingerprint, "prompt_ids": ids}
-    write_json(folder / CARD, {**source.card, **prompt})
+    write_json(folder / ADAPTER_CARD, {**source.card, **prompt})
     _generation(words, source.settings.decode, trimmed).save_pretrained(folder)
     save_tokenizer(words, folder)
 
 
-def _generation(words: Words, decode: DecodeSettings, trimmed: bool) -> Any:
+def _generation(words: ExportTokenizer, decode: DecodeSettings, trimmed: bool) -> Any:
     """How to generate: the run's decoding, every stop token, and, where the model was trained
     without the tokens that verse does not need, those suppressed.
     """

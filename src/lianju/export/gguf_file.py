@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from lianju.errors import UserError
+from lianju.export.gguf_vocabulary import add_vocabulary
 from lianju.export.rounding import FileType, ggml_type
-from lianju.export.tokenizer import Words
-from lianju.export.vocabulary import add_vocabulary
+from lianju.export.tokenizer import ExportTokenizer
 from lianju.model import LanguageModel
 from lianju.progress import Reporter
 
@@ -38,7 +38,7 @@ _FILE_TYPES = {
 
 def write_gguf(
     model: LanguageModel,
-    words: Words,
+    words: ExportTokenizer,
     rows: Sequence[int],
     kind: FileType,
     file: Path,

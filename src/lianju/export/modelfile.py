@@ -3,10 +3,10 @@
 from lianju.config import DecodeSettings
 from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
-from lianju.export.tokenizer import Words
+from lianju.export.tokenizer import ExportTokenizer
 
 
-def modelfile(gguf: str, words: Words, decode: DecodeSettings) -> str:
+def modelfile_text(gguf: str, words: ExportTokenizer, decode: DecodeSettings) -> str:
     """The text of a Modelfile: the prompt around the couplet, the stops, the run's decoding.
 
     The beginning token is left to Ollama, which reads from the GGUF file that it comes first.

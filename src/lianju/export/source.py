@@ -7,15 +7,21 @@ from typing import Any
 from lianju.config import ModelSettings, RunSettings
 from lianju.errors import UserError
 from lianju.files import read_json
-from lianju.model import CATALOGUE, find_adapter, read_card, run_of, run_settings
-from lianju.model.adapter_folder import is_checkpoint
+from lianju.model import (
+    CATALOGUE,
+    find_adapter,
+    is_checkpoint,
+    read_card,
+    run_of,
+    run_settings,
+)
 
 # What to do about a damaged summary of a run.
 ADVICE = "restore it or, to export without its numbers, remove it"
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportSource:
     """What was trained with its card, the settings of its run, and its numbers if it has any.
 
     `adapter` is the folder of an adapter or of a checkpoint, whose numbers are not known.
@@ -51,12 +57,12 @@ class Source:
         return ModelSettings(name=self.card["base"], trim=False, device="cpu")
 
 
-def find_source(path: Path) -> Source:
+def find_source(path: Path) -> ExportSource:
     """What lies at `path`: a run folder, an adapter or a checkpoint. `UserError` if it is none."""
     adapter = find_adapter(path)
     run = run_of(adapter)
     known = (run / "settings.json").is_file()
-    return Source(
+    return ExportSource(
         adapter,
         read_card(adapter),
         run_settings(run) if known else RunSettings(),

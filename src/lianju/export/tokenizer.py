@@ -11,8 +11,7 @@ from tokenizers import Tokenizer
 from lianju.errors import UserError
 from lianju.export.spelling import Spelling, prefixed, spell_out
 from lianju.files import read_json, write_json
-from lianju.model import LanguageModel, PromptFrame, Vocabulary
-from lianju.model.vocabulary import write_tokenizer
+from lianju.model import LanguageModel, PromptFrame, Vocabulary, write_tokenizer
 from lianju.prompt import render
 
 # The shortest couplet: with it, only the fixed text can come out wrong.
@@ -21,7 +20,7 @@ _CLASS = "PreTrainedTokenizerFast"
 
 
 @dataclass(frozen=True)
-class Words:
+class ExportTokenizer:
     """How an export reads text: its tokenizer, its prompt, and the base model's special tokens."""
 
     spelling: Spelling
@@ -60,7 +59,7 @@ class Words:
         return [tokenizer.id_to_token(index) or "" for index in ordered]
 
 
-def words_of(model: LanguageModel, style: str) -> Words:
+def export_tokenizer(model: LanguageModel, style: str) -> ExportTokenizer:
     """How an export of the untrimmed `model` reads text, in prompts of `style`."""
     from transformers import AutoTokenizer
 
@@ -71,7 +70,7 @@ def words_of(model: LanguageModel, style: str) -> Words:
     special = {name: str(text) for name in named if (text := getattr(fast, name)) is not None}
     spelling = spell_out(backend, model.vocabulary, frame)
     for scheme in ("always", "never"):
-        words = Words(prefixed(spelling, scheme), model.vocabulary, frame, special)
+        words = ExportTokenizer(prefixed(spelling, scheme), model.vocabulary, frame, special)
         if words.are_trained():
             return words
     raise UserError(
@@ -80,7 +79,7 @@ def words_of(model: LanguageModel, style: str) -> Words:
     )
 
 
-def save_tokenizer(words: Words, folder: Path) -> None:
+def save_tokenizer(words: ExportTokenizer, folder: Path) -> None:
     """Write the tokenizer as transformers reads it, in any version."""
     from transformers import PreTrainedTokenizerFast
 
@@ -93,7 +92,7 @@ def save_tokenizer(words: Words, folder: Path) -> None:
 
 
 def respelled(
-    words: Words, encode: Callable[[str], list[int]], couplets: Iterable[str], what: str
+    words: ExportTokenizer, encode: Callable[[str], list[int]], couplets: Iterable[str], what: str
 ) -> list[str]:
     """The couplets whose prompt `encode` cuts otherwise than it was trained.
 

@@ -6,10 +6,13 @@ the name of a run, of its adapter or of a checkpoint. Weights are read from safe
 only, and no code that comes with a model is run.
 """
 
-from lianju.model.adapter import attach, save_adapter, unfreeze
+from lianju.model.adapter import attach, save_adapter, unfreeze, write_lora
+from lianju.model.adapter_folder import CARD as ADAPTER_CARD
+from lianju.model.adapter_folder import CONFIG as ADAPTER_CONFIG
 from lianju.model.adapter_folder import (
     adapter_name,
     find_adapter,
+    is_checkpoint,
     read_card,
     read_lora,
     run_of,
@@ -28,11 +31,16 @@ from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import plan_memory, text_lengths
 from lianju.model.packed import pack
 from lianju.model.prompt_frame import SLOT, Layout, Messages, PromptFrame
-from lianju.model.sources import base_config, base_folder
-from lianju.model.vocabulary import Vocabulary
+from lianju.model.sealed import IDENTITY
+from lianju.model.sources import base_config, base_folder, read_config
+from lianju.model.trimming import kept_ids
+from lianju.model.vocabulary import Vocabulary, write_tokenizer
 
 __all__ = [
+    "ADAPTER_CARD",
+    "ADAPTER_CONFIG",
     "CATALOGUE",
+    "IDENTITY",
     "SLOT",
     "Compute",
     "LanguageModel",
@@ -49,11 +57,14 @@ __all__ = [
     "count_numbers",
     "find_adapter",
     "has_bf16_units",
+    "is_checkpoint",
+    "kept_ids",
     "load_adapter",
     "load_base",
     "pack",
     "plan_memory",
     "read_card",
+    "read_config",
     "read_lora",
     "restore_adapter",
     "run_of",
@@ -62,4 +73,6 @@ __all__ = [
     "text_lengths",
     "unfreeze",
     "weights_dtype",
+    "write_lora",
+    "write_tokenizer",
 ]

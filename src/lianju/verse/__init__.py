@@ -31,7 +31,7 @@ from lianju.verse.reading import (
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.said import Said, in_language
 from lianju.verse.shape import Shape, couplet_fault, shape_of
-from lianju.verse.totals_by_form import old_style, opening_line, style_name, totals
+from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Said",
     "Shape",
     "Style",
+    "Total",
     "Verdict",
     "Why",
     "Word",

@@ -1,7 +1,7 @@
 """What kind of poem lines make by their shape alone, before tones and rhymes are looked at.
 
 >>> kind_of(["桃紅復含宿雨", "柳綠更帶春煙", "花落家童未掃", "鶯啼山客猶眠"])
-Kind(form='liuyan', style='six', judged=False)
+VerseKind(form='liuyan', style='six', judged=False)
 """
 
 import re

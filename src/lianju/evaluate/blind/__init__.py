@@ -3,7 +3,7 @@
 `build` writes a page for readers and, apart from it, the key; `results` reads what they chose.
 """
 
-from lianju.evaluate.blind.build import KEY, PAGE, build
-from lianju.evaluate.blind.results import BlindResult, results
+from lianju.evaluate.blind.reading_test import KEY, PAGE, build_reading_test
+from lianju.evaluate.blind.results import BlindResult, blind_results
 
-__all__ = ["KEY", "PAGE", "BlindResult", "build", "results"]
+__all__ = ["KEY", "PAGE", "BlindResult", "blind_results", "build_reading_test"]

@@ -9,19 +9,19 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
-from lianju.evaluate.blind.build import Key, KeyPair
+from lianju.evaluate.blind.reading_test import BlindKey, KeyPair
 from lianju.evaluate.pairs import Outcome, Preference, preference
-from lianju.evaluate.schema import read_as
 from lianju.evaluate.statistics import Figure, share
+from lianju.files import read_as
 
-Choice = Literal["left", "right", "same"]
+Preferred = Literal["left", "right", "same"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class Choices(_Part):
+class ReaderChoices(_Part):
     """The file that a reader sends back."""
 
     kind: Literal["lianju-blind-choices"]
@@ -29,7 +29,7 @@ class Choices(_Part):
     digest: str
     reader: str
     made: str
-    choices: list[Choice]
+    choices: list[Preferred]
     """In the page's order; fewer than its pairs where the reader stopped."""
 
 
@@ -77,13 +77,13 @@ class BlindResult(_Part):
     pairs: list[ReadPair]
 
 
-def results(files: Sequence[Path], key_file: Path) -> BlindResult:
+def blind_results(files: Sequence[Path], key_file: Path) -> BlindResult:
     """Read the choices of one or more readers with the key of their page.
 
     Raises `UserError` for files that are no choices, were made on another page, or are of one
     reader twice.
     """
-    key = read_as(Key, key_file, "give the key of a reading test, blind-key.json")
+    key = read_as(BlindKey, key_file, "give the key of a reading test, blind-key.json")
     readers = _readers(files, key)
     votes = [
         [(number, _outcome(key.pairs[number], choice)) for number, choice in enumerate(one.choices)]
@@ -132,11 +132,11 @@ def agreement(by_pair: Sequence[Sequence[str]]) -> Agreement | None:
     )
 
 
-def _readers(files: Sequence[Path], key: Key) -> list[Choices]:
+def _readers(files: Sequence[Path], key: BlindKey) -> list[ReaderChoices]:
     found: dict[str, Path] = {}
     readers = []
     for path in files:
-        one = read_as(Choices, path, "give the choices of a reader, choices.json")
+        one = read_as(ReaderChoices, path, "give the choices of a reader, choices.json")
         if one.digest != key.digest:
             raise UserError(f"{path} was made on another page than this key's: give its own key")
         if len(one.choices) > len(key.pairs):
@@ -150,7 +150,7 @@ def _readers(files: Sequence[Path], key: Key) -> list[Choices]:
     return readers
 
 
-def _outcome(pair: KeyPair, choice: Choice) -> Outcome:
+def _outcome(pair: KeyPair, choice: Preferred) -> Outcome:
     if choice == "same":
         return "tie"
     if choice == "left":

@@ -8,9 +8,9 @@ where they can be read strictly.
 
 from lianju.evaluate.judge.asking import Estimate, Judge
 from lianju.evaluate.judge.cache import Answers
-from lianju.evaluate.judge.client import Endpoint
-from lianju.evaluate.judge.homework import HomeworkResult, judge_homework
-from lianju.evaluate.judge.pairwise import PairwiseResult, judge_pairs
+from lianju.evaluate.judge.endpoint import Endpoint
+from lianju.evaluate.judge.homework import HomeworkResult, homework_questions, judge_homework
+from lianju.evaluate.judge.pairwise import PairwiseResult, judge_pairs, pair_questions
 
 __all__ = [
     "Answers",
@@ -19,6 +19,8 @@ __all__ = [
     "HomeworkResult",
     "Judge",
     "PairwiseResult",
+    "homework_questions",
     "judge_homework",
     "judge_pairs",
+    "pair_questions",
 ]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-Choice = Literal["A", "B", "tie"]
+Better = Literal["A", "B", "tie"]
 _LEAD = r"(?i:(?:final |the )*(?:answer|verdict|better|score|答案|分數|評分)(?: is)? ?[:：]? ?)?"
 _LAST_CHOICE = re.compile(f"{_LEAD}(A|B|(?i:tie))")
 _LAST_SCORE = re.compile(rf"{_LEAD}(\d+(?:\.\d+)?)(?: ?/ ?10)?")
@@ -14,12 +14,12 @@ _LONGEST = 10_000
 _ORNAMENTS = str.maketrans("", "", "*_`\"'()[]")
 
 
-def choice(text: str) -> Choice | None:
+def read_better(text: str) -> Better | None:
     """Which poem an answer prefers; None if it cannot be read, or says two things.
 
-    >>> choice('Well: {"reason": "clearer", "better": "A"}')
+    >>> read_better('Well: {"reason": "clearer", "better": "A"}')
     'A'
-    >>> choice("A has more to say.") is None
+    >>> read_better("A has more to say.") is None
     True
     """
     found, value = _named(text, "better")
@@ -28,10 +28,10 @@ def choice(text: str) -> Choice | None:
     return _CHOICES.get(value.lower()) if isinstance(value, str) else None
 
 
-_CHOICES: dict[str, Choice] = {"a": "A", "b": "B", "tie": "tie"}
+_CHOICES: dict[str, Better] = {"a": "A", "b": "B", "tie": "tie"}
 
 
-def score(text: str) -> float | None:
+def read_score(text: str) -> float | None:
     """The score that an answer gives, 0 to 10; None if it cannot be read.
 
     >>> score('{"reason": "smooth", "score": 7.5}')
@@ -48,7 +48,7 @@ def score(text: str) -> float | None:
     return float(value)
 
 
-def reason(text: str) -> str:
+def read_reason(text: str) -> str:
     """The reason that an answer gives, if any."""
     _, value = _named(text, "reason")
     return value if isinstance(value, str) else ""

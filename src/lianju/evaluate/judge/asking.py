@@ -1,15 +1,20 @@
 """Asking many questions: what is known is not asked again, and every answer is kept at once."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lianju.errors import UserError
 from lianju.evaluate.judge.cache import Answers
-from lianju.evaluate.judge.client import Client, Endpoint, Message, NoAnswerError
+from lianju.evaluate.judge.endpoint import Endpoint, Message, NoAnswerError
+from lianju.extras import require
 from lianju.progress import SILENT, Reporter, Task
 from lianju.verse import is_han
+
+if TYPE_CHECKING:
+    from lianju.evaluate.judge.client import Client
 
 Value = TypeVar("Value")
 _AT_ONCE = 4
@@ -25,32 +30,35 @@ _INSIST = "That cannot be read. Answer with the one JSON object asked for, and n
 
 @dataclass(frozen=True)
 class Question(Generic[Value]):
-    """What is asked, and how the answer is read; `sample` tells equal questions apart."""
+    """What is asked, and how the answer is read; `sample` tells equal questions apart.
 
-    messages: list[Message]
+    With an answer that was `unreadable` it is the question once more.
+    """
+
+    prompt: str
     read: Callable[[str], Value | None]
     temperature: float = 0.0
     sample: int = 0
+    unreadable: str | None = None
+
+    @property
+    def messages(self) -> list[Message]:
+        """As the endpoint takes them; all of it from the user, for not all models know a system."""
+        asked = [{"role": "user", "content": self.prompt}]
+        if self.unreadable is None:
+            return asked
+        answer = {"role": "assistant", "content": self.unreadable}
+        return [*asked, answer, {"role": "user", "content": _INSIST}]
 
     @property
     def parameters(self) -> dict[str, Any]:
         """As the endpoint takes them."""
         return {"temperature": self.temperature, "max_tokens": _MAX_TOKENS}
 
-    def again(self, answer: str) -> "Question[Value]":
-        """The question once more, after an answer that cannot be read."""
-        more = [
-            {"role": "assistant", "content": answer},
-            {"role": "user", "content": _INSIST},
-        ]
-        return replace(self, messages=[*self.messages, *more])
-
-
-def question(
-    prompt: str, read: Callable[[str], Value | None], temperature: float = 0.0, sample: int = 0
-) -> Question[Value]:
-    """A question of one message: not all models know a system's."""
-    return Question([{"role": "user", "content": prompt}], read, temperature, sample)
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What an answer depends on beside the messages."""
+        return {**self.parameters, "sample": self.sample}
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Judge:
-    """A judge with its memory."""
+    """A judge with its memory. `UserError` where the package that asks is not installed."""
 
     endpoint: Endpoint
     answers: Answers
     reporter: Reporter = SILENT
+
+    def __post_init__(self) -> None:
+        require("judge")
 
     def estimate(self, questions: Sequence[Question[Any]]) -> Estimate:
         """How much is left to ask."""
@@ -102,86 +113,66 @@ class Judge:
         return asyncio.run(self._ask(questions))
 
     async def _ask(self, questions: Sequence[Question[Value]]) -> list[Reply[Value] | None]:
+        from lianju.evaluate.judge.client import Client
+
         replies: list[Reply[Value] | None] = [None] * len(questions)
-        todo = iter(enumerate(questions))
+        todo, silent = iter(enumerate(questions)), 0
         refused: BaseException | None = None
+
+        async def work(client: Client, task: Task) -> None:
+            nonlocal silent
+            for index, item in todo:
+                try:
+                    replies[index], silent = await self._reply(client, item), 0
+                except NoAnswerError as error:
+                    silent += 1
+                    if silent == _ENOUGH:
+                        raise UserError(
+                            f"the endpoint gave no answer to {_ENOUGH} questions in a row, at "
+                            f"last: {error}. Go on later with the same command; answers are kept."
+                        ) from None
+                task.advance()
+
         with self.reporter.task("Judging", len(questions)) as task:
-            async with Client(self.endpoint, self.reporter) as client:
-                silence = _Silence()
+            async with aclosing(Client(self.endpoint, self.reporter)) as client:
                 try:
                     async with asyncio.TaskGroup() as group:
                         for _ in range(_AT_ONCE):
-                            group.create_task(self._work(client, todo, replies, task, silence))
+                            group.create_task(work(client, task))
                 except* UserError as errors:
                     refused = errors.exceptions[0]
         if refused:
             raise refused
         return replies
 
-    async def _work(
-        self,
-        client: Client,
-        todo: Iterator[tuple[int, Question[Value]]],
-        replies: list[Reply[Value] | None],
-        task: Task,
-        silence: "_Silence",
-    ) -> None:
-        for index, item in todo:
-            try:
-                replies[index] = await self._reply(client, item)
-                silence.broken()
-            except NoAnswerError as error:
-                silence.another(str(error))
-            task.advance()
-
-    async def _reply(self, client: Client, item: Question[Value]) -> Reply[Value] | None:
+    async def _reply(self, client: "Client", item: Question[Value]) -> Reply[Value] | None:
         """The reply, asked for once more if the first answer cannot be read."""
         for _ in range(2):
             text = await self._text(client, item)
             value = item.read(text)
             if value is not None:
                 return Reply(value, text)
-            item = item.again(text)
+            item = replace(item, unreadable=text)
         return None
 
-    async def _text(self, client: Client, item: Question[Any]) -> str:
+    async def _text(self, client: "Client", item: Question[Any]) -> str:
         known = self._known(item)
         if known is not None:
             return known
         text = await client.ask(item.messages, item.parameters)
-        self.answers.put(self.endpoint, item.messages, _kept(item), text)
+        self.answers.put(self.endpoint, item.messages, item.kept, text)
         return text
 
     def _known(self, item: Question[Any]) -> str | None:
-        return self.answers.get(self.endpoint, item.messages, _kept(item))
+        return self.answers.get(self.endpoint, item.messages, item.kept)
 
     def _settled(self, item: Question[Any]) -> bool:
         text = self._known(item)
         if text is None:
             return False
-        return item.read(text) is not None or self._known(item.again(text)) is not None
-
-
-class _Silence:
-    """How many questions in a row had no answer."""
-
-    def __init__(self) -> None:
-        self.length = 0
-
-    def broken(self) -> None:
-        self.length = 0
-
-    def another(self, reason: str) -> None:
-        self.length += 1
-        if self.length == _ENOUGH:
-            raise UserError(
-                f"the endpoint gave no answer to {_ENOUGH} questions in a row, at last: {reason}. "
-                "Go on later with the same command; answers are kept."
-            )
-
-
-def _kept(item: Question[Any]) -> dict[str, Any]:
-    return {**item.parameters, "sample": item.sample}
+        return (
+            item.read(text) is not None or self._known(replace(item, unreadable=text)) is not None
+        )
 
 
 def _tokens(text: str) -> float:

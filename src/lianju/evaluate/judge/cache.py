@@ -1,13 +1,11 @@
 """Answers that were paid for, each in a file of its own, named by who was asked what."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from lianju.errors import UserError
-from lianju.evaluate.judge.client import Endpoint, Message
-from lianju.files import locked, read_json, sweep, write_json
+from lianju.evaluate.judge.endpoint import Endpoint, Message
+from lianju.files import digest, locked, read_json, sweep, write_json
 
 
 class Answers:
@@ -46,5 +44,4 @@ class Answers:
         self, endpoint: Endpoint, messages: list[Message], parameters: dict[str, Any]
     ) -> Path:
         asked = [endpoint.url, endpoint.model, messages, parameters]
-        text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+        return self.folder / f"{digest(asked)}.json"

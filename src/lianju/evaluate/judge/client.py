@@ -1,190 +1,145 @@
-"""An OpenAI-style chat endpoint: one request, asked again when that may help.
+"""One question to the endpoint through the package openai, which waits and asks again."""
 
-Waits between tries grow exponentially and are drawn at random ("full jitter", M. Brooker,
-Exponential Backoff And Jitter, AWS Architecture Blog, 2015), so that requests that failed together
-do not return together; a Retry-After is kept to.
-"""
-
-import asyncio
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import Any
 
 import httpx2
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI
 
 from lianju.errors import UserError
+from lianju.evaluate.judge.endpoint import Endpoint, Message, NoAnswerError
 from lianju.progress import SILENT, Reporter
 
-Message = dict[str, str]
-_TRANSIENT = (408, 409, 429)
-_LONGEST_PAUSE, _LONGEST_WAIT = 60.0, 600.0
 # Newer models want the first under another name, and some will not be told the second.
 _REPLACED = {"max_tokens": "max_completion_tokens", "temperature": None}
+# Both may have to be replaced, and an answer may be no completion now and then.
+_TRIES = 4
 _QUOTED = 300
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where the judge is, and how patiently it is asked.
-
-    `base` is the address before `/chat/completions`. `pause` is what the first wait is drawn
-    below, and `timeout` what a connection may stay silent; both in seconds.
-    """
-
-    base: str
-    model: str
-    key: str = field(default="", repr=False)
-    timeout: float = 120.0
-    pause: float = 2.0
-    tries: int = 5
-
-    def __post_init__(self) -> None:
-        try:
-            url = httpx2.URL(self.base)
-        except httpx2.InvalidURL as error:
-            raise UserError(f"the endpoint {self.base} is no address: {error}") from None
-        if url.scheme not in ("http", "https") or not url.host:
-            raise UserError(
-                f"the endpoint {self.base} is no address such as http://localhost:8000/v1"
-            )
-        if not (self.key.isascii() and self.key.isprintable()):
-            raise UserError("the API key has characters that no key has: look at its variable")
-
-    @property
-    def url(self) -> str:
-        """Where requests go."""
-        return f"{self.base.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
-
-
-class NoAnswerError(Exception):
-    """This request got no answer after all tries; others may fare better."""
-
-
-class _RetryError(Exception):
-    """Worth another try, `after` at least so many seconds."""
-
-    def __init__(self, reason: str, after: float = 0.0):
-        super().__init__(reason)
-        self.after = after
+_PASSING = (408, 409, 429)
+_RETRY_COUNT = "x-stainless-retry-count"
+# The package adds others, some from OPENAI_* variables, that are for OpenAI's own servers.
+_HEADERS = ("host", "user-agent", "accept", "connection", "content-type", "content-length")
 
 
 class Client:
-    """Asks one endpoint; used as an async context manager."""
+    """Asks one endpoint; to be closed when done."""
 
     def __init__(self, endpoint: Endpoint, reporter: Reporter = SILENT):
-        headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
         self._endpoint, self._reporter = endpoint, reporter
-        timeout = httpx2.Timeout(endpoint.timeout, connect=min(10.0, endpoint.timeout))
-        self._http = httpx2.AsyncClient(headers=headers, timeout=timeout)
+        self._openai = AsyncOpenAI(
+            base_url=endpoint.url.removesuffix("chat/completions"),
+            api_key=endpoint.key or "none",  # else one is taken from the environment
+            max_retries=endpoint.retries,
+            http_client=_Http(endpoint),
+        )
         self._replaced: set[str] = set()
-        self._reached = False
 
-    async def __aenter__(self) -> "Client":
-        return self
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._openai.close()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._http.aclose()
-
-    async def ask(self, messages: Sequence[Message], parameters: dict[str, Any]) -> str:
+    async def ask(self, messages: list[Message], parameters: dict[str, Any]) -> str:
         """The text of the answer, "" if the model answered nothing.
 
-        Raises `NoAnswerError` when all tries fail, `UserError` when no try can help: wrong key, no
-        such model, or nothing at that address.
+        Raises `NoAnswerError` when all retries fail, `UserError` when none can help: wrong key,
+        no such model, too long a wait, or nothing at that address.
         """
         reason = ""
-        for attempt in range(self._endpoint.tries):
+        for _ in range(_TRIES):
+            body = self._taken(parameters) | {"messages": messages}
             try:
-                return await self._try(messages, parameters)
-            except _RetryError as error:
-                reason = str(error)
-                if error.after > _LONGEST_WAIT:
-                    raise UserError(
-                        f"the endpoint asks to wait {error.after:.0f} s: go on later with the "
-                        f"same command, answers are kept ({reason})"
-                    ) from None
-                if attempt + 1 < self._endpoint.tries:
-                    pause = min(_LONGEST_PAUSE, self._endpoint.pause * 2**attempt)
-                    await asyncio.sleep(error.after + random.uniform(0, pause))
+                return _content(
+                    await self._openai.chat.completions.create(model=self._endpoint.model, **body)
+                )
+            except APIConnectionError as error:
+                cause = error.__cause__
+                raise NoAnswerError(f"{type(cause).__name__} {cause}".strip()) from None
+            except APIStatusError as error:
+                reason = f"HTTP {error.status_code}: {self._said(error)}"
+                name = next((name for name in _REPLACED if name in body and name in reason), None)
+                if error.status_code != 400 or name is None:
+                    raise self._refusal(error, reason) from None
+                self._replace(name)
+            except ValueError:
+                reason = "the answer is no chat completion"
         raise NoAnswerError(reason)
 
-    async def _try(self, messages: Sequence[Message], parameters: dict[str, Any]) -> str:
-        body: dict[str, Any] = {"model": self._endpoint.model, "messages": list(messages)}
-        for name, value in parameters.items():
-            sent = _REPLACED[name] if name in self._replaced else name
-            if sent:
-                body[sent] = value
-        try:
-            response = await self._http.post(self._endpoint.url, json=body)
-        except httpx2.RequestError as error:
-            if not self._reached and isinstance(error, httpx2.ConnectError):
-                raise UserError(
-                    f"cannot reach {self._endpoint.url} ({error}): is the address right, and the "
-                    "server running?"
-                ) from None
-            raise _RetryError(f"{type(error).__name__} {error}".strip()) from None
-        self._reached = True
-        if response.status_code == 200:
-            return _content(response)
-        raise self._refusal(response, body)
+    def _taken(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as this model takes them."""
+        names = {name: _REPLACED[name] if name in self._replaced else name for name in parameters}
+        return {sent: parameters[name] for name, sent in names.items() if sent}
 
-    def _refusal(self, response: httpx2.Response, body: dict[str, Any]) -> Exception:
-        """What to make of a status other than 200."""
-        status, said = response.status_code, self._said(response)
-        message = f"HTTP {status}: {said}"
-        if status in _TRANSIENT or status >= 500:
-            return _RetryError(message, _retry_after(response.headers.get("retry-after", "")))
-        if status == 400:
-            for name in _REPLACED:
-                if name in body and name in said:
-                    if name not in self._replaced:
-                        self._reporter.say(f"The model takes no {name}: asked otherwise.")
-                    self._replaced.add(name)
-                    return _RetryError(message)
-        return UserError(f"the endpoint refused: {message}")
+    def _replace(self, name: str) -> None:
+        if name not in self._replaced:
+            self._reporter.say(f"The model takes no {name}: asked otherwise.")
+        self._replaced.add(name)
 
-    def _said(self, response: httpx2.Response) -> str:
+    def _refusal(self, error: APIStatusError, reason: str) -> Exception:
+        """What to make of an error status. The package tries again where that may help, unless
+        the server says not to, or not so soon.
+        """
+        passing = error.status_code in _PASSING or error.status_code >= 500
+        if passing and int(error.request.headers[_RETRY_COUNT]) == self._endpoint.retries:
+            return NoAnswerError(reason)
+        if passing and (wait := error.response.headers.get("retry-after")):
+            unit = " s" if wait.isdecimal() else ""
+            return UserError(
+                f"the endpoint asks to wait {wait}{unit}: go on later with the same command, "
+                f"answers are kept ({reason})"
+            )
+        return UserError(f"the endpoint refused: {reason}")
+
+    def _said(self, error: APIStatusError) -> str:
         """The server's message in one line, without the key, which some servers echo."""
-        try:
-            value = response.json()
-        except ValueError:
-            value = response.text
+        value = error.body
         for name in ("error", "message", "detail"):
             if isinstance(value, dict) and value.get(name):
                 value = value[name]
-        text = " ".join(str(value).split()) or response.reason_phrase
+        text = " ".join(str(value or "").split()) or error.response.reason_phrase
         if self._endpoint.key:
             text = text.replace(self._endpoint.key, "(key)")
         return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
-def _content(response: httpx2.Response) -> str:
-    """The answer's text; anything but a chat completion is worth another try."""
+class _Http(httpx2.AsyncClient):
+    """Sends to the endpoint, with its key, and nowhere else.
+
+    Where nobody ever answered, that is told at once: waiting mends no wrong address.
+    """
+
+    def __init__(self, endpoint: Endpoint):
+        timeout = httpx2.Timeout(endpoint.timeout, connect=min(10.0, endpoint.timeout))
+        super().__init__(timeout=timeout, follow_redirects=False)
+        self._endpoint, self._reached = endpoint, False
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """The answer to a request."""
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name in (*_HEADERS, _RETRY_COUNT)
+        }
+        if self._endpoint.key:
+            headers["authorization"] = f"Bearer {self._endpoint.key}"
+        request.headers = httpx2.Headers(headers)
+        try:
+            response = await super().send(request, **options)
+        except httpx2.ConnectError as error:
+            if self._reached:
+                raise
+            raise UserError(
+                f"cannot reach {self._endpoint.url} ({error}): is the address right, and the "
+                "server running?"
+            ) from None
+        self._reached = True
+        return response
+
+
+def _content(completion: Any) -> str:
+    """The answer's text; `ValueError` for anything but a chat completion."""
     try:
-        content = response.json()["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        raise _RetryError("the answer is no chat completion") from None
+        content = completion.choices[0].message.content
+    except (AttributeError, LookupError, TypeError):
+        raise ValueError from None
     if content is not None and not isinstance(content, str):
-        raise _RetryError("the answer is no text")
+        raise ValueError
     return content or ""
-
-
-def _retry_after(value: str) -> float:
-    """The seconds that a Retry-After header asks for, given as such or as a date (RFC 9110)."""
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        then = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return max(0.0, (then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -9,16 +9,16 @@ our reading of them, and so the mark is an estimate. The wording of the question
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
-from lianju.evaluate.judge.answer import score
-from lianju.evaluate.judge.asking import Judge, Question, Reply, question
-from lianju.evaluate.schema import Couplet, Report, System
+from lianju.evaluate.judge.answer import read_score
+from lianju.evaluate.judge.asking import Judge, Question, Reply
+from lianju.evaluate.schema import Report, System
 from lianju.evaluate.statistics import Figure, mean
 
 Aspect = Literal["content", "format"]
@@ -87,7 +87,7 @@ class Score(_Part):
     points_high: int
 
 
-class Homework(_Part):
+class HomeworkMark(_Part):
     """The estimate for one system."""
 
     label: str
@@ -109,32 +109,29 @@ class HomeworkResult(_Part):
     """The judge."""
     full_mark: int = FULL_MARK
     caveat: str = CAVEAT
-    systems: list[Homework]
+    systems: list[HomeworkMark]
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question with what it is about."""
+def homework_questions(report: Report) -> list[Question[float]]:
+    """All questions on all systems of a report that wrote on the homework's couplets.
 
-    couplet: Couplet
-    aspect: Aspect
-    question: Question[float]
-
-
-def questions(report: Report) -> list[Question[float]]:
-    """All questions on all systems of a report that wrote on the homework's couplets."""
-    return [asked.question for system in _systems(report) for asked in _asked(system)]
+    For each couplet, each aspect's question `TIMES` times.
+    """
+    found = []
+    for couplet in (one for system in _systems(report) for one in system.suites[SUITE].couplets):
+        text = couplet.couplet + couplet.poems[0].text
+        poem = json.dumps({"poem": text}, ensure_ascii=False)
+        for aspect in ASPECTS:
+            prompt = _PROMPT.format(asked=_ASKED[aspect], poem=poem)
+            found += [Question(prompt, read_score, _TEMPERATURE, at) for at in range(TIMES)]
+    return found
 
 
 def judge_homework(judge: Judge, report: Report) -> HomeworkResult:
     """Ask the two questions, three times each, about each system's first poem on every couplet."""
-    systems = _systems(report)
-    replies = iter(judge.ask(questions(report)))
-    found = []
-    for system in systems:
-        every = _asked(system)
-        found.append(_homework(system, every, [next(replies) for _ in every]))
-    return HomeworkResult(model=judge.endpoint.model, systems=found)
+    replies = iter(judge.ask(homework_questions(report)))
+    marks = [_mark(system, replies) for system in _systems(report)]
+    return HomeworkResult(model=judge.endpoint.model, systems=marks)
 
 
 def _systems(report: Report) -> list[System]:
@@ -147,43 +144,32 @@ def _systems(report: Report) -> list[System]:
     return systems
 
 
-def _asked(system: System) -> list[_Asked]:
-    found = []
-    for couplet in system.suites[SUITE].couplets:
-        text = couplet.couplet + couplet.poems[0].text
-        poem = json.dumps({"poem": text}, ensure_ascii=False)
-        for aspect in ASPECTS:
-            prompt = _PROMPT.format(asked=_ASKED[aspect], poem=poem)
-            for sample in range(TIMES):
-                asked = question(prompt, score, _TEMPERATURE, sample)
-                found.append(_Asked(couplet, aspect, asked))
-    return found
+def _mark(system: System, replies: Iterator[Reply[float] | None]) -> HomeworkMark:
+    """The estimate for a system, whose replies come next."""
 
+    def scores() -> list[float]:
+        return [reply.value for reply in islice(replies, TIMES) if reply]
 
-def _homework(
-    system: System, every: Sequence[_Asked], replies: Sequence[Reply[float] | None]
-) -> Homework:
-    rows = [(item, reply.value) for item, reply in zip(every, replies, strict=True) if reply]
     poems = [
         Graded(
             couplet=couplet.couplet,
             text=couplet.poems[0].text,
-            content=[v for item, v in rows if item.couplet is couplet and item.aspect == "content"],
-            format=[v for item, v in rows if item.couplet is couplet and item.aspect == "format"],
+            content=scores(),
+            format=scores(),
         )
         for couplet in system.suites[SUITE].couplets
     ]
-    scores: dict[Aspect, Score] = {
+    found: dict[Aspect, Score] = {
         "content": _score("content", [poem.content for poem in poems]),
         "format": _score("format", [poem.format for poem in poems]),
     }
-    return Homework(
+    return HomeworkMark(
         label=system.label,
-        scores=scores,
-        mark=sum(item.points for item in scores.values()),
-        low=sum(item.points_low for item in scores.values()),
-        high=sum(item.points_high for item in scores.values()),
-        failures=len(every) - len(rows),
+        scores=found,
+        mark=sum(item.points for item in found.values()),
+        low=sum(item.points_low for item in found.values()),
+        high=sum(item.points_high for item in found.values()),
+        failures=sum(2 * TIMES - len(poem.content) - len(poem.format) for poem in poems),
         poems=poems,
     )
 

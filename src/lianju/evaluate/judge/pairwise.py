@@ -13,8 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lianju.evaluate.judge.answer import Choice, choice, reason
-from lianju.evaluate.judge.asking import Judge, Question, Reply, question
+from lianju.evaluate.judge.answer import Better, read_better, read_reason
+from lianju.evaluate.judge.asking import Judge, Question, Reply
 from lianju.evaluate.pairs import Outcome, Pair, Pairs, Preference, preference
 from lianju.evaluate.statistics import Figure, share
 
@@ -78,19 +78,19 @@ class PairwiseResult(_Part):
     pairs: list[JudgedPair]
 
 
-def questions(pairs: Sequence[Pair]) -> list[Question[Choice]]:
+def pair_questions(pairs: Sequence[Pair]) -> list[Question[Better]]:
     """Two a pair: the first system's poem as A, and as B."""
-    found: list[Question[Choice]] = []
+    found: list[Question[Better]] = []
     for pair in pairs:
         for a, b in ((pair.first, pair.second), (pair.second, pair.first)):
             poems = json.dumps({"couplet": pair.couplet, "A": a, "B": b}, ensure_ascii=False)
-            found.append(question(_PROMPT.format(poems=poems), choice))
+            found.append(Question(_PROMPT.format(poems=poems), read_better))
     return found
 
 
 def judge_pairs(judge: Judge, pairs: Pairs) -> PairwiseResult:
     """Ask about every pair in both orders."""
-    replies = judge.ask(questions(pairs.pairs))
+    replies = judge.ask(pair_questions(pairs.pairs))
     judged = [
         _judged(pair, replies[2 * index], replies[2 * index + 1])
         for index, pair in enumerate(pairs.pairs)
@@ -108,7 +108,7 @@ def judge_pairs(judge: Judge, pairs: Pairs) -> PairwiseResult:
     )
 
 
-def _judged(pair: Pair, there: Reply[Choice] | None, back: Reply[Choice] | None) -> JudgedPair:
+def _judged(pair: Pair, there: Reply[Better] | None, back: Reply[Better] | None) -> JudgedPair:
     votes = (
         _MEANING[0][there.value] if there else None,
         _MEANING[1][back.value] if back else None,
@@ -122,13 +122,13 @@ def _judged(pair: Pair, there: Reply[Choice] | None, back: Reply[Choice] | None)
         first=pair.first,
         second=pair.second,
         votes=votes,
-        reasons=(reason(there.text) if there else "", reason(back.text) if back else ""),
+        reasons=(read_reason(there.text) if there else "", read_reason(back.text) if back else ""),
         outcome=outcome,
     )
 
 
 # What a choice means in either order.
-_MEANING: tuple[dict[Choice, Outcome], dict[Choice, Outcome]] = (
+_MEANING: tuple[dict[Better, Outcome], dict[Better, Outcome]] = (
     {"A": "first", "B": "second", "tie": "tie"},
     {"A": "second", "B": "first", "tie": "tie"},
 )
