@@ -27,8 +27,6 @@ from lianju.serve.native_answers import (
     Draft,
     ExamplesAnswer,
     NextAnswer,
-    NextChoice,
-    NextStage,
     PoemAnswer,
     PoemsAnswer,
     PoemsCheckAnswer,
@@ -90,7 +88,9 @@ def router(service: Service) -> APIRouter:
     async def explore_next(body: NextRequest) -> NextAnswer:
         """What the next token could be, and what rules, temperature and each cut make of that."""
         call = read_call(service, body, [(body.couplet, body.prefix)], seed=0)
-        return _next_answer(call, await _step(call, body.top))
+        step = await _step(call, body.top)
+        notes = annotate.noted(call.requests[0].notes)
+        return NextAnswer(model=call.served.name, **notes, **step.as_row())
 
     @api.post("/check", responses=_READING)
     def check_poem(body: CheckRequest) -> CheckAnswer:
@@ -214,37 +214,6 @@ async def _step(call: PoemCall, top: int) -> Step:
         lambda: next_tokens(
             served.model, served.style, request.couplet, settings, constraint, begun, top
         )
-    )
-
-
-def _next_answer(call: PoemCall, step: Step) -> NextAnswer:
-    stops = call.served.model.vocabulary.stops
-    return NextAnswer(
-        model=call.served.name,
-        **annotate.noted(call.requests[0].notes),
-        prefix=step.prefix,
-        stages=[
-            NextStage(
-                name=stage.name,
-                entropy=stage.entropy,
-                bits=stage.bits,
-                effective=stage.effective,
-                left=stage.left,
-                cut=stage.cut,
-            )
-            for stage in step.stages
-        ],
-        choices=[
-            NextChoice(
-                token=choice.token,
-                text=choice.text,
-                ends=choice.token in stops,
-                probabilities=list(choice.probabilities),
-                cut_at=choice.cut_at,
-            )
-            for choice in step.choices
-        ],
-        rest=list(step.rest),
     )
 
 
