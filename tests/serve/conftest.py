@@ -48,9 +48,9 @@ def made_adapter(model: LanguageModel, folder: Path, strength: float = 0.02) -> 
 
 def served(model: LanguageModel, name: str = "tang", folder: Path | None = None) -> Served:
     """A model as the server holds it."""
-    changed = 1.0 if folder else 0.0
+    model = replace(model, changed=1.0 if folder else 0.0)
     words = model.vocabulary
-    return Served(name, model, "plain", model.name, folder, changed, Masks(words), f"test-{name}")
+    return Served(name, model, "plain", model.name, folder, Masks(words), f"test-{name}")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def until_free(service: Service) -> None:
 def test_a_crowd_is_answered_or_told_to_come_again() -> None:
     """Three times as many clients as there are rows and places in the queue."""
     service = open_service(queue=12)
-    service.engine._rows = 8
+    next(iter(service.engine.schedulers.values())).most = 8
     questions, answers = mixed(COUPLETS, "tiny"), []
     every = {"/v1/completions", "/v1/chat/completions", "/v1/poems"}
     with running(service) as address:

@@ -228,7 +228,7 @@ def test_only_this_machine_and_no_other_page_unless_asked(tmp_path: Path) -> Non
 
 def test_a_full_queue_says_when_to_come_again() -> None:
     with tiny_server(queue=1) as (address, service):
-        service.engine._rows = 1
+        service.engine.schedulers["tang"].most = 1
         answers = asyncio.run(_many(address, ENDLESS | {"max_tokens": 200}, 12))
         assert set(answers) == {200, 429}
 
@@ -461,4 +461,4 @@ def test_adapters_of_different_bases_are_refused(tmp_path: Path) -> None:
     for number in (0, 1):
         folders[f"a{number}"] = made_adapter(tiny.model(number), tmp_path / str(number))
     with pytest.raises(UserError, match="one server for each base model"):
-        load_served(folders, None, False, ModelSettings(), "plain", SILENT)
+        load_served(folders, None, False, SILENT)

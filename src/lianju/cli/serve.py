@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 
 from lianju.cli.flags import help_of
 from lianju.cli.inputs import default_adapter
-from lianju.config import ModelSettings, PromptSettings, ServeSettings, from_flags
+from lianju.config import ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
 from lianju.extras import require
@@ -100,8 +100,7 @@ def serve_command(
     adapters = named(folders)
 
     def load() -> "Sequence[Served]":
-        style = PromptSettings().style
-        return load_served(adapters, model, base, ModelSettings(), style, TerminalReporter())
+        return load_served(adapters, model, base, TerminalReporter())
 
     _run(Service(load, settings), listening, host, bool(keys))
 

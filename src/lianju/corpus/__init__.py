@@ -5,6 +5,7 @@ that is dropped has a reason, and validation shares no line with training. Knows
 torch or of models.
 """
 
+from lianju.corpus.cache import UnavailableError
 from lianju.corpus.characters import is_simplified, key, line_keys, placeholders, simplified
 from lianju.corpus.cleaning import clean
 from lianju.corpus.conversion import convert
@@ -15,8 +16,8 @@ from lianju.corpus.interpreting import Interpreted, check_text, interpret_couple
 from lianju.corpus.line_index import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.run_data import RunPoems, run_poems
-from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.splitting import VALIDATION, is_regular, select, split
+from lianju.corpus.sources import cached_large, large_corpus, training_corpus
+from lianju.corpus.splitting import VALIDATION, is_regular, select, split, validation_poems
 from lianju.corpus.verse_files import (
     VerseFile,
     VerseRecord,
@@ -40,8 +41,10 @@ __all__ = [
     "Poem",
     "RunPoems",
     "Split",
+    "UnavailableError",
     "VerseFile",
     "VerseRecord",
+    "cached_large",
     "check_file",
     "check_text",
     "clean",
@@ -67,5 +70,6 @@ __all__ = [
     "test_set",
     "to_traditional",
     "training_corpus",
+    "validation_poems",
     "verse_only",
 ]

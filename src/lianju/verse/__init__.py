@@ -16,7 +16,7 @@ from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
-from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
+from lianju.verse.poem import FORMS, STOPS, Form, form_of, is_han, lines_of, normal
 from lianju.verse.reading import (
     Reading,
     alphabet,
@@ -32,7 +32,7 @@ from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, member
 from lianju.verse.said import Said, in_language
 from lianju.verse.shape import Shape, couplet_fault, shape_of
 from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
-from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
+from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
 
 __all__ = [
     "FORMS",
@@ -41,6 +41,7 @@ __all__ = [
     "OBLIQUE",
     "PATTERNS",
     "RHYME_RULES",
+    "STOPS",
     "Fault",
     "Form",
     "Group",
@@ -51,8 +52,10 @@ __all__ = [
     "Reading",
     "Said",
     "Shape",
+    "Style",
     "Total",
     "Verdict",
+    "Why",
     "Word",
     "alphabet",
     "anywhere",

@@ -1,8 +1,11 @@
 """Errors as OpenAI's clients expect them: `{"error": {"message", "type", "param", "code"}}`."""
 
+import logging
 from typing import Any
 
 from lianju.verse import Said
+
+log = logging.getLogger("lianju.serve")
 
 
 class ApiError(Exception):
@@ -39,6 +42,7 @@ def readable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+FAILED = Said("the server failed; its log says why", "伺服器出錯，原因見其日誌")
 LOADING = Said("loading its model", "載入模型")
 CLOSING = Said("shutting down", "關閉")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianju.decode import Token
-from lianju.serve.written import Piece, Written
+from lianju.serve.detokenize import Detokenizer, Piece
 
 # Few characters, so that stop texts come about, and bytes that cut and break them.
 _PARTS = [part.encode() for part in ("山", "水", "。", "山水", "水。", "a", "𠀀")]
@@ -40,7 +40,7 @@ def test_what_is_sent_only_grows_into_the_text(
     parts: list[bytes], stops: list[str], last: int
 ) -> None:
     expected, stopped = _expected(parts, stops)
-    written, pieces = Written(stops), list[Piece]()
+    written, pieces = Detokenizer(stops), list[Piece]()
     tokens = _tokens(parts)
     first = max(0, len(tokens) - last)
     for token in tokens[:first]:
@@ -53,7 +53,7 @@ def test_what_is_sent_only_grows_into_the_text(
 
 @given(_TOKENS, _STOPS)
 def test_tokens_stand_where_their_character_does(parts: list[bytes], stops: list[str]) -> None:
-    piece = Written(stops).end(_tokens(parts))
+    piece = Detokenizer(stops).end(_tokens(parts))
     for token, offset in zip(piece.tokens, piece.offsets, strict=True):
         before = b"".join(parts[: token.id])
         character = codecs.getincrementaldecoder("utf-8")("replace")
@@ -65,7 +65,7 @@ def test_tokens_stand_where_their_character_does(parts: list[bytes], stops: list
 
 
 def test_nothing_of_a_stop_text_is_sent_before_it_is_certain() -> None:
-    written = Written(["水山。"])
+    written = Detokenizer(["水山。"])
     sent = [written.take([token]).text for token in _tokens([b"a", *map(str.encode, "水水山水山")])]
     assert sent == ["a", "", "水", "", "水山", ""]
     assert written.end(_tokens(["。".encode()])).text == ""
@@ -73,6 +73,6 @@ def test_nothing_of_a_stop_text_is_sent_before_it_is_certain() -> None:
 
 
 def test_a_token_that_a_stop_text_cuts_is_listed_if_some_of_it_is_left() -> None:
-    piece = Written(["水"]).end(_tokens(["山水".encode(), "山".encode()]))
+    piece = Detokenizer(["水"]).end(_tokens(["山水".encode(), "山".encode()]))
     assert (piece.text, len(piece.tokens)) == ("山", 1)
-    assert Written(["山"]).end(_tokens(["山水".encode()])).tokens == ()
+    assert Detokenizer(["山"]).end(_tokens(["山水".encode()])).tokens == ()

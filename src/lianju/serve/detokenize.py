@@ -20,18 +20,18 @@ class Piece:
     offsets: tuple[int, ...]
 
 
-class Written:
+class Detokenizer:
     """What one candidate has written, given token by token; `taken` until one of `stops` comes.
 
     The pieces that `take` and `end` return are, put together, the bytes of all tokens read as
     UTF-8, up to where the first of `stops` begins. A text that could become one of `stops` is
     held back.
 
-    >>> written = Written(["。"])
+    >>> text = Detokenizer(["。"])
     >>> tokens = [Token(index, bytes([byte]), -1.0) for index, byte in enumerate("山。水".encode())]
-    >>> [written.take([token]).text for token in tokens]
+    >>> [text.take([token]).text for token in tokens]
     ['', '', '山', '', '', '', '', '', '']
-    >>> written.stopped
+    >>> text.stopped
     True
     """
 

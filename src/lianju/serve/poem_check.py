@@ -1,18 +1,38 @@
 """Poems that a reader gives, judged: one, or several in a table."""
 
-from lianju.corpus import Interpreted, convert, to_traditional
-from lianju.corpus.verse_files import VerseRecord, spoken_verse
-from lianju.corpus.verse_text import has_verse, verse_only
+from lianju.corpus import (
+    Interpreted,
+    VerseRecord,
+    convert,
+    has_verse,
+    spoken_verse,
+    to_traditional,
+    verse_only,
+)
 from lianju.serve import annotate
-from lianju.serve.errors import ApiError
+from lianju.serve.api_errors import ApiError
 from lianju.serve.known import Known
-from lianju.serve.native_answers import CheckAnswer, PoemRow, PoemsCheckAnswer, Said, TotalRow
+from lianju.serve.native_answers import (
+    BilingualText,
+    CheckAnswer,
+    PoemRow,
+    PoemsCheckAnswer,
+    TotalRow,
+)
 from lianju.serve.native_schema import CheckPoemsRequest, CheckRequest
-from lianju.verse import Said as Words
-from lianju.verse import Verdict, check, in_language, words
-from lianju.verse.totals_by_form import old_style, opening_line, style_name, totals
+from lianju.verse import (
+    Said,
+    Verdict,
+    check,
+    in_language,
+    old_style,
+    opening_line,
+    style_name,
+    totals,
+    words,
+)
 
-_NO_VERSE = Words("there is no Chinese character in the text", "文字裡沒有漢字")
+_NO_VERSE = Said("there is no Chinese character in the text", "文字裡沒有漢字")
 
 
 def check_one(known: Known, body: CheckRequest) -> CheckAnswer:
@@ -36,7 +56,7 @@ def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
     heard = [to_traditional(poem.text) for poem in file.poems]
     verdicts = [check(one.text, body.strict, body.borrow) for one in heard]
     found = "".join(dict.fromkeys("".join(one.simplified for one in heard)))
-    odd = [Words(line.strip(), in_language(line, "zh")) for line in file.bad]
+    odd = [Said(line.strip(), in_language(line, "zh")) for line in file.bad]
     notes = [*odd, *([_converted(found)] if found else [])]
     only = None
     if len(verdicts) == 1:
@@ -67,19 +87,19 @@ def _row(poem: VerseRecord, heard: Interpreted, verdict: Verdict) -> PoemRow:
         text=heard.text,
         opening=opening_line(verdict),
         style=verdict.style,
-        form_said=Said(en=words.form_words(verdict, "en"), zh=words.form_words(verdict, "zh")),
+        form_said=annotate.both(words.form_words, verdict),
         style_said=_both(style_name(verdict)),
         rhyme=verdict.rhyme if words.rhyme_words(verdict, "zh") else "",
-        brief=Said(en=words.brief_words(verdict, "en"), zh=words.brief_words(verdict, "zh")),
+        brief=annotate.both(words.brief_words, verdict),
     )
 
 
-def _both(said: Words) -> Said:
-    return Said(en=str(said), zh=said.zh)
+def _both(said: Said) -> BilingualText:
+    return BilingualText(en=str(said), zh=said.zh)
 
 
-def _converted(found: str, chosen: Words | None = None) -> Words:
-    return Words(
+def _converted(found: str, chosen: Said | None = None) -> Said:
+    return Said(
         f"Simplified {found} are read as traditional characters{f': {chosen}' if chosen else ''}.",
         f"簡體字「{found}」已讀作正體{f'，其中{chosen.zh}' if chosen else ''}。",
     )
