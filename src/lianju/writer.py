@@ -16,7 +16,6 @@ from lianju.config import DecodeSettings, VerseSettings, load_settings, writing_
 from lianju.console import TerminalReporter
 from lianju.corpus import Poem, interpret_couplet, known_lines, to_traditional
 from lianju.decode import (
-    ROWS,
     TOP,
     Candidate,
     Completion,
@@ -29,6 +28,7 @@ from lianju.decode import (
 )
 from lianju.errors import UserError
 from lianju.model import (
+    ROWS,
     LanguageModel,
     choose_device,
     find_adapter,

@@ -14,13 +14,11 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from lianju.config import RunSettings, load_settings
 from lianju.corpus import test_set as benchmark
-from lianju.decode import generate
 from lianju.errors import UserError
 from lianju.likelihood import encode
 from lianju.model import LanguageModel, Vocabulary, attach, memory, meta_network
 from lianju.model.memory import Lengths, estimate, parameters, plan_memory, text_lengths
 from lianju.model.trimming import kept_ids
-from lianju.training import validation
 from tests import families, published
 
 CPU = torch.device("cpu")
@@ -138,12 +136,6 @@ def test_generation_counts_the_keys_and_values_of_all_rows() -> None:
     llama, mistral = need.values()
     assert tokens * 524_288 < llama < 1.25 * tokens * 524_288
     assert tokens * 131_072 < mistral < 2 * tokens * 131_072
-
-
-def test_what_is_known_of_other_rooms_is_so() -> None:
-    assert memory.WRITTEN["cpu"] == generate._ROWS
-    assert generate.FREE_LENGTH == memory._NEW_TOKENS
-    assert validation._BATCH == memory.VALIDATED
 
 
 @pytest.mark.parametrize("name", ["gemma_full", "qwen", "mistral", "smollm2"])

@@ -15,6 +15,7 @@ from lianju.config.loading import (
 )
 from lianju.config.messages import short
 from lianju.config.settings import (
+    FREE_LENGTH,
     DataSettings,
     DecodeSettings,
     LoraSettings,
@@ -28,6 +29,7 @@ from lianju.config.settings import (
 from lianju.config.verse import OPEN_RHYME, VerseSettings
 
 __all__ = [
+    "FREE_LENGTH",
     "OPEN_RHYME",
     "DataSettings",
     "DecodeSettings",

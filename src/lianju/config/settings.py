@@ -11,6 +11,8 @@ from pydantic import (
     model_validator,
 )
 
+# Tokens of a completion that keeps no rules, where nothing else is asked.
+FREE_LENGTH = 128
 # Longer than any path, name or key can be.
 PATH = 4096
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -158,6 +160,11 @@ class DecodeSettings(Settings):
     particles: int = Field(4, ge=1, le=64)
     """Poems written side by side for each candidate in a form; where the rules force the model,
     those it likes better multiply (sequential Monte Carlo)."""
+
+    @property
+    def free_length(self) -> int:
+        """Tokens that a completion without rules may have."""
+        return self.max_length or FREE_LENGTH
 
     @field_validator("temperature")
     @classmethod

@@ -24,7 +24,6 @@ from lianju.decode.explore import (
     walk,
 )
 from lianju.decode.generate import (
-    FREE_LENGTH,
     complete,
     length_limit,
     prefix_ids,
@@ -49,12 +48,10 @@ from lianju.decode.sampling import (
     top_p,
     typical,
 )
-from lianju.decode.scheduler import ROWS, Ended, Event, Failed, Grown, Order, Scheduler
+from lianju.decode.scheduler import Ended, Event, Failed, Grown, Order, Scheduler
 
 __all__ = [
     "END",
-    "FREE_LENGTH",
-    "ROWS",
     "TOP",
     "Candidate",
     "Choice",

@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from lianju.decode.scheduler import ROWS, Failed, Order, Scheduler
-from lianju.model import LanguageModel
+from lianju.decode.scheduler import Failed, Order, Scheduler
+from lianju.model import ROWS, LanguageModel
 
 _T = TypeVar("_T")
 # Nobody who has ordered waits for others for more steps than this.

@@ -4,17 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
-from lianju.config import DecodeSettings
+from lianju.config import FREE_LENGTH, DecodeSettings
 from lianju.decode.candidate import Candidate, Completion
 from lianju.decode.constraint import Constraint
-from lianju.decode.scheduler import ROWS, Ended, Event, Order, Scheduler
+from lianju.decode.scheduler import Ended, Event, Order, Scheduler
 from lianju.errors import UserError
-from lianju.model import LanguageModel
+from lianju.model import ROWS, LanguageModel
 from lianju.progress import SILENT, UNSEEN, Reporter, Task
 from lianju.prompt import render
 from lianju.verse import Said, normal
-
-FREE_LENGTH = 128
 
 
 def complete(
@@ -149,7 +147,7 @@ def length_limit(
     `most`: never more than so many. Raises `UserError` if `settings.max_length` is less than the
     rules can need, and if nothing is left to write.
     """
-    limit = settings.max_length or FREE_LENGTH
+    limit = settings.free_length
     if constraint:
         needed = constraint.longest()
         if settings.max_length is None:

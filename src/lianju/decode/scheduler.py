@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from lianju.decode.batch import Batch
 from lianju.decode.candidate import Candidate, Completion
 from lianju.decode.particles import Token
-from lianju.model import LanguageModel
+from lianju.model import ROWS, LanguageModel
 
-# More rows in one forward pass need more memory and gain little speed.
-ROWS = 64
 _TOGETHER, _ROWS_A_STEP = 4, 8
 
 

@@ -28,7 +28,7 @@ from lianju.model.compute import (
     weights_dtype,
 )
 from lianju.model.load import LanguageModel, count_numbers, load_base
-from lianju.model.memory import plan_memory, text_lengths
+from lianju.model.memory import ROWS, VALIDATED, plan_memory, text_lengths
 from lianju.model.packed import pack
 from lianju.model.prompt_frame import SLOT, Layout, Messages, PromptFrame
 from lianju.model.sealed import IDENTITY
@@ -41,7 +41,9 @@ __all__ = [
     "ADAPTER_CONFIG",
     "CATALOGUE",
     "IDENTITY",
+    "ROWS",
     "SLOT",
+    "VALIDATED",
     "Compute",
     "LanguageModel",
     "Layout",

@@ -22,11 +22,12 @@ from lianju.model.meta_network import (
 
 # Tokens of the fixed text around a couplet, instructions and layout together, at most.
 FRAME = 64
-# Poems that are looked at together, in validation and in generation, and tokens that are written.
+# Poems that are looked at together, in validation and in generation; more rows in one forward pass
+# need more memory and gain little speed.
 VALIDATED = 32
+ROWS = 64
 # Generation takes as many rows as there is room for on a GPU; with fewer it would crawl.
-WRITTEN = {"cpu": 64, "cuda": 8}
-_NEW_TOKENS = 128
+WRITTEN = {"cpu": ROWS, "cuda": 8}
 
 # Bytes for each trained number: itself, its gradient and two moments of Adam, all in fp32
 # (Rajbhandari et al., ZeRO, 2020, section 3.1).
@@ -275,7 +276,7 @@ def _count(
     passing = saved // text.num_hidden_layers // tokens // 2
     prompt = longest - scored
     at_once = WRITTEN[device_type]
-    written = at_once * (prompt + (settings.decode.max_length or _NEW_TOKENS))
+    written = at_once * (prompt + settings.decode.free_length)
     linear = matrices(whole)
     # Matrices in 4 bits are widened one at a time, forward and backward.
     workspace = 2 * max(linear) * dtype.itemsize if model.bits == 4 else 0

@@ -12,7 +12,6 @@ import torch
 
 from lianju.config import ServeSettings
 from lianju.decode import (
-    ROWS,
     Candidate,
     ClosedError,
     Ended,
@@ -24,6 +23,7 @@ from lianju.decode import (
     Order,
     rows_that_fit,
 )
+from lianju.model import ROWS
 from lianju.serve.api_errors import (
     CLOSING,
     LOADING,

@@ -17,7 +17,6 @@ from lianju import machine
 from lianju.config import ModelSettings, RunSettings, TrainSettings, load_settings
 from lianju.console import TerminalReporter
 from lianju.corpus import Corpus, RunPoems, run_poems
-from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
 from lianju.evaluate import write_run_page
 from lianju.files import read_json, read_jsonl, write_json
@@ -310,7 +309,7 @@ def _summary(
         "after": after,
         # Nothing is forced in a run, so particles play no part.
         "decoding": settings.decode.model_dump(exclude={"particles"})
-        | {"max_length": settings.decode.max_length or FREE_LENGTH},
+        | {"max_length": settings.decode.free_length},
         "seconds": {**spent["seconds"], "total": sum(spent["seconds"].values())},
         "memory_gb": spent["memory_gb"],
         "gpu_gb": spent["gpu_gb"],

@@ -7,11 +7,10 @@ from typing import Any
 import torch
 
 from lianju.likelihood import Encoded, summed_loss
+from lianju.model import VALIDATED
 from lianju.progress import SILENT, Reporter
 from lianju.training.batches import batch_of, share_of
 from lianju.training.processes import ALONE, Processes
-
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def validation_loss(
     network.eval()
     nats = 0.0
     ordered = sorted(range(len(items)), key=lambda index: items[index].length)
-    batches = [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]
+    batches = [ordered[start : start + VALIDATED] for start in range(0, len(ordered), VALIDATED)]
     mine = share_of(batches, processes.rank, processes.count)
     with reporter.task(name, sum(map(len, mine))) as task:
         for part in mine:
