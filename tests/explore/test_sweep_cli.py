@@ -18,7 +18,6 @@ from lianju.model import LanguageModel
 from lianju.verse import shape_of
 from tests.explore.sweeps import measured
 from tests.tiny import COUPLETS, model
-from tests.typed import lianju
 
 GRID = ["--temperature", "0.5,1", "--top-p", "0.9,1", "--top-k", "0"]
 BASE = [*GRID, "--base"]
@@ -191,9 +190,3 @@ def test_a_count_of_one_is_no_plural_and_none_is_refused(
     held = ["--suite", "hw5", "--couplets", "1", "--max-length", "12"]
     sweep("--base", *one, *held, "--out", tmp_path / "s")
     assert "1 cell × 1 couplet × 1 seed = 1 poem\n" in capsys.readouterr().err
-
-
-def test_help_names_the_grid(tmp_path: Path) -> None:
-    done = lianju("explore", "sweep", "--help", cwd=tmp_path)
-    for word in ("--temperature", "0.1,0.3,0.5,0.7,1.0,1.3", "--typical-p", "--suite", "--out"):
-        assert word in done.stdout

@@ -1,9 +1,6 @@
 """Model cards, the hub, and the verb itself. Only the network is mocked."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,18 +132,6 @@ def test_what_is_no_repository_is_refused(name: str) -> None:
         check_name(name)
 
 
-def _run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    environment = {key: value for key, value in os.environ.items() if key != "HF_TOKEN"}
-    return subprocess.run(
-        [sys.executable, "-m", "lianju", "export", *arguments],
-        cwd=cwd,
-        env={**environment, "HF_HOME": str(cwd), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -161,26 +146,32 @@ def _run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     ],
 )
 def test_what_the_user_can_mend_is_one_line(
-    arguments: list[str], said: str, tmp_path: Path
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = _run(*arguments, cwd=tmp_path)
-    assert done.returncode == 2 and said in done.stderr
-    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
+    assert _lianju(*arguments) == 2
+    errors = capsys.readouterr().err
+    assert said in errors and errors.count("\n") == 1
     assert not (tmp_path / "x").exists()
 
 
-def test_the_newest_run_is_the_default(source: ExportSource, tmp_path: Path) -> None:
+def test_the_newest_run_is_the_default(
+    source: ExportSource,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "one").symlink_to(source.adapter.parent)
-    done = _run("--to", "gguf", "--out", "x", "--type", "q8_0", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "Adapter: runs/one/adapter" in done.stderr and "ollama create" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    assert _lianju("--to", "gguf", "--out", "x", "--type", "q8_0") == 0
+    said = capsys.readouterr()
+    assert "Adapter: runs/one/adapter" in said.err and "ollama create" in said.out
     names = sorted(path.name for path in (tmp_path / "x").iterdir())
     assert names == ["Modelfile", "README.md", "base-tang-q8_0.gguf"]
     assert json.loads((source.adapter / "lianju.json").read_text())["poems"] == 7
-
-
-def test_the_surface_has_not_moved(tmp_path: Path) -> None:
-    said = _run("--help", cwd=tmp_path).stdout
-    for flag in ("--to", "--out", "--type", "--push", "--dry-run", "RUN|ADAPTER"):
-        assert flag in said
