@@ -19,8 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from lianju.config import LoraSettings
 from lianju.errors import UserError
-from lianju.export import ExportSource, Target, find_source, readback, write_export
-from lianju.export import job as job_module
+from lianju.export import ExportSource, Target, find_source, pipeline, readback, write_export
 from lianju.export.card import _licence
 from lianju.export.folder import check_unquantized, write_merged
 from lianju.export.rounding import round_all
@@ -169,7 +168,7 @@ def test_a_damaged_export_is_caught_and_removed(
     what: str,
 ) -> None:
     name = f"write_{target}"
-    write: Callable[..., None] = getattr(job_module, name)
+    write: Callable[..., None] = getattr(pipeline, name)
 
     def damaged(*arguments: Any) -> None:
         write(*arguments)
@@ -184,7 +183,7 @@ def test_a_damaged_export_is_caught_and_removed(
             ordinary = (Path(source.base) / "tokenizer.json").read_bytes()
             (folder / "tokenizer.json").write_bytes(ordinary)
 
-    monkeypatch.setattr(job_module, name, damaged)
+    monkeypatch.setattr(pipeline, name, damaged)
     match = "nothing was kept" if what == "weight" else "not what was trained"
     with pytest.raises(UserError, match=match):
         write_export(source, target, tmp_path / "out", "f16")
@@ -221,7 +220,7 @@ def test_what_came_into_the_folder_meanwhile_stays(
         (out / "thesis.txt").write_text("mine")
         return "card"
 
-    monkeypatch.setattr(job_module, "model_card", card)
+    monkeypatch.setattr(pipeline, "model_card", card)
     with pytest.raises(UserError, match=f"cannot write {out}: Directory not empty"):
         write_export(source, "adapter", out, "f16")
     assert (out / "thesis.txt").read_text() == "mine"
@@ -233,7 +232,7 @@ def _export_until_killed(source: ExportSource, out: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job_module, "plain_encoder", kill)
+        patch.setattr(pipeline, "plain_encoder", kill)
         write_export(source, "adapter", out, "f16")
 
 

@@ -12,8 +12,7 @@ from transformers import Gemma3TextConfig
 
 from lianju.config import LoraSettings
 from lianju.errors import UserError
-from lianju.export import ExportSource, gguf_file, write_export
-from lianju.export import job as job_module
+from lianju.export import ExportSource, gguf_file, pipeline, write_export
 from lianju.export.gguf_file import architecture_of
 from lianju.export.gguf_vocabulary import rows_of
 from lianju.export.rounding import round_matrices
@@ -166,7 +165,7 @@ def test_a_damaged_file_is_caught_and_removed(
         tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(file, "r+").tensors}
         tensors["blk.1.attn_output.weight"].data[3, 5] += 0.5
 
-    monkeypatch.setattr(job_module, "write_gguf", damaged)
+    monkeypatch.setattr(pipeline, "write_gguf", damaged)
     with pytest.raises(UserError, match="nothing was kept"):
         write_export(source, "gguf", tmp_path / "out", "f16")
     assert {path.name for path in tmp_path.iterdir()} == {"base", "run"}

@@ -4,14 +4,15 @@ Whatever they are given is shown as text, unless it is `Markup`: text from a mod
 anything else.
 """
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from lianju.evaluate import frame, markup, writing
+from lianju.evaluate import markup, writing
 from lianju.explore import stage_words
+from lianju.templates import templates_of
 from lianju.verse import FORMS
 
 
@@ -22,15 +23,7 @@ def rendered(name: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(partial(frame.resource, "lianju.explore")),
-        autoescape=True,
-        finalize=_as_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates_of("lianju.explore", autoescape=True, finalize=_as_html)
     environment.filters |= {
         "commas": "{:,}".format,
         "label": lambda words: Markup(markup.label(words)),
