@@ -50,34 +50,41 @@ def filled(package: str, name: str, **parts: object) -> str:
 
 def rendered(name: str, **values: object) -> str:
     """A template of this room as HTML, with `values` by name."""
-    return _environment().get_template(name).render(values)
+    return _templates().get_template(name).render(values)
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(partial(resource, "lianju.evaluate")),
+def _templates() -> Environment:
+    found = environment("lianju.evaluate")
+    found.globals |= {
+        "facts": lambda rows: Markup(markup.facts(rows)),
+        "tile": lambda name, value, *notes: Markup(
+            markup.tile(markup.label(name), *map(markup.text, (value, *notes)))
+        ),
+    }
+    return found
+
+
+def environment(package: str) -> Environment:
+    """What renders the templates that lie in `package`; callers may add what theirs use."""
+    found = Environment(
+        loader=FunctionLoader(partial(resource, package)),
         autoescape=True,
         finalize=_as_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    environment.filters |= {
+    found.filters |= {
         "commas": "{:,}".format,
         "duration": markup.duration,
         "label": lambda words: Markup(markup.label(words)),
         "percent": markup.percent,
         "terms": markup.terms,
     }
-    environment.globals |= {
-        "facts": lambda rows: Markup(markup.facts(rows)),
-        "plural": markup.plural,
-        "tile": lambda name, value, *notes: Markup(
-            markup.tile(markup.label(name), *map(markup.text, (value, *notes)))
-        ),
-    }
-    return environment
+    found.globals |= {"plural": markup.plural}
+    return found
 
 
 def _as_html(value: object) -> Markup:

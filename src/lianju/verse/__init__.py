@@ -30,7 +30,7 @@ from lianju.verse.reading import (
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.said import Said, in_language
-from lianju.verse.shape import Shape, couplet_fault, shape_of
+from lianju.verse.shape import SENTENCE_ENDS, Shape, couplet_fault, shape_of
 from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
 
@@ -41,6 +41,7 @@ __all__ = [
     "OBLIQUE",
     "PATTERNS",
     "RHYME_RULES",
+    "SENTENCE_ENDS",
     "STOPS",
     "Fault",
     "Form",
@@ -71,6 +72,7 @@ __all__ = [
     "heard",
     "in_language",
     "is_han",
+    "is_plain",
     "joined",
     "likely",
     "lines_of",
@@ -91,5 +93,6 @@ __all__ = [
     "style_name",
     "totals",
     "type_after",
+    "visible",
     "word_of",
 ]

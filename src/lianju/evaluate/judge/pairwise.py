@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lianju.evaluate.judge.answer import Better, read_better, read_reason
 from lianju.evaluate.judge.asking import Judge, Question, Reply
-from lianju.evaluate.pairs import PairResult, Pair, Pairs, Preference, preference
+from lianju.evaluate.pairs import Pair, PairResult, Pairs, Preference, preference
 from lianju.evaluate.statistics import Figure, share
 
 _PROMPT = """\
