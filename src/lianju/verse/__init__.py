@@ -16,7 +16,17 @@ from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
-from lianju.verse.poem import FORMS, STOPS, Form, form_of, is_han, lines_of, normal
+from lianju.verse.poem import (
+    FORMS,
+    STOPS,
+    Form,
+    form_of,
+    is_han,
+    is_plain,
+    lines_of,
+    normal,
+    visible,
+)
 from lianju.verse.reading import (
     Reading,
     alphabet,
