@@ -5,18 +5,24 @@ NODE := tests/serve/node
 # Exactly these files, by their digests.
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: demo test check setup clean
+.PHONY: demo test test-all check setup clean
 
 demo: .venv/ready
 	$(BIN)/lianju run
 
-test: check .venv/carriers .venv/clients
+test: check .venv/carriers
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile quick
+	@echo "Left out: the slow tests, such as every command of the documents, training on two" \
+		"processes and other programs' clients. All of them: make test-all"
+
+test-all: check .venv/carriers .venv/clients
 	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 setup: .venv/ready
 

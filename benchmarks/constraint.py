@@ -23,7 +23,7 @@ from lianju.decode import Constraint, Masks, complete, mass, rules_for
 from lianju.decode.batch import Batch
 from lianju.decode.particles import Particle
 from lianju.decode.sampling import RULED_OUT
-from lianju.decode.table import table_of
+from lianju.decode.spelling_table import table_of
 from lianju.model import LanguageModel, Vocabulary, load_base
 from lianju.prompt import LAYOUTS
 

@@ -30,10 +30,12 @@ from unittest.mock import patch
 
 import torch
 
+from lianju import likelihood
 from lianju.config import LoraSettings, TrainSettings
-from lianju.finetune import Encoded, batches, finetune
-from lianju.finetune.batches import plan as plan_steps
+from lianju.likelihood import Encoded
 from lianju.model import Compute, LanguageModel, Vocabulary, attach
+from lianju.training import finetune
+from lianju.training.batches import plan as plan_steps
 
 # Characters of the completions and couplets of the 5,001 poems: (couplet, completion): poems.
 LENGTHS = {(12, 12): 684, (12, 36): 2643, (16, 16): 950, (16, 48): 720}
@@ -142,8 +144,8 @@ def in_four_bits(network: Any, device: torch.device) -> Any:
 
 def ours(plan: Plan, examples: list[Encoded], bits: int = 16, share: bool = True) -> Result:
     """Our loop; without `share`, the beginning of the prompts goes through with every poem."""
-    prefix = batches._PREFIX if share else plan.shape["vocab_size"]
-    with patch.object(batches, "_PREFIX", prefix):
+    prefix = likelihood._PREFIX if share else plan.shape["vocab_size"]
+    with patch.object(likelihood, "_PREFIX", prefix):
         return _ours(plan, examples, bits)
 
 

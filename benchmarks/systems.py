@@ -14,7 +14,7 @@ import torch
 
 from lianju.config import DecodeSettings, ModelSettings, VerseSettings
 from lianju.evaluate import schema
-from lianju.evaluate.evaluation import Author, Plan, evaluate
+from lianju.evaluate.evaluation import Author, EvaluationPlan, evaluate_systems
 from lianju.files import write_text
 from lianju.model import LanguageModel, load_adapter, load_base, read_card
 from lianju.progress import Reporter
@@ -49,8 +49,8 @@ def main() -> None:
     for name, author in _authors(arguments.adapter).items():
         few = _BASE_COUPLETS if name.startswith("base") else None
         ranks = 30 if name in ("base", "tuned") else 0
-        plan = Plan(("hw5", "heldout"), arguments.couplets or few, 1, ranks)
-        reports.append(evaluate(arguments.out / name, plan, [author], base, _Lines()))
+        plan = EvaluationPlan(("hw5", "heldout"), arguments.couplets or few, 1, ranks)
+        reports.append(evaluate_systems(arguments.out / name, plan, [author], base, _Lines()))
     text = "\n\n".join(_table(reports, suite) for suite in ("hw5", "heldout"))
     write_text(arguments.out / "table.md", text + "\n")
     print(text)

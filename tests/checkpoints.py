@@ -4,7 +4,9 @@ Each is a folder as the hub gives it: config, safetensors, tokenizer, chat templ
 sizes of the layers are made up.
 """
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from transformers import (
     Qwen3Config,
 )
 
+from lianju.config import ModelSettings
+from lianju.model import LanguageModel, load_base
+from lianju.prompt import LAYOUTS
 from tests import families, tiny
 
 # Layouts that the models' own cards describe.
@@ -181,6 +186,18 @@ def gemma3(folder: Path, seed: int = 0) -> Path:
         **_SIZES,
     )
     return _write(folder, config, tokenizer, seed, [1, 106])
+
+
+@cache
+def _read(folder: str, trim: bool) -> LanguageModel:
+    settings = ModelSettings(name=folder, trim=trim)
+    return load_base(settings, LAYOUTS, torch.device("cpu"))
+
+
+def loaded(folder: str | Path, trim: bool = True) -> LanguageModel:
+    """The model in a folder, read once; the caller may change it."""
+    model = _read(str(folder), trim)
+    return replace(model, network=copy.deepcopy(model.network))
 
 
 ARCHITECTURES: dict[str, Callable[[Path], Path]] = {

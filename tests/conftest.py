@@ -16,6 +16,8 @@ from lianju.prompt import LAYOUTS
 
 # A busy machine is no failure of ours.
 settings.register_profile("lianju", deadline=None)
+# What `make test` takes.
+settings.register_profile("quick", settings.get_profile("lianju"), max_examples=25)
 settings.load_profile("lianju")
 
 

@@ -16,10 +16,10 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from lianju.config import ModelSettings
 from lianju.model import Vocabulary
-from lianju.model.convert import _quick_reading
-from lianju.model.frame import frames_of
+from lianju.model.gguf_conversion import _quick_reading
+from lianju.model.prompt_frame import frames_of
 from lianju.model.sources import base_folder
-from lianju.model.trim import full_vocabulary, kept_ids, trim_vocabulary
+from lianju.model.trimming import full_vocabulary, kept_ids, trim_vocabulary
 from lianju.progress import SILENT
 from lianju.prompt import LAYOUTS
 

@@ -11,7 +11,6 @@ from rich.cells import cell_len
 
 from lianju.cli import main
 from lianju.console import out
-from tests.typed import lianju
 
 TOWER = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"
 WRONG = TOWER.replace("樓", "峰")
@@ -31,14 +30,6 @@ def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         return stop.value.code or 0, printed.out, printed.err  # type: ignore[return-value]
 
     return run
-
-
-def test_the_surface_has_not_moved(tmp_path: Path) -> None:
-    done = lianju("check", "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout))
-    assert flags == {"--borrow", "--json", "--lang", "--no-borrow", "--strict"}
-    assert "check" in lianju("--help", cwd=tmp_path).stdout
 
 
 def test_a_regular_poem(check: Any) -> None:

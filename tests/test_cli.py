@@ -11,6 +11,7 @@ import pytest
 
 from lianju.config import DecodeSettings, recipe_names
 from lianju.corpus import training_corpus
+from tests import checkpoints
 from tests.typed import Typed, lianju
 
 COUPLET = "白日依山盡，黃河入海流。"
@@ -137,6 +138,14 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 *("--temperature", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
+        (
+            "serve",
+            [
+                *("--adapter", "--api-key", "--base", "--host", "--log-prompts", "--model"),
+                *("--origin", "--port", "--queue", "--seconds", "--tokens"),
+            ],
+        ),
+        ("check", ["--borrow", "--json", "--lang", "--no-borrow", "--strict"]),
         ("export", ["--dry-run", "--out", "--push", "--to", "--type"]),
         ("data show", ["--samples", "--source"]),
         ("data check", ["--test"]),
@@ -371,7 +380,9 @@ def test_complete_finds_the_newest_adapter(small_run: Path) -> None:
 
 def test_finetune_writes_an_adapter_that_complete_takes(tmp_path: Path) -> None:
     """With the homework's recipe: its prompt, its dropout, its accumulation."""
-    done = lianju("finetune", "--recipe=hw5", "--poems=16", "--out=x", *SMALL[:-1], cwd=tmp_path)
+    checkpoints.llama(tmp_path / "tiny")
+    words = ("--model=tiny", "--recipe=hw5", "--poems=16", "--out=x", *SMALL[:-1])
+    done = lianju("finetune", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 steps" in done.stdout and "Only 1 optimizer step taken" in done.stderr
     free = ("--form=free", "--max-length=4")

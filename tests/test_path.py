@@ -14,12 +14,12 @@ from safetensors.torch import load_file
 from lianju.config import DecodeSettings, ModelSettings, load_settings
 from lianju.decode import complete
 from lianju.export import find_source, write_export
-from lianju.finetune import Interrupted
 from lianju.model import LanguageModel, load_adapter, load_base
 from lianju.progress import Reporter, Task
 from lianju.prompt import LAYOUTS
-from lianju.run import train_only
-from lianju.run_folder import new_run, open_run
+from lianju.training import Interrupted
+from lianju.training.run import train_only
+from lianju.training.run_folder import new_run, open_run
 from tests import checkpoints, tiny
 
 GREEDY = DecodeSettings(temperature=0, max_length=12)

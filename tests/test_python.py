@@ -17,12 +17,12 @@ from lianju.config import DecodeSettings, VerseSettings
 from lianju.corpus import training_corpus
 from lianju.decode import next_tokens
 from lianju.model import LanguageModel
-from lianju.writer import Asked
+from lianju.writer import WriteOptions
 from tests import checkpoints, typed
 
 COUPLET = "移舟泊煙渚，日暮客愁新。"
 OTHERS = ["空山新雨後，天氣晚來秋。", "千山鳥飛絕，萬徑人蹤滅。", COUPLET]
-SHORT: Asked = {"form": "wujue", "particles": 2}
+SHORT: WriteOptions = {"form": "wujue", "particles": 2}
 
 
 def _rounded(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def test_the_public_surface_has_not_moved() -> None:
     }
     for function, names in parameters.items():
         assert list(inspect.signature(function).parameters) == names
-    assert set(Asked.__annotations__) == {
+    assert set(WriteOptions.__annotations__) == {
         *VerseSettings.model_fields,
         *(DecodeSettings.model_fields.keys() - {"candidates"}),
     }

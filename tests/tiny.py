@@ -4,7 +4,7 @@ import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
 from lianju.corpus import Example
-from lianju.model import Frame, LanguageModel, Vocabulary
+from lianju.model import LanguageModel, PromptFrame, Vocabulary
 
 COUPLETS = (
     ("白日依山盡，黃河入海流。", "欲窮千里目，更上一層樓。"),
@@ -27,9 +27,9 @@ def vocabulary() -> Vocabulary:
     tokens += [bytes([byte]) for byte in range(256)]
     tokens += [character.encode() for character in characters]
     frames = {
-        "plain": Frame("plain", "", "", [], []),
-        "homework": Frame("homework", "before\n", " after", [*range(10, 40)], [12]),
-        "chat": Frame("chat", "<before>", "<after>", [13], [14, 15]),
+        "plain": PromptFrame("plain", "", "", [], []),
+        "homework": PromptFrame("homework", "before\n", " after", [*range(10, 40)], [12]),
+        "chat": PromptFrame("chat", "<before>", "<after>", [13], [14, 15]),
     }
     return Vocabulary(tokens, range(len(tokens)), len(tokens), bos=2, stop=1, pad=0, frames=frames)
 

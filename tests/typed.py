@@ -6,18 +6,23 @@ So each costs what it does, and not the nine seconds that importing takes.
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from lianju.cli import main
 
 _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(
-    ["torch", "transformers", "peft", "lianju.cli", "lianju.decode", "lianju.run", __name__]
+    ["torch", "transformers", "peft", "lianju.cli", "lianju.decode", "lianju.training", __name__]
 )
 
 
@@ -31,6 +36,36 @@ def _lianju(
     os.environ |= environment
     sys.argv = ["lianju", *words]
     main()
+
+
+def _one_of(
+    rank: int, count: int, port: int, target: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    """What a process of a launch does; torch is told of the others as torchrun tells it."""
+    torch.set_num_threads(1)
+    os.environ |= {
+        **{"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)},
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+    }
+    target(*arguments)
+
+
+def together(target: Callable[..., None], *arguments: Any, count: int = 2) -> list[int | None]:
+    """The exit codes of `count` processes that know of each other and each call `target`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [
+        _FORK.Process(target=_one_of, args=(rank, count, port, target, arguments))
+        for rank in range(count)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+        process.kill()
+        process.join()
+    return [process.exitcode for process in processes]
 
 
 class Typed:

@@ -26,8 +26,8 @@ from lianju.verse import (
     secure,
     standard,
 )
-from lianju.verse.check import check_by
-from lianju.verse.hearing import possible
+from lianju.verse.checker import check_by
+from lianju.verse.line_readings import possible
 
 OUT = Path(__file__).parents[1] / "src/lianju/verse/data/usage.tsv"
 LEAST = 2

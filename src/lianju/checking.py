@@ -1,6 +1,6 @@
 """The checker as Python calls it."""
 
-from lianju.corpus import check_text, hear_text
+from lianju.corpus import check_text, to_traditional
 from lianju.errors import UserError
 from lianju.verse import Said, Verdict, is_han
 from lianju.verse import check as judge
@@ -20,4 +20,4 @@ def check(poem: str, *, strict: bool = False, borrow: bool = True) -> Verdict:
     check_text(poem, Said("the poem", "這首詩"))
     if not any(map(is_han, poem)):
         raise UserError(Said("the poem has no Chinese character", "這首詩沒有漢字"))
-    return judge(hear_text(poem).text, strict, borrow)
+    return judge(to_traditional(poem).text, strict, borrow)

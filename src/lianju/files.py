@@ -9,11 +9,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from safetensors import SafetensorError
 
 from lianju.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_Model = TypeVar("_Model", bound="BaseModel")
 
 
 def cache_dir() -> Path:
@@ -175,6 +180,21 @@ def read_json(path: Path, advice: str = "restore it") -> Any:
     """
     with _reading(path, advice):
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_as(kind: type[_Model], path: Path, advice: str = "restore it") -> _Model:
+    """The `kind` that a JSON file holds; errors as in `read_json`, which name the field too."""
+    from pydantic import ValidationError  # no more than reading JSON needs
+
+    read_json(path, advice)  # says best what is empty, too deep, or no JSON at all
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{path} is not as Lianju writes it ({field}: {first['msg']}): {advice}"
+        ) from None
 
 
 def read_jsonl(path: Path, advice: str = "restore it") -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ completion are tokenised apart and joined as ids, so their boundary never moves.
 """
 
 from lianju.errors import UserError
-from lianju.model import SLOT, Frame, Layout, Messages, Vocabulary
+from lianju.model import SLOT, Layout, Messages, PromptFrame, Vocabulary
 from lianju.verse import normal
 
 SYSTEM = "你是一個樂於助人的助手且擅長寫唐詩。"
@@ -43,7 +43,7 @@ def fingerprint(style: str, vocabulary: Vocabulary) -> str:
     return _frame(style, vocabulary).fingerprint
 
 
-def _frame(style: str, vocabulary: Vocabulary) -> Frame:
+def _frame(style: str, vocabulary: Vocabulary) -> PromptFrame:
     if style not in vocabulary.frames:
         raise UserError("the model has no chat template: choose prompt.style homework or plain")
     return vocabulary.frames[style]

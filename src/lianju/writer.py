@@ -5,29 +5,30 @@ What the command line, a notebook and a batch of couplets call. `Writer.load` op
 poems that are known.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, TypedDict, Unpack
 
 from lianju.config import DecodeSettings, VerseSettings, load_settings, writing_settings
 from lianju.console import TerminalReporter
-from lianju.corpus import Poem, hear_couplet, hear_text, known_lines
+from lianju.corpus import Poem, interpret_couplet, known_lines, to_traditional
 from lianju.decode import (
     TOP,
+    Candidate,
     Completion,
     Constraint,
-    Job,
     Masks,
     Step,
-    length_limit,
     next_tokens,
     rows_that_fit,
     write_each,
 )
 from lianju.errors import UserError
 from lianju.model import (
+    ROWS,
     LanguageModel,
     choose_device,
     find_adapter,
@@ -39,11 +40,11 @@ from lianju.model import (
 )
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import LAYOUTS
-from lianju.request import RulesAsked, read_rules
+from lianju.request import PoemRequest, read_request, read_rules
 from lianju.verse import Said, Verdict, check, form_of_lines, in_language, lines_of, shape_of, words
 
-# Poems side by side, and more tokens than one has with its prompt.
-_ROWS, _LONGEST = 64, 1024
+# More tokens than a poem has with its prompt.
+_LONGEST = 1024
 # A line of one or two characters is nobody's.
 _LEAST_COPIED = 4
 # The poems of the corpus that have a line.
@@ -101,7 +102,8 @@ class Continuation:
             "allowed": self.allowed,
             "logprob_per_character": self.logprob_per_character,
             "form": self.form,
-            "fault": self.fault,
+            "fault": str(self.fault),
+            "fault_zh": in_language(self.fault, "zh"),
             "verdict": words.verdict_row(self.verdict),
             "copied": [
                 {"line": number, "poems": [{"author": p.author, "title": p.title} for p in poems]}
@@ -112,7 +114,7 @@ class Continuation:
         }
 
 
-class Asked(TypedDict, total=False):
+class WriteOptions(TypedDict, total=False):
     """What can be asked of a poem by keyword: see `VerseSettings` and `DecodeSettings`."""
 
     form: str
@@ -160,7 +162,7 @@ class Writer:
             return cls(*load_model(find_adapter(Path(name)), None, reporter))
         return cls(*load_model(None, name, reporter))
 
-    def write(self, couplet: str, n: int = 1, **asked: Unpack[Asked]) -> list[Continuation]:
+    def write(self, couplet: str, n: int = 1, **asked: Unpack[WriteOptions]) -> list[Continuation]:
         """`n` poems that go on from a couplet, the one that the model likes best first.
 
         The keywords are the flags of `lianju complete`: `form`, `rhyme`, `tone`, `lines`,
@@ -172,7 +174,12 @@ class Writer:
         return poems
 
     def write_many(
-        self, couplets: Iterable[str], n: int = 1, *, in_order: bool = False, **asked: Unpack[Asked]
+        self,
+        couplets: Iterable[str],
+        n: int = 1,
+        *,
+        in_order: bool = False,
+        **asked: Unpack[WriteOptions],
     ) -> Iterator[list[Continuation]]:
         """What `write` gives for each of many couplets, as soon as it is there.
 
@@ -181,10 +188,12 @@ class Writer:
         gives.
         """
         verse, decode = writing_settings({**asked, "candidates": n})
-        ended = self._ended(_Requests(self, couplets, verse, decode))
+        ended = self._ended(couplets, verse, decode)
         return _in_order(ended) if in_order else (poems for _, poems in ended)
 
-    def next(self, couplet: str, after: str = "", top: int = TOP, **asked: Unpack[Asked]) -> Step:
+    def next(
+        self, couplet: str, after: str = "", top: int = TOP, **asked: Unpack[WriteOptions]
+    ) -> Step:
         """What the next character could be after a couplet and `after`, stage by stage.
 
         A stage is the model's own distribution or what the rules, the temperature or a cut make of
@@ -192,9 +201,10 @@ class Writer:
         rules forbid `after`.
         """
         verse, decode = writing_settings(asked)
-        heard, begun = hear_couplet(couplet), hear_text(after)
-        constraint = self.constraint(read_rules(heard.text, verse))
-        return next_tokens(self.model, self.style, heard.text, decode, constraint, begun.text, top)
+        couplet, begun = interpret_couplet(couplet).text, to_traditional(after).text
+        rules = read_rules(couplet, verse).rules
+        constraint = Constraint(rules, self._masks) if rules else None
+        return next_tokens(self.model, self.style, couplet, decode, constraint, begun, top)
 
     @cached_property
     def _find(self) -> Find | None:
@@ -205,50 +215,27 @@ class Writer:
     def _masks(self) -> Masks:
         return Masks(self.model.vocabulary)
 
-    def constraint(self, asked: RulesAsked) -> Constraint | None:
-        """The rules over the tokens of this model."""
-        return Constraint(asked.rules, self._masks) if asked.rules else None
-
-    def _ended(self, requests: "_Requests") -> Iterator[tuple[int, list[Continuation]]]:
+    def _ended(
+        self, couplets: Iterable[str], verse: VerseSettings, decode: DecodeSettings
+    ) -> Iterator[tuple[int, list[Continuation]]]:
         """The poems of each couplet, with its number, when all of them have ended."""
-        most = rows_that_fit(self.model, _LONGEST, _ROWS)
+        requests: dict[int, PoemRequest] = {}
         done: dict[int, list[Continuation]] = {}
-        for job, completion in write_each(self.model, self.style, requests.jobs(), most):
-            number, ruled, notes = requests.asked.pop(job)
-            poems = done.setdefault(number, [])
-            poems.append(continuation(completion, ruled, self._find, notes))
-            if len(poems) == job.settings.candidates:
+
+        def candidates() -> Iterator[Candidate]:
+            for number, couplet in enumerate(couplets):
+                requests[number] = read_request(self._masks, couplet, verse, decode)
+                yield from requests[number].candidates
+
+        most = rows_that_fit(self.model, _LONGEST, ROWS)
+        for at, completion in write_each(self.model, self.style, candidates(), most):
+            number = at // decode.candidates
+            request, poems = requests[number], done.setdefault(number, [])
+            ruled = request.constraint is not None
+            poems.append(continuation(completion, ruled, self._find, request.notes))
+            if len(poems) == decode.candidates:
+                del requests[number]
                 yield number, ranked(done.pop(number))
-
-
-class _Requests:
-    """Couplets that become jobs when there is room for them.
-
-    `asked`: of each job that is being written, the number of its couplet, whether it keeps rules,
-    and the notes on it.
-    """
-
-    def __init__(
-        self,
-        writer: Writer,
-        couplets: Iterable[str],
-        verse: VerseSettings,
-        decode: DecodeSettings,
-    ):
-        self.asked: dict[Job, tuple[int, bool, tuple[str, ...]]] = {}
-        self._writer, self._couplets, self._verse, self._decode = writer, couplets, verse, decode
-
-    def jobs(self) -> Iterator[Job]:
-        """`decode.candidates` for each couplet."""
-        for number, couplet in enumerate(self._couplets):
-            heard = hear_couplet(couplet)
-            read = read_rules(heard.text, self._verse)
-            constraint = self._writer.constraint(read)
-            limit = length_limit(constraint, self._decode)
-            for candidate in range(self._decode.candidates):
-                job = Job(heard.text, candidate, constraint, self._decode, limit)
-                self.asked[job] = number, bool(constraint), (*heard.notes, *read.notes)
-                yield job
 
 
 def _in_order(ended: Iterator[tuple[int, list[Continuation]]]) -> Iterator[list[Continuation]]:
@@ -318,26 +305,67 @@ def newest_adapter() -> Path:
     return found[-1].parent
 
 
-def load_model(
-    folder: Path | None, name: str | None, reporter: Reporter = SILENT, tuned: bool = True
-) -> tuple[LanguageModel, str]:
-    """A model that writes, and the prompt style that it knows.
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that writes, and the prompt `style` that it knows.
 
-    `folder`: its adapter's, None for the untouched base model. `name`: the base model; None: the
-    adapter's own, or the default recipe's. Without the adapter, but with its prompt, if not
-    `tuned`. Raises `UserError` where anything is missing or damaged.
+    `base`: the base model's name in the catalogue or on the hub; `folder`: its adapter's, None for
+    the untouched base.
+    """
+
+    model: LanguageModel
+    style: str
+    base: str
+    folder: Path | None
+
+
+def load_models(
+    folders: Sequence[Path],
+    name: str | None = None,
+    reporter: Reporter = SILENT,
+    *,
+    tuned: bool = True,
+    untouched: bool = False,
+) -> list[LoadedModel]:
+    """A base model, loaded once, with each of the adapters in `folders` in a copy of its own.
+
+    `name`: the base model; None: the first adapter's own, or the default recipe's. `untouched`: the
+    base is wanted too, last, as it is alone where there are no adapters, or where they are not
+    wanted but for the prompt of the first, since not `tuned`. Raises `UserError` where anything is
+    missing or damaged.
     """
     default = load_settings()
-    card: dict[str, Any] = {"base": default.model.name, "style": default.prompt.style}
-    card = read_card(folder) if folder else card
-    asked = {"model.name": name or card["base"], "model.bits": card.get("bits", 16)}
+    cards = [read_card(folder) for folder in folders]
+    first = next(iter(cards), {"base": default.model.name, "style": default.prompt.style})
+    base = name or first["base"]
+    asked = {"model.name": base, "model.bits": first.get("bits", 16)}
     settings = load_settings("default", asked).model
     device = choose_device(settings)
-    dtype = weights_dtype(device, card.get("precision", "auto"))
+    dtype = weights_dtype(device, first.get("precision", "auto"))
     network = load_base(settings, LAYOUTS, device, dtype, reporter)
     held = "4 bits" if network.bits == 4 else str(dtype).removeprefix("torch.")
     reporter.say(f"{settings.name} on {device} in {held}")
-    if folder and tuned:
-        network = load_adapter(network, folder)
-    pack(network.network)
-    return network, card["style"]
+    wanted = list(zip(folders, cards, strict=True)) if tuned else []
+    untouched = untouched or not wanted
+    loaded = []
+    for number, (folder, card) in enumerate(wanted, 1):
+        own = network
+        if untouched or number < len(wanted):
+            own = replace(network, network=copy.deepcopy(network.network))
+        loaded.append(LoadedModel(load_adapter(own, folder), card["style"], base, folder))
+    if untouched:
+        loaded.append(LoadedModel(network, first["style"], base, None))
+    for one in loaded:
+        pack(one.model.network)
+    return loaded
+
+
+def load_model(
+    folder: Path | None, name: str | None, reporter: Reporter = SILENT, tuned: bool = True
+) -> tuple[LanguageModel, str]:
+    """One model of `load_models`, and the prompt style that it knows.
+
+    `folder`: its adapter's, None for the untouched base model.
+    """
+    [loaded] = load_models([folder] if folder else [], name, reporter, tuned=tuned)
+    return loaded.model, loaded.style

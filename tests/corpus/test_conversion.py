@@ -6,7 +6,7 @@ from pathlib import Path
 import opencc
 import pytest
 
-from lianju.corpus import convert, hear_couplet, hear_text, training_corpus
+from lianju.corpus import convert, interpret_couplet, to_traditional, training_corpus
 from lianju.verse import check, in_language
 
 # The simplified text as it is printed today, and the traditional.
@@ -104,26 +104,26 @@ PRINTED = (
 @pytest.mark.parametrize("name", POEMS)
 def test_poems_that_all_know_come_out_as_they_are_printed(name: str) -> None:
     given, read = POEMS[name]
-    assert hear_text(given).text == read
+    assert to_traditional(given).text == read
 
 
 @pytest.mark.parametrize("given", LINES)
 def test_verse_is_not_read_as_the_words_of_today(given: str) -> None:
-    assert hear_text(given).text == LINES[given]
+    assert to_traditional(given).text == LINES[given]
 
 
 @pytest.mark.parametrize("given", PRINTED)
 def test_one_stray_character_leaves_the_rest_as_it_is(given: str) -> None:
     expected = given.translate(str.maketrans("厨来无", "廚來無"))
-    assert expected != given and hear_text(given).text == expected
-    assert hear_text(expected).notes == ()
+    assert expected != given and to_traditional(given).text == expected
+    assert to_traditional(expected).notes == ()
 
 
 def test_a_traditional_line_among_simplified_ones_stays_as_it_is() -> None:
     # Of a simplified line 说法云无空 the neighbours of 云 would make 雲.
-    assert hear_text("说法云无空").text == "說法雲無空"
+    assert to_traditional("说法云无空").text == "說法雲無空"
     mixed = "說法云無空，孤舟一系故园心。寒衣处处催刀尺，白帝城高急暮砧。"
-    assert hear_text(mixed).text.startswith("說法云無空，孤舟一繫故園心。寒衣處處催刀尺")
+    assert to_traditional(mixed).text.startswith("說法云無空，孤舟一繫故園心。寒衣處處催刀尺")
 
 
 def test_tone_decides_where_the_neighbours_do_not() -> None:
@@ -132,7 +132,7 @@ def test_tone_decides_where_the_neighbours_do_not() -> None:
         "柳州柳刺史，种柳柳江边。谈笑为故事，推移成昔年。"
         "垂阴当覆地，耸干会参天。好作思人树，惭无惠化传。"
     )
-    heard = hear_text(willow)
+    heard = to_traditional(willow)
     assert "聳幹會參天" in heard.text and check(heard.text).regular
     assert not check(heard.text.replace("聳幹", "聳乾")).regular
     [note] = heard.notes
@@ -146,19 +146,19 @@ def test_rhyme_decides_where_the_neighbours_do_not() -> None:
         "旧国无家访，临歧亦羡归。途经百战后，客过二陵稀。"
         "秋草通征骑，寒城背落晖。行当蒙顾问，吴楚岁频饥。"
     )
-    heard = hear_text(hunger)
+    heard = to_traditional(hunger)
     assert heard.text.endswith("秋草通征騎，寒城背落暉。行當蒙顧問，吳楚歲頻饑。")
     assert "饥 as 饑 for its rhyme" in heard.notes[0]
     assert "「饥」作「饑」（依韻）" in in_language(heard.notes[0], "zh")
 
 
 def test_what_was_chosen_is_told() -> None:
-    heard = hear_couplet("晓镜但愁云鬓改，夜吟应觉月光寒。")
+    heard = interpret_couplet("晓镜但愁云鬓改，夜吟应觉月光寒。")
     [note] = heard.notes
     assert note.endswith("; 云 as 雲")
     assert in_language(note, "zh").endswith("，其中「云」作「雲」")
     # 尽 is 儘 too, which poets hardly wrote: nothing to tell.
-    assert hear_couplet("白日依山尽，黄河入海流。").notes[0].endswith("黃河入海流。")
+    assert interpret_couplet("白日依山尽，黄河入海流。").notes[0].endswith("黃河入海流。")
 
 
 def test_a_simplified_poem_to_train_on_is_read_as_a_whole(tmp_path: Path) -> None:

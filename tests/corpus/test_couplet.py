@@ -2,7 +2,7 @@
 
 import pytest
 
-from lianju.corpus import hear_couplet, hear_text
+from lianju.corpus import interpret_couplet, to_traditional
 from lianju.errors import UserError
 
 COUPLET = "白日依山盡，黃河入海流。"
@@ -19,24 +19,24 @@ COUPLET = "白日依山盡，黃河入海流。"
     ],
 )
 def test_a_couplet_is_read_with_the_signs_of_verse(given: str, read: str) -> None:
-    heard = hear_couplet(given)
+    heard = interpret_couplet(given)
     assert heard.text == read
     assert heard.notes == (() if given == read else (f"Note: {given} is read as {read}",))
 
 
 def test_a_couplet_is_read_in_traditional_characters_first() -> None:
-    heard = hear_couplet("白日依山尽,黄河入海流")
+    heard = interpret_couplet("白日依山尽,黄河入海流")
     assert heard.text == COUPLET
     assert heard.notes == (
         "Note: 白日依山尽,黄河入海流 has simplified 尽黄; read as 白日依山盡,黃河入海流",
         f"Note: 白日依山盡,黃河入海流 is read as {COUPLET}",
     )
-    assert hear_text("欲穷").text == "欲窮" and hear_text("欲窮").notes == ()
+    assert to_traditional("欲穷").text == "欲窮" and to_traditional("欲窮").notes == ()
 
 
 @pytest.mark.parametrize("given", ["白日依山盡，黃河", "白日依山盡", "The sun sets."])
 def test_what_poems_do_not_begin_with_stays_as_it_is_with_a_note(given: str) -> None:
-    heard = hear_couplet(given)
+    heard = interpret_couplet(given)
     assert heard.text == given
     [note] = heard.notes
     assert note.startswith(f"Note on {given}: ")
@@ -54,4 +54,4 @@ def test_what_poems_do_not_begin_with_stays_as_it_is_with_a_note(given: str) -> 
 )
 def test_what_is_no_couplet_at_all_is_refused(given: str, fault: str) -> None:
     with pytest.raises(UserError, match=fault):
-        hear_couplet(given)
+        interpret_couplet(given)

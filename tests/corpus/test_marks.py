@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lianju.corpus import check_file, hear_couplet, hear_text, training_corpus
+from lianju.corpus import check_file, interpret_couplet, to_traditional, training_corpus
 from lianju.corpus.verse_text import verse_only
 from lianju.errors import UserError
 from lianju.verse import check, lines_of, normal
@@ -31,7 +31,7 @@ def test_a_gap_parts_lines_everywhere(gap: str, tmp_path: Path) -> None:
     lines = ("白日依山盡", "黃河入海流", "欲窮千里目", "更上一層樓")
     assert lines_of(gap.join(lines)) == lines
     assert normal(gap.join(lines)) + "。" == TOWER
-    assert hear_couplet(gap.join(lines[:2])).text == COUPLET
+    assert interpret_couplet(gap.join(lines[:2])).text == COUPLET
     path = write(tmp_path, (gap.join(lines[:2]), gap.join(lines[2:]) + gap))
     [example] = training_corpus(path).examples
     assert (example.couplet, example.completion) == (COUPLET, REST)
@@ -41,7 +41,7 @@ def test_a_gap_parts_lines_everywhere(gap: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\u200d", "\u2060", "\xad", "\u202e"])
 def test_signs_of_no_width_within_a_line_are_nothing(sign: str) -> None:
     text = f"{sign}白{sign}日依山盡{sign}，{sign}黃河入海{sign}流。"
-    assert normal(text) == hear_couplet(text).text == COUPLET
+    assert normal(text) == interpret_couplet(text).text == COUPLET
 
 
 def test_single_characters_with_spaces_between_are_a_line() -> None:
@@ -177,6 +177,6 @@ def test_a_text_of_any_length_is_read_in_time_that_grows_with_it(text: str, tmp_
 def test_half_a_surrogate_pair_is_no_character_and_breaks_nothing() -> None:
     verdict = check("白日\ud800山盡，黃河入海流。欲窮千里目，更上一層樓。")
     assert verdict.marks[0][2].readings == ()
-    assert hear_text("尽\ud800").text == "盡\ud800"
+    assert to_traditional("尽\ud800").text == "盡\ud800"
     with pytest.raises(UserError, match="no text"):
-        hear_couplet("白日\udcff山盡，黃河入海流。")
+        interpret_couplet("白日\udcff山盡，黃河入海流。")

@@ -15,7 +15,7 @@ from lianju.corpus import Corpus, Example, Poem, select, split, training_corpus
 from lianju.corpus import test_set as benchmark
 from lianju.corpus.characters import line_keys
 from lianju.corpus.homework import homework_ids
-from lianju.corpus.split import validation_poems
+from lianju.corpus.splitting import validation_poems
 from lianju.errors import UserError
 from lianju.verse import FORMS, couplet_fault, form_of, shape_of
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lianju.corpus.plain_text import text_records
-from lianju.corpus.verse_files import Verse, read_verse
+from lianju.corpus.verse_files import VerseRecord, read_verse
 from lianju.corpus.verse_text import verse_only
 from lianju.errors import UserError
 
@@ -53,7 +53,7 @@ def test_a_list_of_texts(tmp_path: Path) -> None:
 def test_title_and_author_are_kept_and_printable(tmp_path: Path) -> None:
     record: dict[str, Any] = {"title": "登\x1b鸛雀樓", "author": "王之渙", "paragraphs": [TOWER]}
     file = read_verse(written(tmp_path / "a.json", [record]))
-    assert file.poems == [Verse(1, TOWER, "登鸛雀樓", "王之渙")]
+    assert file.poems == [VerseRecord(1, TOWER, "登鸛雀樓", "王之渙")]
     record["title"] = 5
     assert read_verse(written(tmp_path / "a.json", [record])).poems[0].title == ""
 

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from lianju.config import DecodeSettings
-from lianju.decode import Job
+from lianju.decode import Candidate
 from lianju.decode.batch import Batch
 from lianju.model import LanguageModel, pack
 from lianju.prompt import render
@@ -69,22 +69,22 @@ def test_rows_that_come_and_go_see_all_of_their_own_text(family: str, packed: bo
     batch = Batch(model, "plain")
     settings = DecodeSettings(temperature=1, top_p=1)
     lengths = (50, 9, 30, 17, 44, 5)
-    jobs = [
-        Job(couplet, number, None, settings, length)
+    candidates = [
+        Candidate(couplet, number, None, settings, length)
         for number, ((couplet, _), length) in enumerate(zip(tiny.COUPLETS, lengths, strict=True))
     ]
-    batch.join(jobs[:3])
+    batch.join(candidates[:3])
     compared = 0
     for step in range(60):
         if step == 4:
-            batch.join(jobs[3:])
-        for job in batch.jobs:
-            [particle] = job.particles
-            text = [*render("plain", model.vocabulary, job.couplet), *particle.written]
+            batch.join(candidates[3:])
+        for candidate in batch.candidates:
+            [particle] = candidate.particles
+            text = [*render("plain", model.vocabulary, candidate.couplet), *particle.written]
             with torch.inference_mode():
                 expected = whole(input_ids=torch.tensor([text])).logits[0, -1]
             torch.testing.assert_close(batch._logits[particle.row], expected, atol=2e-5, rtol=1e-4)
             compared += 1
-        if batch.jobs:
+        if batch.candidates:
             batch.step()
     assert compared > 40

@@ -28,7 +28,7 @@ from lianju.verse import (
     standard,
     type_after,
 )
-from lianju.verse.fit import misses
+from lianju.verse.fitting import misses
 from tests import families
 from tests.decode.grammar import ILLEGAL, LEGAL, POEMS, constraint, patchwork, walk
 

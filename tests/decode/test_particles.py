@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from lianju.config import DecodeSettings
-from lianju.decode import Completion, Constraint, Masks, complete
-from lianju.decode.particles import Job, Particle, Token
+from lianju.decode import Candidate, Completion, Constraint, Masks, complete
+from lianju.decode.particles import Particle, Token
 from lianju.errors import UserError
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
@@ -170,14 +170,14 @@ def test_scores_are_those_of_the_tokens_whatever_was_copied(
 ) -> None:
     """A particle that had another's state, cache or words after resampling would show here."""
     drawn: list[bool] = []
-    resample = Job.resample
+    resample = Candidate.resample
 
-    def spy(job: Job) -> None:
-        before = list(job.particles)
-        resample(job)
-        drawn.append(before != job.particles)
+    def spy(candidate: Candidate) -> None:
+        before = list(candidate.particles)
+        resample(candidate)
+        drawn.append(before != candidate.particles)
 
-    monkeypatch.setattr(Job, "resample", spy)
+    monkeypatch.setattr(Candidate, "resample", spy)
     settings = DecodeSettings(temperature=0.7, top_p=0.95, particles=particles)
     for couplet in LEGAL[:4]:
         [kept] = rules(masks, [couplet])
@@ -200,10 +200,10 @@ def test_particles_are_poems_that_the_rules_forced_less(model: LanguageModel, ma
     assert means[1] > means[0] + 1
 
 
-def job(masks: Masks, weights: Sequence[float]) -> Job:
-    """A job whose particles have these weights, each with words of its own."""
+def candidate(masks: Masks, weights: Sequence[float]) -> Candidate:
+    """A candidate whose particles have these weights, each with words of its own."""
     [kept] = rules(masks, LEGAL[:1])
-    made = Job(LEGAL[0], 0, kept, DecodeSettings(particles=len(weights)), limit=9)
+    made = Candidate(LEGAL[0], 0, kept, DecodeSettings(particles=len(weights)), limit=9)
     for number, (particle, weight) in enumerate(zip(made.particles, weights, strict=True)):
         particle.weight, particle.row, particle.written = weight, number, [number]
         particle.logprob = particle.allowed = float(-number)
@@ -211,7 +211,7 @@ def job(masks: Masks, weights: Sequence[float]) -> Job:
 
 
 def test_even_weights_are_left_alone(masks: Masks) -> None:
-    made = job(masks, [math.log(w) for w in (3, 2, 2, 1)])
+    made = candidate(masks, [math.log(w) for w in (3, 2, 2, 1)])
     before = list(made.particles)
     made.resample()
     assert all(one is other for one, other in zip(made.particles, before, strict=True))
@@ -220,7 +220,7 @@ def test_even_weights_are_left_alone(masks: Masks) -> None:
 def test_uneven_weights_are_drawn_in_proportion(masks: Masks) -> None:
     shares = [0.02, 0.72, 0.01, 0.02, 0.03, 0.15, 0.02, 0.03]
     # The effective number, 1 / sum of squares, is 1.8 of 8; only differences of weights count.
-    made = job(masks, [math.log(share) - 1000 for share in shares])
+    made = candidate(masks, [math.log(share) - 1000 for share in shares])
     made.resample()
     times = Counter(particle.written[0] for particle in made.particles)
     for number, share in enumerate(shares):
@@ -236,7 +236,7 @@ def test_uneven_weights_are_drawn_in_proportion(masks: Masks) -> None:
 
 
 def test_the_one_that_is_kept_is_drawn_by_its_weight(masks: Masks) -> None:
-    made = job(masks, [math.log(w) for w in (6, 3, 1, 0.001)])
+    made = candidate(masks, [math.log(w) for w in (6, 3, 1, 0.001)])
     times = Counter(made.choose().written[0] for _ in range(2000))
     assert times[3] < 10
     assert abs(times[0] - 1200) < 80 and abs(times[1] - 600) < 80
@@ -245,10 +245,10 @@ def test_the_one_that_is_kept_is_drawn_by_its_weight(masks: Masks) -> None:
 def test_without_rules_or_chance_there_is_nothing_to_choose_from(masks: Masks) -> None:
     several = DecodeSettings(particles=4)
     [kept] = rules(masks, LEGAL[:1])
-    assert len(Job("", 0, kept, several, 9).particles) == 4
-    assert len(Job("", 0, None, several, 9).particles) == 1
+    assert len(Candidate("", 0, kept, several, 9).particles) == 4
+    assert len(Candidate("", 0, None, several, 9).particles) == 1
     greedy = several.model_copy(update={"temperature": 0.0})
-    assert len(Job("", 0, kept, greedy, 9).particles) == 1
+    assert len(Candidate("", 0, kept, greedy, 9).particles) == 1
 
 
 def test_a_token_that_the_mask_rules_out_cannot_be_written(masks: Masks) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lianju.decode import table
-from lianju.decode.table import Table, table_of
+from lianju.decode import spelling_table
+from lianju.decode.spelling_table import Table, table_of
 from lianju.verse import alphabet
 from tests import families
 from tests.decode.grammar import patchwork
@@ -35,7 +35,7 @@ def test_a_stored_table_equals_the_one_that_was_built(
     built = table_of(patchwork(0))
     other = table_of(patchwork(1))
     assert not same(built, other) and len(list(cache.glob("*.npz"))) == 2
-    monkeypatch.setattr(table, "_build", None)
+    monkeypatch.setattr(spelling_table, "_build", None)
     assert same(table_of(patchwork(0)), built) and same(table_of(patchwork(1)), other)
 
 

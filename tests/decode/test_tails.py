@@ -281,7 +281,7 @@ def test_a_word_that_the_rhyme_would_end_leaves_it_its_tone(
     assert state is not None
     before = lines_of(begun)[-1]
     groups = heard(lines_of(couplet)[1])[-1] & LEVEL if rhyme == "auto" else LEVEL
-    open_to = {pattern for pattern, _ in state.threads}
+    open_to = {pattern for pattern, _ in state.open_lines}
     words = 0
     for character in kept.table.characters[:-2]:
         known = heard(before + character + tail)

@@ -1,6 +1,7 @@
 """Every command of README, docs and `--help`, run as it stands there, at a small setting.
 
-A command that is added there and that nothing here knows how to run is a failure.
+A command that is added there and that nothing here knows how to run is a failure. Of commands of
+the same verb the first is run by `make test`, all by `make test-all`.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,6 +147,24 @@ def _ids(commands: list[Command]) -> list[str]:
     return [re.sub(r"[^\x21-\x7e]+", "-", str(command))[:60] for command in commands]
 
 
+# What takes longest; a fixture or another test does the same on the way.
+LONG = ("lianju run", "lianju finetune", "lianju explore sweep", "lianju evaluate")
+_VERB = re.compile(r"lianju [a-z]+(?: (?:next|sweep|show|check|--[cjb][a-z-]+)\b)?")
+
+
+def _quick_firsts(commands: list[Command]) -> list[Any]:
+    """The commands as parameters: slow are those of a verb that came before or takes long."""
+    seen = {*LONG}
+    parameters = []
+    for command, name in zip(commands, _ids(commands), strict=True):
+        verb = _VERB.match(str(command))
+        assert verb, command
+        slow = verb[0] in seen and str(command) not in NAMED
+        seen.add(verb[0])
+        parameters.append(pytest.param(command, id=name, marks=[pytest.mark.slow] * slow))
+    return parameters
+
+
 @pytest.mark.parametrize("command", documented(), ids=_ids(documented()))
 def test_each_command_is_run_below_or_has_its_reason(command: Command) -> None:
     assert command in (*VERBS, *SERVERS, *REQUESTS, *PROGRAMS) or _needs_no_run(command), (
@@ -152,7 +172,7 @@ def test_each_command_is_run_below_or_has_its_reason(command: Command) -> None:
     )
 
 
-@pytest.mark.parametrize("command", VERBS, ids=_ids(VERBS))
+@pytest.mark.parametrize("command", _quick_firsts(VERBS))
 def test_it_ends_well(command: Command, home: Path) -> None:
     words = _small(_alone(command))
     if "--judge" in words:
@@ -166,6 +186,7 @@ def test_it_ends_well(command: Command, home: Path) -> None:
         assert any((home / words[words.index("--out") + 1]).iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", PROGRAMS, ids=_ids(PROGRAMS))
 def test_other_programs_start_it(command: Command, home: Path) -> None:
     words = command.words
@@ -192,6 +213,7 @@ lianju.train = lambda *a, settings={}, **k: _train(*a, **k, settings={**settings
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "code"), programs().items(), ids=programs())
 def test_python_of_the_pages_runs(page: str, code: str, home: Path) -> None:
     for theirs, ours in READERS.items():
@@ -210,7 +232,7 @@ def _ready(words: list[str], folder: Path) -> tuple[Typed, str]:
     return server, address[0]
 
 
-@pytest.mark.parametrize("command", SERVERS, ids=_ids(SERVERS))
+@pytest.mark.parametrize("command", _quick_firsts(SERVERS))
 def test_it_serves_until_ctrl_c(command: Command, home: Path) -> None:
     words = _small(_alone(command))
     if "--help" in words:

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lianju.evaluate.compare import compare
+from lianju.evaluate.compare import compare_systems
 from lianju.evaluate.schema import (
     Contamination,
     Couplet,
     Leaks,
     Mark,
     Metric,
-    Poem,
     Probe,
     Report,
     Suite,
     System,
+    WrittenPoem,
 )
 from lianju.evaluate.statistics import Figure, mean, share
-from lianju.evaluate.verdict import verdict
+from lianju.evaluate.verdict import verdict_sentences
 
 COUPLET = "白日依山盡，黃河入海流。"
 TRUTH = "欲窮千里目，更上一層樓。"
@@ -54,9 +54,9 @@ METRICS = {
 }
 
 
-def poem(text: str = TRUTH, number: int = 0, **marks: Mark) -> Poem:
+def poem(text: str = TRUTH, number: int = 0, **marks: Mark) -> WrittenPoem:
     """A poem with marks such as the metrics give; by default right in everything."""
-    return Poem(
+    return WrittenPoem(
         number=number,
         text=text,
         finish="stop",
@@ -73,7 +73,7 @@ def poem(text: str = TRUTH, number: int = 0, **marks: Mark) -> Poem:
     )
 
 
-def couplet(*poems: Poem, loss: float | None = None, **other: Any) -> Couplet:
+def couplet(*poems: WrittenPoem, loss: float | None = None, **other: Any) -> Couplet:
     marks = {} if loss is None else {"loss": loss, "rank": 3}
     fields = {"couplet": COUPLET, "truth": TRUTH, "source": "a source", "marks": marks, **other}
     return Couplet(poems=list(poems), **fields)
@@ -122,11 +122,11 @@ def report(*systems: System, **other: Any) -> Report:
         "machine": {"cpu": "AMD EPYC", "cores": 2},
         "seconds": 321.0,
         "metrics": METRICS,
-        "comparisons": compare(*systems, METRICS) if len(systems) == 2 else [],
+        "comparisons": compare_systems(*systems, METRICS) if len(systems) == 2 else [],
         **other,
     }
     made = Report(systems=list(systems), **fields)
-    return made.model_copy(update={"verdict": verdict(made)})
+    return made.model_copy(update={"verdict": verdict_sentences(made)})
 
 
 def written(*texts: str, losses: Sequence[float] | None = None) -> list[Couplet]:

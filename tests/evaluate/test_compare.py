@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianju.errors import UserError
-from lianju.evaluate.compare import compare, compare_reports, holm, read_report
+from lianju.evaluate.compare import compare_reports, compare_systems, holm, read_report
 from lianju.evaluate.schema import Comparison, Report, System
-from lianju.evaluate.verdict import verdict
+from lianju.evaluate.verdict import verdict_sentences
 from tests.evaluate.reports import (
     METRICS,
     OFF_RHYME,
@@ -33,7 +33,7 @@ PS = st.lists(st.floats(0, 1), max_size=8)
 
 
 def _by_metric(first: System, second: System) -> dict[str, Comparison]:
-    return {one.metric: one for one in compare(first, second, METRICS)}
+    return {one.metric: one for one in compare_systems(first, second, METRICS)}
 
 
 def test_wins_losses_and_ties_are_counted_by_couplet() -> None:
@@ -87,7 +87,7 @@ def test_means_that_differ_only_in_their_last_bits_are_ties() -> None:
 def test_numbers_of_a_set_and_words_have_no_pairs() -> None:
     metrics = {**METRICS, "fault": metric("fault")}
     both = system("a", suite(written(TRUTH))), system("b", suite(written(SHORT)))
-    compared = {one.metric for one in compare(*both, metrics)}
+    compared = {one.metric for one in compare_systems(*both, metrics)}
     assert compared == {"shape", "rhyme", "tone", "full", "loss", "known_lines", "lines"}
 
 
@@ -100,16 +100,16 @@ def test_what_a_model_says_of_the_real_poem_is_not_compared_with_the_poets() -> 
 def test_every_suite_that_both_have_is_compared() -> None:
     hw5, heldout = suite(written(TRUTH), "hw5"), suite(written(TRUTH), "heldout")
     legal = suite(written(TRUTH), "legal")
-    compared = compare(system("a", hw5, heldout), system("b", heldout, hw5, legal), METRICS)
+    compared = compare_systems(system("a", hw5, heldout), system("b", heldout, hw5, legal), METRICS)
     assert {one.suite for one in compared} == {"hw5", "heldout"}
 
 
 def test_other_couplets_and_no_common_suite_are_refused() -> None:
     first = system("ours", suite(written(TRUTH, TRUTH), digest="d1"))
     with pytest.raises(UserError, match=r"heldout.*2 \(d1\) for ours, 1 \(d2\) for theirs"):
-        compare(first, system("theirs", suite(written(TRUTH), digest="d2")), METRICS)
+        compare_systems(first, system("theirs", suite(written(TRUTH), digest="d2")), METRICS)
     with pytest.raises(UserError, match="nothing to compare: ours has the suites heldout"):
-        compare(first, system("theirs", suite(written(TRUTH), "hw5")), METRICS)
+        compare_systems(first, system("theirs", suite(written(TRUTH), "hw5")), METRICS)
 
 
 # --- many comparisons ----------------------------------------------------------------------
@@ -262,8 +262,8 @@ def test_two_reports_become_one_with_comparisons_and_a_verdict() -> None:
     a, b = _two()
     both = compare_reports(a, b)
     assert [one.label for one in both.systems] == ["a", "b"]
-    assert both.comparisons == compare(a.systems[0], b.systems[0], METRICS)
-    assert both.verdict == verdict(both) and both.seconds == a.seconds + b.seconds
+    assert both.comparisons == compare_systems(a.systems[0], b.systems[0], METRICS)
+    assert both.verdict == verdict_sentences(both) and both.seconds == a.seconds + b.seconds
 
 
 def test_of_each_report_the_first_system_is_taken() -> None:

@@ -10,11 +10,9 @@ from lianju.config import DecodeSettings
 from lianju.corpus import Poem, large_corpus, line_keys
 from lianju.decode import Completion
 from lianju.evaluate import contamination as module
-from lianju.evaluate.contamination import FAMOUS, contamination, famous
-from lianju.evaluate.facing import Facing, facing
-from lianju.evaluate.scoring import logprobs
-from lianju.finetune.batches import collate, encode
-from lianju.finetune.validation import summed_loss
+from lianju.evaluate.contamination import FAMOUS, famous, probe_contamination
+from lianju.evaluate.facing import Facing, learn_facing
+from lianju.likelihood import collate, encode, logprobs, summed_loss
 from lianju.model import LanguageModel
 from lianju.verse import form_of
 from tests import tiny
@@ -55,7 +53,7 @@ def test_the_next_couplet_is_whole_and_no_more(corpus: list[Poem]) -> None:
 
 @pytest.fixture(scope="module")
 def faced() -> Facing:
-    return facing()
+    return learn_facing()
 
 
 @pytest.fixture
@@ -80,7 +78,7 @@ def learned_by_heart() -> LanguageModel:
 
 @pytest.mark.usefixtures("two")
 def test_a_model_that_knows_the_famous_poems_is_found_out(faced: Facing) -> None:
-    found = contamination(learned_by_heart(), "plain", HELDOUT, LARGE, faced)
+    found = probe_contamination(learned_by_heart(), "plain", HELDOUT, LARGE, faced)
     first, second = found.probes
     assert (first.name, first.n, second.name, second.n) == ("famous", 2, "heldout", 2)
     assert first.recited.value == first.preferred.value == 1.0 and second.recited.value == 0.0
@@ -93,7 +91,7 @@ def test_a_model_that_knows_the_famous_poems_is_found_out(faced: Facing) -> None
 @pytest.mark.usefixtures("two")
 def test_a_random_model_knows_nothing(faced: Facing) -> None:
     model = tiny.model()
-    found = contamination(model, "plain", HELDOUT, LARGE, faced)
+    found = probe_contamination(model, "plain", HELDOUT, LARGE, faced)
     first, _ = found.probes
     texts = [example.completion for example in KNOWN]
     nats = [
@@ -181,6 +179,6 @@ def test_the_verdict_goes_by_the_interval(
         return [12 * (by_couplet[couplet] - 5), -99.0, -60.0]
 
     monkeypatch.setattr(module, "logprobs", scores)
-    found = contamination(tiny.model(), "plain", HELDOUT, LARGE, faced)
+    found = probe_contamination(tiny.model(), "plain", HELDOUT, LARGE, faced)
     assert words in found.verdict
     assert "on 2 famous poems and 0.10 on 2 held-out ones" in found.verdict

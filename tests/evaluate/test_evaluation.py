@@ -13,15 +13,15 @@ from lianju.config import DecodeSettings, VerseSettings
 from lianju.console import TerminalReporter
 from lianju.decode import complete
 from lianju.errors import UserError
-from lianju.evaluate import cache, evaluation
+from lianju.evaluate import evaluation, untouched_results
 from lianju.evaluate.compare import read_report
-from lianju.evaluate.evaluation import Author, Load, Plan, evaluate
-from lianju.evaluate.measure import Tools, tools
+from lianju.evaluate.evaluation import Author, EvaluationPlan, Load, evaluate_systems
+from lianju.evaluate.measurement import Tools, tools
 from lianju.evaluate.schema import Report
 from lianju.model import LanguageModel
 from tests.tiny import model
 
-PLAN = Plan(("hw5", "legal"), couplets=2, ranks=1)
+PLAN = EvaluationPlan(("hw5", "legal"), couplets=2, ranks=1)
 SHORT = DecodeSettings(max_length=12, temperature=1.5, top_p=1)
 OTHER_SEED = SHORT.model_copy(update={"seed": 1})
 FREE = VerseSettings(form="free")
@@ -49,7 +49,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def once(kit: Tools, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is the same for all tests is worked out once, and not kept for anybody else."""
     monkeypatch.setattr(evaluation, "tools", lambda reporter: kit)
-    monkeypatch.setattr(cache, "folder", lambda: tmp_path / "untouched")
+    monkeypatch.setattr(untouched_results, "folder", lambda: tmp_path / "untouched")
     monkeypatch.setattr(evaluation, "_known_by_heart", lambda sha256: kept / "heart.json")
 
 
@@ -62,7 +62,7 @@ def authors() -> list[Author]:
 
 
 def test_two_systems_on_two_suites(tmp_path: Path, authors: list[Author]) -> None:
-    report = evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    report = evaluate_systems(tmp_path / "e", PLAN, authors, loader(0))
     assert read_report(tmp_path / "e") == report
     one, other = report.systems
     assert [*one.suites] == [*other.suites] == ["hw5", "legal"]
@@ -79,16 +79,16 @@ def test_two_systems_on_two_suites(tmp_path: Path, authors: list[Author]) -> Non
 
 
 def test_what_stands_is_not_done_again(tmp_path: Path, authors: list[Author]) -> None:
-    first = evaluate(tmp_path / "e", PLAN, authors, loader(0))
+    first = evaluate_systems(tmp_path / "e", PLAN, authors, loader(0))
     rest = [Author(one.label, nobody, "tiny", None, one.decode, one.verse) for one in authors]
-    again = evaluate(tmp_path / "e", PLAN, rest, nobody)
+    again = evaluate_systems(tmp_path / "e", PLAN, rest, nobody)
     assert again.systems == first.systems
 
 
 def test_an_evaluation_goes_on_where_it_stopped(
     tmp_path: Path, authors: list[Author], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = evaluate(tmp_path / "whole", PLAN, authors, loader(0))
+    whole = evaluate_systems(tmp_path / "whole", PLAN, authors, loader(0))
     shutil.rmtree(tmp_path / "untouched")
     asked: list[int] = []
 
@@ -100,8 +100,8 @@ def test_an_evaluation_goes_on_where_it_stopped(
 
     monkeypatch.setattr(evaluation, "complete", stopping)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(tmp_path / "e", PLAN, authors, loader(0))
-    report = evaluate(tmp_path / "e", PLAN, authors, loader(0))
+        evaluate_systems(tmp_path / "e", PLAN, authors, loader(0))
+    report = evaluate_systems(tmp_path / "e", PLAN, authors, loader(0))
     assert len(asked) == 5  # four suites, one of which was begun twice
     assert [one.suites for one in report.systems] == [one.suites for one in whole.systems]
 
@@ -109,25 +109,25 @@ def test_an_evaluation_goes_on_where_it_stopped(
 def test_what_the_base_model_did_is_not_done_again_in_another_evaluation(
     tmp_path: Path, authors: list[Author], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = evaluate(tmp_path / "e", PLAN, authors[:1], loader(0))
+    first = evaluate_systems(tmp_path / "e", PLAN, authors[:1], loader(0))
 
     def refuse(*_: object, **__: object) -> object:
         raise AssertionError("written again")
 
     monkeypatch.setattr(evaluation, "complete", refuse)
     monkeypatch.setattr(evaluation, "ranks", refuse)
-    again = evaluate(tmp_path / "f", PLAN, authors[:1], loader(0))
+    again = evaluate_systems(tmp_path / "f", PLAN, authors[:1], loader(0))
     assert again.systems[0].suites == first.systems[0].suites
     other = Author("one", loader(0), "tiny", None, OTHER_SEED, FREE)
     asked = [
-        (Plan(PLAN.suites, couplets=3, ranks=1), authors[0]),
-        (Plan(PLAN.suites, couplets=2, ranks=1, poems=2), authors[0]),
+        (EvaluationPlan(PLAN.suites, couplets=3, ranks=1), authors[0]),
+        (EvaluationPlan(PLAN.suites, couplets=2, ranks=1, poems=2), authors[0]),
         (PLAN, other),
         (PLAN, authors[1]),
     ]
     for number, (plan, author) in enumerate(asked):
         with pytest.raises(AssertionError, match="written again"):
-            evaluate(tmp_path / str(number), plan, [author], loader(0))
+            evaluate_systems(tmp_path / str(number), plan, [author], loader(0))
 
 
 @pytest.mark.parametrize("texts", [(b"", b"\xff", b'"x"'), (b"[" * 100_000, b"{}", b"null")])
@@ -137,15 +137,15 @@ def test_a_part_that_is_damaged_is_worked_out_again(
     texts: tuple[bytes, ...],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    first = evaluate(tmp_path / "e", PLAN, authors[:1], loader(0))
+    first = evaluate_systems(tmp_path / "e", PLAN, authors[:1], loader(0))
     names = ("system.json", "hw5.json", "legal.json")
     for name, text in zip(names, texts, strict=True):
         (tmp_path / "e" / "parts" / "1" / name).write_bytes(text)
-    again = evaluate(tmp_path / "e", PLAN, authors[:1], loader(0), TerminalReporter())
+    again = evaluate_systems(tmp_path / "e", PLAN, authors[:1], loader(0), TerminalReporter())
     assert again.systems[0].suites == first.systems[0].suites
     said = capsys.readouterr().err
     for name in names:
-        assert re.search(rf"{name} is .*: it is worked out again", said)
+        assert re.search(rf"is done again: .*{name} is ", said)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"plan": 1}'])
@@ -154,14 +154,14 @@ def test_settings_that_are_damaged_are_refused_in_a_line(
 ) -> None:
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "settings.json").write_text(text)
-    with pytest.raises(UserError, match="name another --out"):
-        evaluate(tmp_path / "e", PLAN, authors[:1], nobody)
+    with pytest.raises(UserError, match="choose another --out"):
+        evaluate_systems(tmp_path / "e", PLAN, authors[:1], nobody)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda plan, authors: (Plan(("hw5",), couplets=2, ranks=1), authors),
+        lambda plan, authors: (EvaluationPlan(("hw5",), couplets=2, ranks=1), authors),
         lambda plan, authors: (plan, authors[:1]),
         lambda plan, authors: (
             plan,
@@ -172,15 +172,17 @@ def test_settings_that_are_damaged_are_refused_in_a_line(
 def test_something_else_does_not_go_on(
     tmp_path: Path,
     authors: list[Author],
-    change: Callable[[Plan, list[Author]], tuple[Plan, list[Author]]],
+    change: Callable[[EvaluationPlan, list[Author]], tuple[EvaluationPlan, list[Author]]],
 ) -> None:
-    evaluate(tmp_path / "e", PLAN, authors, loader(0))
-    with pytest.raises(UserError, match="something else"):
-        evaluate(tmp_path / "e", *change(PLAN, authors), loader(0))
+    evaluate_systems(tmp_path / "e", PLAN, authors, loader(0))
+    with pytest.raises(UserError, match="holds an evaluation with another"):
+        evaluate_systems(tmp_path / "e", *change(PLAN, authors), loader(0))
 
 
 def test_poets_are_scored_and_not_called_copyists(tmp_path: Path) -> None:
-    report = evaluate(tmp_path / "e", PLAN, [Author("the poets", loader(0), "tiny")], loader(0))
+    report = evaluate_systems(
+        tmp_path / "e", PLAN, [Author("the poets", loader(0), "tiny")], loader(0)
+    )
     [poets] = report.systems
     row = poets.suites["legal"].couplets[0]
     assert poets.kind == "poets" and row.poems[0].finish == "given"

@@ -14,7 +14,7 @@ import pytest
 
 from lianju.corpus import Poem, key, large_corpus
 from lianju.corpus import test_set as homework_set
-from lianju.corpus.split import validation_poems
+from lianju.corpus.splitting import validation_poems
 from lianju.errors import UserError
 from lianju.evaluate.facing import Facing, held_out, learnable
 from lianju.evaluate.metrics.parallel import eight_lines

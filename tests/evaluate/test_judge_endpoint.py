@@ -196,7 +196,7 @@ def test_what_is_set_for_openai_goes_to_no_other_server(
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lianju.evaluate.judge.asking.find_spec", lambda name: None)
+    monkeypatch.setattr("lianju.extras.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'lianju\[judge\]'"):
         Judge(Endpoint("http://localhost", "fake"), Answers(tmp_path))
 

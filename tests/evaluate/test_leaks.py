@@ -5,9 +5,9 @@ import pytest
 
 from lianju.config import load_settings
 from lianju.corpus import Example, large_corpus, split, test_set, training_corpus
-from lianju.evaluate.leaks import leaks
-from lianju.run import gather
-from lianju.run_folder import new_run
+from lianju.evaluate.leaks import find_leaks
+from lianju.training.run import gather
+from lianju.training.run_folder import new_run
 from tests import tiny
 
 # Pytest would take the name for a test.
@@ -44,14 +44,14 @@ def adapter(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_a_training_line_in_a_suite_is_found(adapter: Path) -> None:
-    found = leaks(adapter, SUITES)
+    found = find_leaks(adapter, SUITES)
     assert found.checked and found.trained == 5
     assert found.shared == {"legal": ["夜来風雨聲"]}
     assert "5 poems" in found.note and "checkpoints" not in found.note
 
 
 def test_no_lines_are_shared_with_the_homework(adapter: Path) -> None:
-    found = leaks(adapter, {"hw5": SUITES["hw5"], "legal": [CLEAN]})
+    found = find_leaks(adapter, {"hw5": SUITES["hw5"], "legal": [CLEAN]})
     assert found.checked and found.shared == {}
 
 
@@ -59,13 +59,13 @@ def test_poems_that_checkpoints_were_chosen_by_are_told(adapter: Path) -> None:
     settings = json.loads((adapter.parent / "settings.json").read_text(encoding="utf-8"))
     corpus = training_corpus(Path(settings["data"]["source"]))
     validation = split(corpus, read_test_set(), large_corpus(), 4).validation
-    found = leaks(adapter, {"hw5": SUITES["hw5"], "heldout": validation})
+    found = find_leaks(adapter, {"hw5": SUITES["hw5"], "heldout": validation})
     assert found.shared == {}
     assert "By poems of heldout the run also chose the best of its checkpoints" in found.note
 
 
 def test_the_base_model_is_not_checked() -> None:
-    found = leaks(None, SUITES)
+    found = find_leaks(None, SUITES)
     assert not found.checked and found.trained == 0 and "contamination" in found.note
 
 
@@ -113,6 +113,6 @@ def test_unknown_training_poems_are_not_called_clean(
 ) -> None:
     assert callable(harm)
     harm(adapter.parent)
-    found = leaks(adapter, SUITES)
+    found = find_leaks(adapter, SUITES)
     assert not found.checked and found.shared == {} and found.note.endswith(reason)
     assert found.note.startswith("The training poems of this adapter are not known: ")

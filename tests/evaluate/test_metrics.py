@@ -20,7 +20,7 @@ from lianju.evaluate.metrics.diversity import (
     collapse,
     compression,
     distinct,
-    diversity,
+    diversity_figures,
     self_bleu,
 )
 from lianju.evaluate.metrics.form import counted_faults, form_marks
@@ -208,7 +208,7 @@ def _text(number: int, size: int = 10) -> str:
 
 
 def value(groups: Sequence[Sequence[str]], number: int, name: str) -> float | None:
-    return diversity(groups, number)[name].value
+    return diversity_figures(groups, number)[name].value
 
 
 def test_couplets_take_turns() -> None:
@@ -235,7 +235,7 @@ def test_only_the_beginning_counts_and_short_poems_do_not() -> None:
 
 
 def test_diversity_has_all_its_figures_with_intervals() -> None:
-    figures = diversity([[_text(number), _text(99)] for number in range(10)], 5)
+    figures = diversity_figures([[_text(number), _text(99)] for number in range(10)], 5)
     assert set(figures) == {"distinct_1", "distinct_2", "self_bleu", "compression", "collapse"}
     assert all(figure.n == 5 for name, figure in figures.items() if name != "collapse")
     assert figures["collapse"].value == 0.5 and figures["collapse"].n == 20
@@ -313,28 +313,12 @@ def test_characters(
 # --- the registry --------------------------------------------------------------------------
 
 
-def test_every_metric_is_described() -> None:
-    names = """
-        shape rhyme tone full tone_share parallel loss perplexity rank recall_f1 recall_chrf
-        known_lines longest_run distinct_1 distinct_2 self_bleu compression collapse lines
-        characters outside simplified garbled logprob
-    """
-    assert list(METRICS) == names.split()
-    for name, metric in METRICS.items():
-        assert metric.name == name and metric.version >= 1
-        assert metric.title and metric.chinese and metric.source
-        assert metric.formula.endswith(".") and metric.limits.endswith(".")
-        assert metric.title[0].isupper() and metric.title[1:].islower()
-    assert len({metric.title for metric in METRICS.values()}) == len(METRICS)
-    assert len({metric.chinese for metric in METRICS.values()}) == len(METRICS)
-
-
 def test_every_mark_is_a_metric_or_a_word() -> None:
     found = {
         **marks(COUPLET, REST),
         **overlap_marks(REST, REST),
         **character_marks(REST, set()),
-        **diversity([[REST]], 1),
+        **diversity_figures([[REST]], 1),
     }
     assert set(found) - set(METRICS) == {"form", "fault"}
 

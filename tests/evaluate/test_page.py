@@ -10,7 +10,7 @@ import pytest
 
 from lianju.evaluate.page import write_page
 from lianju.evaluate.page_plots import dots, faults
-from lianju.evaluate.page_poems import cards
+from lianju.evaluate.page_poems import cards_of
 from lianju.evaluate.schema import Leaks, Report
 from lianju.evaluate.statistics import Figure
 from tests.evaluate.reports import (
@@ -27,7 +27,7 @@ from tests.evaluate.reports import (
     system,
     written,
 )
-from tests.evaluate.test_report import HOSTILE
+from tests.evaluate.test_run_page import HOSTILE
 from tests.reader import Reader
 
 # A couplet that rhymes on an oblique tone; nothing after it is judged on rhyme and tone.
@@ -162,14 +162,14 @@ def test_the_second_system_has_another_shape() -> None:
 def test_faults_are_counted_by_poem_and_kind() -> None:
     twice = [couplet(poem(OFF_RHYME), poem(SHORT, 1)), couplet(poem(SHORT), poem(TRUTH, 1))]
     made = report(system("a", suite(twice)))
-    text = Reader(faults(made, cards(made, "heldout"))).text
+    text = Reader(faults(made, cards_of(made, "heldout"))).text
     assert "a line of the wrong length 字數不合2 of 4 50.0%" in text
     assert "off the rhyme 落韻1 of 2 judged 50.0%" in text
 
 
 def test_where_no_shape_is_right_faults_of_rhyme_are_not_judged() -> None:
     made = _pair()
-    text = Reader(faults(made, cards(made, "heldout"))).text
+    text = Reader(faults(made, cards_of(made, "heldout"))).text
     assert "off the rhyme 落韻2 of 9 judged 22.2%not judged 未評" in text
     assert "a line of the wrong length 字數不合0 of 9 0%9 of 9 100%" in text
 
@@ -185,7 +185,7 @@ def test_few_couplets_tell_nothing_whichever_way_they_go(tmp_path: Path, n: int,
 
 def test_no_fault_at_all_is_said() -> None:
     made = report(system("a", suite(written(TRUTH))))
-    assert "No poem here has a fault" in faults(made, cards(made, "heldout"))
+    assert "No poem here has a fault" in faults(made, cards_of(made, "heldout"))
 
 
 # --- the poems -----------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_what_is_wrong_in_the_couplet_is_not_the_writers_fault(tmp_path: Path) -
     rows = [couplet(poem(), couplet="白日依山盡，黃鶴入海流。")]
     made = report(system("a", suite(rows)))
     assert "出律" not in Reader(_page(tmp_path, made)).text
-    assert "No poem here has a fault" in faults(made, cards(made, "heldout"))
+    assert "No poem here has a fault" in faults(made, cards_of(made, "heldout"))
 
 
 def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path) -> None:
@@ -237,9 +237,8 @@ def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path
     assert "✗rhyme 押韻" in text
     assert "落韻 off the rhyme, line 2, character 5 秋" in text
     assert "most lines written leave the couplet's rhyme" in text
-    assert (
-        "off the rhyme 落韻1 of 1 judged 100%" in Reader(faults(made, cards(made, "heldout"))).text
-    )
+    drawn = Reader(faults(made, cards_of(made, "heldout"))).text
+    assert "off the rhyme 落韻1 of 1 judged 100%" in drawn
 
 
 def test_after_a_couplet_of_old_style_verse_only_shape_is_judged(tmp_path: Path) -> None:

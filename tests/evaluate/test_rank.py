@@ -5,7 +5,7 @@ import pytest
 from lianju.corpus import Example, line_keys
 from lianju.evaluate import rank
 from lianju.evaluate.rank import others, ranks
-from lianju.evaluate.scoring import logprobs
+from lianju.likelihood import logprobs
 from lianju.progress import Reporter
 from lianju.verse import form_of
 from tests import tiny

@@ -9,7 +9,7 @@ from lianju.evaluate.figures import difference_words, interval_words, value_word
 from lianju.evaluate.schema import Leaks
 from lianju.evaluate.statistics import Figure
 from lianju.evaluate.summary import summary_lines
-from lianju.evaluate.verdict import by_size, verdict
+from lianju.evaluate.verdict import by_size, verdict_sentences
 from tests.evaluate.reports import (
     METRICS,
     OFF_RHYME,
@@ -185,7 +185,7 @@ def test_a_large_suite_needs_no_warning() -> None:
 def test_a_sentence_is_about_something_and_ends() -> None:
     few = suite(written(TRUTH, SHORT), "hw5")
     made = report(system("a", few), system("b", few), contamination=contamination())
-    assert all(re.fullmatch(r"[^:]+: .+\.", sentence) for sentence in verdict(made))
+    assert all(re.fullmatch(r"[^:]+: .+\.", sentence) for sentence in verdict_sentences(made))
 
 
 # --- the terminal --------------------------------------------------------------------------

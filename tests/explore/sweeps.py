@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lianju.config import VerseSettings
 from lianju.decode import Completion
-from lianju.evaluate.measure import Measured
-from lianju.evaluate.metrics.diversity import beginning, diversity
+from lianju.evaluate.measurement import Measured
+from lianju.evaluate.metrics.diversity import beginning, diversity_figures
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import Figure, mean, share
@@ -21,7 +21,6 @@ from lianju.explore import (
     write_poems,
 )
 from lianju.explore.sweep import WrittenCell
-from lianju.progress import SILENT
 from tests.tiny import COUPLETS, model
 
 GRID = Grid(temperature=(0.0, 1.0), top_p=(0.5, 1.0), top_k=(3, 0))
@@ -50,8 +49,8 @@ def plan(grid: Grid = GRID, suite: str = "legal", seeds: int = 2) -> SweepPlan:
 
 def swept(folder: Path, asked: SweepPlan) -> Sweep:
     """A sweep whose cells the tiny model has written."""
-    sweep = open_sweep(folder, asked)
-    write_poems(sweep, model(), [None] * len(asked.openings), SILENT)
+    with open_sweep(folder, asked) as sweep:
+        write_poems(sweep, model(), [None] * len(asked.openings))
     return sweep
 
 
@@ -71,7 +70,9 @@ def measured(groups: Sequence[Sequence[Completion]], truths: Sequence[str | None
     }
     means = ("lines", "characters", "logprob", "known_lines", "longest_run")
     figures |= {name: mean(values(name)) for name in means}
-    return Measured(marks, figures | diversity([[p.text for p in group] for group in groups], 2))
+    return Measured(
+        marks, figures | diversity_figures([[p.text for p in group] for group in groups], 2)
+    )
 
 
 def _marks(poem: Completion) -> dict[str, Mark]:
@@ -85,7 +86,7 @@ def _marks(poem: Completion) -> dict[str, Mark]:
 
 
 def scored(sweep: Sweep) -> list[ScoredCell]:
-    return score(sweep, measured, SILENT)
+    return score(sweep, measured)
 
 
 def made_up(

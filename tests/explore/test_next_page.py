@@ -160,26 +160,6 @@ def test_numbers_in_words() -> None:
     ]
 
 
-def test_the_page_of_a_step_explains_each_stage(step: Step) -> None:
-    page = Page(step_page(step, CONTEXT))
-    assert page.tags.count("article") == len(step.stages) == 8
-    for at, stage in enumerate(step.stages):
-        words = words_of(stage.name, SETTINGS)
-        assert words.says in page.text and words.says_chinese in page.text
-        assert happened(step, at, SETTINGS) in page.text
-        assert f"{stage.entropy:.2f}" in page.text and f"{stage.bits:.2f}" in page.text
-    assert f"one of the {step.stages[-1].left} tokens is drawn" in page.text
-    assert "Not in force" not in page.text and COUPLET in page.text
-    assert "penalty 1.5, temperature 0.6, top-k 30, top-p 0.9, min-p 0.1, typical 0.8" in page.text
-
-
-def test_what_is_idle_is_explained_too() -> None:
-    page = Page(step_page(BY_HAND, replace(CONTEXT, settings=TWO)))
-    for name in idle(TWO):
-        assert words_of(name, TWO).says in page.text
-    assert "Not in force" in page.text
-
-
 def test_the_bars_of_a_step_are_its_probabilities() -> None:
     page = step_page(BY_HAND, replace(CONTEXT, settings=TWO))
     cards = re.findall(r"<article.*?</article>", page, re.S)

@@ -83,11 +83,11 @@ def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
 
     sweep, cells = done
     (tmp_path / "choices.json").write_bytes((sweep.folder / "choices.json").read_bytes())
-    monkeypatch.setattr(tables, "has_parquet", lambda: False)
+    monkeypatch.setattr("lianju.extras.find_spec", lambda name: name != "pyarrow")
     monkeypatch.setattr(output, "has_letters", lambda: False)
     reporter = Listening()
     write_all(replace(sweep, folder=tmp_path), cells, reporter)
-    assert "pip install pyarrow" in reporter.said
+    assert "pip install 'lianju[parquet]'" in reporter.said
     assert "this system has no font" in reporter.said
     assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".svg"}
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".html", ".json", ""}
@@ -169,17 +169,6 @@ def test_the_page_is_whole_and_has_every_number(done: Done) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_one_metric_is_chosen_at_first_and_each_can_be(done: Done) -> None:
-    sweep, _ = done
-    html = (sweep.folder / "sweep.html").read_text("utf-8")
-    buttons = [a for tag, a in Reader(html).tags if tag == "input"]
-    assert [button["id"] for button in buttons] == [f"m-{metric.name}" for metric in METRIC_WORDS]
-    assert ["checked" in button for button in buttons] == [True] + [False] * (len(METRIC_WORDS) - 1)
-    for metric in METRIC_WORDS:
-        assert f".maps:has(#m-{metric.name}:checked) .m-{metric.name}" in html
-        assert f'<div class="map m-{metric.name}">' in html
-
-
 def test_test_couplets_give_no_recommendation(done: Done) -> None:
     sweep, cells = done
     free = Findings(sweep, cells)
@@ -249,7 +238,7 @@ def test_the_figures_at_the_top_name_their_cells(done: Done) -> None:
 def test_the_front_joins_no_cell_that_lost_the_shape() -> None:
     grid = Grid(temperature=(0.1, 0.7, 1.0), top_p=(1.0,), top_k=(0,))
     cells = made_up(grid, [(1, 0.3, -2.0), (0.95, 0.9, -3.0), (0.2, 1.0, -6.0)])
-    sweep = Sweep(Path("nowhere"), plan(grid))
+    sweep = Sweep(Path("nowhere"), plan=plan(grid))
     for drawn in Findings(sweep, cells).scatters():
         [line] = re.findall(r'class="front" points="([^"]*)"', drawn)
         assert len(line.split()) == 2

@@ -55,14 +55,17 @@ def test_cells_are_what_decode_writes_with_their_settings(tmp_path: Path) -> Non
 
 def test_a_stopped_sweep_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     whole = swept(tmp_path / "whole", plan())
-    part = open_sweep(tmp_path / "part", plan())
     rules = [None] * len(OPENINGS)
-    with pytest.raises(KeyboardInterrupt):
-        write_poems(part, model(), rules, Stopping(enough=3 * plan().poems_each + 1))
+    stopping = Stopping(enough=3 * plan().poems_each + 1)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_sweep(tmp_path / "part", plan(), stopping) as part,
+    ):
+        write_poems(part, model(), rules)
     assert len(part.missing()) == 5
-    again = open_sweep(tmp_path / "part", plan())
     counting = Stopping()
-    write_poems(again, model(), rules, counting)
+    with open_sweep(tmp_path / "part", plan(), counting) as again:
+        write_poems(again, model(), rules)
     assert counting.poems == counting.totals[-1] == 5 * plan().poems_each
     assert again.missing() == []
     assert [cell.poems for cell in again.written()] == [cell.poems for cell in whole.written()]
@@ -70,7 +73,8 @@ def test_a_stopped_sweep_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 
 def test_the_time_left_is_said_after_the_first_cell(tmp_path: Path) -> None:
     reporter = Stopping()
-    write_poems(open_sweep(tmp_path, plan()), model(), [None] * 5, reporter)
+    with open_sweep(tmp_path, plan(), reporter) as sweep:
+        write_poems(sweep, model(), [None] * 5)
     assert len(reporter.said) == 1
     assert reporter.said[0].startswith("The first cell took ") and "left" in reporter.said[0]
     assert reporter.notes[0] == "cell 1 of 8"
@@ -89,23 +93,24 @@ def test_the_time_left_is_said_after_the_first_cell(tmp_path: Path) -> None:
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, object], named: str) -> None:
-    open_sweep(tmp_path, plan()).begin([None])
-    with pytest.raises(UserError, match=f"holds a sweep with another {named}:"):
-        open_sweep(tmp_path, plan().model_copy(update=changed))
-    open_sweep(tmp_path, plan())
+    with open_sweep(tmp_path, plan()):
+        pass
+    refused = pytest.raises(UserError, match=f"holds a sweep with another {named}:")
+    with refused, open_sweep(tmp_path, plan().model_copy(update=changed)):
+        pytest.fail("it is opened")
+    with open_sweep(tmp_path, plan()):
+        pass
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "sweep.lock").touch()
-    open_sweep(tmp_path, plan())
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "thesis.txt").touch()
-    with pytest.raises(UserError, match="exists already and is not a sweep"):
-        open_sweep(other, plan())
+    (tmp_path / "thesis.txt").touch()
+    refused = pytest.raises(UserError, match="exists already and is not a sweep")
+    with refused, open_sweep(tmp_path, plan()):
+        pytest.fail("it is opened")
     (tmp_path / "sweep.json").write_text('{"version": 2}')
-    with pytest.raises(UserError, match=r"sweep\.json is damaged"):
-        open_sweep(tmp_path, plan())
+    refused = pytest.raises(UserError, match=r"sweep\.json is damaged")
+    with refused, open_sweep(tmp_path, plan()):
+        pytest.fail("it is opened")
 
 
 def test_a_cell_file_says_what_was_written(tmp_path: Path) -> None:

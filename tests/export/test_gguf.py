@@ -63,6 +63,7 @@ def _same_greedy(source: ExportSource, file: Path, kind: Kind) -> None:
             assert found == greedy(model.network, prompt, rows, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STYLES)
 def test_llama_cpp_reads_the_prompt_and_writes_the_tokens_that_we_would(
     name: str, tmp_path: Path
@@ -74,6 +75,7 @@ def test_llama_cpp_reads_the_prompt_and_writes_the_tokens_that_we_would(
     _same_greedy(source, tmp_path / "out" / "base-tang-f16.gguf", "f16")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bf16", "q8_0"])
 def test_other_types(kind: Kind, tmp_path: Path) -> None:
     source = write_run(tmp_path, checkpoints.llama, "plain", LORA)
@@ -132,6 +134,7 @@ def test_a_modelfiles_template_is_the_prompt(tmp_path: Path) -> None:
         assert f"PARAMETER {line}\n" in text
 
 
+@pytest.mark.slow
 def test_an_untrimmed_training_keeps_every_row(tmp_path: Path) -> None:
     settings = {"model": {"trim": False}}
     source = write_run(tmp_path, checkpoints.mistral, "homework", LORA, settings)
@@ -147,6 +150,7 @@ def test_an_untrimmed_training_keeps_every_row(tmp_path: Path) -> None:
     _same_greedy(source, file, "f16")
 
 
+@pytest.mark.slow
 def test_all_weights_trained_are_written_too(tmp_path: Path) -> None:
     source = write_run(tmp_path, checkpoints.qwen2, "plain", None)
     write_export(source, "gguf", tmp_path / "out", "f16")

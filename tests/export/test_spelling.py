@@ -24,8 +24,8 @@ from lianju.export.tokenizer import (
     save_tokenizer,
 )
 from lianju.model import load_base
-from lianju.model.frame import frames_of
-from lianju.model.trim import full_vocabulary
+from lianju.model.prompt_frame import frames_of
+from lianju.model.trimming import full_vocabulary
 from lianju.prompt import LAYOUTS, render
 from tests import checkpoints, families
 from tests.export.runs import COUPLETS, CPU

@@ -7,20 +7,19 @@ import pytest
 import torch
 
 from lianju.cli.app import _guarded
-from lianju.config import LoraSettings, ModelSettings
+from lianju.config import LoraSettings
 from lianju.errors import UserError
+from lianju.files import read_json
 from lianju.model import (
     LanguageModel,
     adapter_name,
     attach,
     find_adapter,
     load_adapter,
-    load_base,
     read_card,
     save_adapter,
 )
-from lianju.prompt import LAYOUTS, fingerprint, render
-from lianju.run_folder import stage_result
+from lianju.prompt import fingerprint, render
 from tests import checkpoints, tiny
 
 COUPLET = "白日依山盡，黃河入海流。"
@@ -63,8 +62,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _base(run: Path, trim: bool) -> LanguageModel:
-    settings = ModelSettings(name=read_card(run)["base"], trim=trim)
-    return load_base(settings, LAYOUTS, torch.device("cpu"))
+    return checkpoints.loaded(read_card(run)["base"], trim)
 
 
 def _logits(model: LanguageModel) -> torch.Tensor:
@@ -76,7 +74,7 @@ def _logits(model: LanguageModel) -> torch.Tensor:
 
 def _checkpoint(run: Path) -> Path:
     """The one that the adapter was made of."""
-    best = stage_result(run, "finetune")["best_step"]
+    best = read_json(run / "stages/finetune.json")["result"]["best_step"]
     return run / "checkpoints" / f"step-{best:06d}"
 
 

@@ -7,8 +7,8 @@ from transformers import AutoTokenizer
 from lianju.config import ModelSettings
 from lianju.errors import UserError
 from lianju.model import SLOT, LanguageModel, Messages, load_base
-from lianju.model.frame import frames_of
-from lianju.model.trim import full_vocabulary
+from lianju.model.prompt_frame import frames_of
+from lianju.model.trimming import full_vocabulary
 from lianju.prompt import INSTRUCTION, LAYOUTS, SYSTEM, fingerprint, render
 from tests import checkpoints, families, tiny
 
@@ -39,9 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "<|im_start|>assistant\n",
         ),
         # Gemma knows no system text: it stands at the head of the question.
-        (
+        pytest.param(
             "gemma3",
             f"<start_of_turn>user\n{SYSTEM}\n{FIXED}<end_of_turn>\n<start_of_turn>model\n",
+            marks=pytest.mark.slow,  # 262,144 tokens
         ),
     ],
 )

@@ -14,12 +14,11 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from lianju.config import RunSettings, load_settings
 from lianju.corpus import test_set as benchmark
-from lianju.decode import generate
 from lianju.errors import UserError
-from lianju.finetune import encode, validation
-from lianju.model import LanguageModel, Vocabulary, attach, memory, weightless
+from lianju.likelihood import encode
+from lianju.model import LanguageModel, Vocabulary, attach, memory, meta_network
 from lianju.model.memory import Lengths, estimate, parameters, plan_memory, text_lengths
-from lianju.model.trim import kept_ids
+from lianju.model.trimming import kept_ids
 from tests import families, published
 
 CPU = torch.device("cpu")
@@ -117,12 +116,12 @@ def test_weights_in_4_bits_take_what_bitsandbytes_takes() -> None:
         torch.randn(rows, columns), quant_type="nf4", compress_statistics=True
     )
     held = packed.nbytes + state.absmax.nbytes + state.state2.absmax.nbytes
-    assert weightless.NF4 * rows * columns == pytest.approx(held, rel=1e-3)
+    assert meta_network.NF4 * rows * columns == pytest.approx(held, rel=1e-3)
     taide = published.CONFIGS["taide/TAIDE-LX-7B-Chat"]
     settings = _settings(model__bits=4, model__trim=False, model__precision="bf16")
     matrices = 32 * (4 * 4096**2 + 3 * 4096 * 11008)
     other = published.PARAMETERS["taide/TAIDE-LX-7B-Chat"] - matrices
-    expected = weightless.NF4 * matrices + 2 * other
+    expected = meta_network.NF4 * matrices + 2 * other
     assert estimate(taide, settings, "cuda", LENGTHS).weights == pytest.approx(expected, rel=1e-6)
 
 
@@ -139,15 +138,9 @@ def test_generation_counts_the_keys_and_values_of_all_rows() -> None:
     assert tokens * 131_072 < mistral < 2 * tokens * 131_072
 
 
-def test_what_is_known_of_other_rooms_is_so() -> None:
-    assert memory.WRITTEN["cpu"] == generate._ROWS
-    assert generate.FREE_LENGTH == memory._NEW_TOKENS
-    assert validation._BATCH == memory.VALIDATED
-
-
 @pytest.mark.parametrize("name", ["gemma_full", "qwen", "mistral", "smollm2"])
 def test_no_trimmed_model_keeps_more_rows_than_is_reckoned_with(name: str) -> None:
-    assert len(kept_ids(families.FAMILIES[name]())) <= weightless.TRIMMED_ROWS
+    assert len(kept_ids(families.FAMILIES[name]())) <= meta_network.TRIMMED_ROWS
 
 
 @pytest.mark.parametrize("style", ["plain", "homework"])
@@ -303,8 +296,7 @@ _TRAINING = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 from peft import LoraConfig, get_peft_model
-from lianju.finetune.batches import Batch
-from lianju.finetune.validation import summed_loss
+from lianju.likelihood import TokenBatch, summed_loss
 config, method, length, scored = json.loads(sys.argv[1])
 network = AutoModelForCausalLM.from_config(LlamaConfig(**config), attn_implementation="eager")
 if method == "lora":
@@ -316,7 +308,8 @@ mask = torch.zeros(8, length - 1, dtype=torch.bool)
 mask[:, -scored:] = True
 for _ in range(3):
     ids = torch.randint(config["vocab_size"], (8, length))
-    summed_loss(network, Batch(ids, torch.ones_like(ids), mask, scored, False), "fp32").backward()
+    batch = TokenBatch(ids, torch.ones_like(ids), mask, scored, False)
+    summed_loss(network, batch, "fp32").backward()
     optimizer.step()
     optimizer.zero_grad()
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))

@@ -19,7 +19,7 @@ from lianju.errors import UserError
 from lianju.export import write_export
 from lianju.files import writing_folder
 from lianju.model import LanguageModel, load_base
-from lianju.model.digests import digests
+from lianju.model.file_digests import digests
 from lianju.model.sources import base_folder, identity
 from lianju.model.vocabulary import write_tokenizer
 from lianju.progress import SILENT, Reporter
@@ -199,11 +199,12 @@ def _load_until(file: Path, name: str) -> None:
         _load(file)
 
 
-@pytest.mark.parametrize("name", ["lianju.model.convert.seal", "lianju.model.trim.seal"])
+@pytest.mark.parametrize("module", ["gguf_conversion", "trimming"])
 def test_what_a_killed_conversion_left_is_gone_after_the_next(
-    gguf: Path, cache: Path, name: str
+    gguf: Path, cache: Path, module: str
 ) -> None:
-    process = multiprocessing.get_context("fork").Process(target=_load_until, args=(gguf, name))
+    sealing = f"lianju.model.{module}.seal"
+    process = multiprocessing.get_context("fork").Process(target=_load_until, args=(gguf, sealing))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL

@@ -39,6 +39,7 @@ def test_a_package_with_other_bytes_is_refused_and_leaves_nothing(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_real_llama_from_a_package_brings_its_chat_template() -> None:
     folder = base_folder("smollm2-135m", SILENT)
     assert identity(folder) == CATALOGUE["smollm2-135m"].package.sha256
@@ -206,8 +207,8 @@ def test_the_choice_of_precision_gives_its_reason_in_numbers() -> None:
 
 
 def test_4_bits_without_their_library_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lianju.model.compute.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install bitsandbytes"):
+    monkeypatch.setattr("lianju.extras.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install .lianju\[4bit\]"):
         choose_device(ModelSettings(bits=4, device="cpu"))
 
 

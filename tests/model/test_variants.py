@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 import torch
@@ -21,8 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkpoints.mistral(tmp_path_factory.mktemp("model"))
 
 
-def _base(folder: Path, **settings: Any) -> LanguageModel:
-    return load_base(ModelSettings(name=str(folder), **settings), LAYOUTS, CPU)
+def _base(folder: Path, bits: Literal[4, 16] = 16, trim: bool = True) -> LanguageModel:
+    if bits == 16:
+        return checkpoints.loaded(folder, trim)
+    return load_base(ModelSettings(name=str(folder), bits=bits), LAYOUTS, CPU)
 
 
 def _logits(model: LanguageModel) -> torch.Tensor:

@@ -18,7 +18,7 @@ import uvicorn
 
 from lianju.config import LoraSettings, ServeSettings
 from lianju.decode import Masks
-from lianju.model import LanguageModel, attach, load_adapter, save_adapter
+from lianju.model import LanguageModel, attach, load_adapter, pack, save_adapter
 from lianju.prompt import fingerprint
 from lianju.serve import Served, Server, Service, create_app
 
@@ -48,9 +48,9 @@ def made_adapter(model: LanguageModel, folder: Path, strength: float = 0.02) -> 
 
 def served(model: LanguageModel, name: str = "tang", folder: Path | None = None) -> Served:
     """A model as the server holds it."""
-    changed = 1.0 if folder else 0.0
+    model = replace(model, changed=1.0 if folder else 0.0)
     words = model.vocabulary
-    return Served(name, model, "plain", model.name, folder, changed, Masks(words), f"test-{name}")
+    return Served(name, model, "plain", model.name, folder, Masks(words), f"test-{name}")
 
 
 @contextmanager
@@ -83,15 +83,18 @@ def started(service: Service, hosts: Sequence[str] = ()) -> Iterator[tuple[Serve
 def tuned(gemma: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     """The real base model with a random adapter in it."""
     folder = made_adapter(gemma, tmp_path_factory.mktemp("served") / "tang" / "adapter")
-    own = replace(gemma, network=copy.deepcopy(gemma.network), folder=gemma.folder)
-    return load_adapter(own, folder)
+    tuned = load_adapter(replace(gemma, network=copy.deepcopy(gemma.network)), folder)
+    pack(tuned.network)
+    return tuned
 
 
 @pytest.fixture(scope="session")
 def service(gemma: LanguageModel, tuned: LanguageModel) -> Service:
-    """The base model and a tuned one."""
+    """The base model and a tuned one, made ready as `lianju serve` makes them."""
+    base = replace(gemma, network=copy.deepcopy(gemma.network))
+    pack(base.network)
     service = Service(list, ServeSettings())
-    service.open([served(tuned, "tang", Path("tang")), served(gemma, "base")])
+    service.open([served(tuned, "tang", Path("tang")), served(base, "base")])
     return service
 
 

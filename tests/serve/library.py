@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lianju.corpus import Poem, cache
-from lianju.corpus.known import _build
+from lianju.corpus.line_index import _build
 from lianju.corpus.sources import LARGE_SHA256
 from lianju.progress import SILENT
 

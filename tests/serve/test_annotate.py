@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lianju.corpus import Poem
 from lianju.decode import Completion
 from lianju.serve import annotate
-from lianju.serve.native_answers import Poem as Annotated
+from lianju.serve.native_answers import PoemAnswer
 from lianju.verse import check, lines_of, shape_of, words
 from lianju.writer import continuation
 
@@ -21,7 +21,7 @@ def nowhere(line: str) -> list[Poem]:
     return []
 
 
-def draw(text: str, couplet: str = COUPLET, ruled: bool = False, **options: Any) -> Annotated:
+def draw(text: str, couplet: str = COUPLET, ruled: bool = False, **options: Any) -> PoemAnswer:
     written = continuation(Completion(couplet, text, "stop", 1, -1.0), ruled, nowhere)
     return annotate.poem(0, written, **options)
 

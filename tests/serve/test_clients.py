@@ -243,6 +243,7 @@ def llm(address: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "stream"), [("poems", []), ("poems-text", ["--no-stream"])])
 def test_llm_prints_the_poem(llm: Path, name: str, stream: list[str], expected: list[str]) -> None:
     options = [x for o in ("top_p 1", "max_tokens 30", "seed 3") for x in ("-o", *o.split())]
@@ -256,9 +257,10 @@ def test_llm_prints_the_poem(llm: Path, name: str, stream: list[str], expected: 
 # --- openai for Node -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (NODE / "node_modules/openai").is_dir(),
-    reason=f"no Node package openai in {NODE}: `make test` installs it",
+    reason=f"no Node package openai in {NODE}: `make test-all` installs it",
 )
 def test_node(address: str, expected: list[str]) -> None:
     seen = json.loads(_run("node", HERE / "node/client.mjs", NODE, address))
@@ -280,9 +282,10 @@ def test_node(address: str, expected: list[str]) -> None:
 # --- litellm -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (LITELLM / "bin/python").exists(),
-    reason=f"no litellm in {LITELLM}: `make test` installs it",
+    reason=f"no litellm in {LITELLM}: `make test-all` installs it",
 )
 def test_litellm(address: str, expected: list[str]) -> None:
     script = HERE / "litellm_client.py"

@@ -552,7 +552,7 @@ def test_every_path_documents_its_errors(client: TestClient) -> None:
             schema = operation["responses"][code]["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}
         assert operation["summary"] and operation["description"]
-    for name in ("PoemsRequest", "NextRequest", "CheckRequest", "Verse"):
+    for name in ("PoemsRequest", "NextRequest", "CheckRequest", "VerseRules"):
         fields = document["components"]["schemas"][name]["properties"]
         assert all(field.get("description") for field in fields.values()), name
 

@@ -1,8 +1,9 @@
 """OpenAI's endpoints: answers against decoding itself, and against OpenAI's own types."""
 
-import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
 
@@ -16,13 +17,13 @@ from lianju.config import DecodeSettings, ServeSettings
 from lianju.decode import Grown, Token, complete
 from lianju.model import LanguageModel
 from lianju.prompt import render
-from lianju.serve import Service, create_app, openai_call
-from lianju.serve.conversation import Opening, parted
-from lianju.serve.errors import ApiError
+from lianju.serve import Service, create_app
+from lianju.serve.api_errors import ApiError
+from lianju.serve.conversation import FoundCouplet, parted
+from lianju.serve.detokenize import Piece
 from lianju.serve.openai_answers import ChatShape, TextShape
-from lianju.serve.openai_call import merged
 from lianju.serve.openai_schema import CompletionRequest
-from lianju.serve.written import Piece
+from lianju.serve.poem_call import read_call
 from lianju.verse import check, lines_of
 from tests import tiny
 from tests.serve.running import held, open_service, served
@@ -259,10 +260,10 @@ def test_likeliest_tokens_keep_their_names_apart() -> None:
     # Of two tokens that read alike the likelier counts; what ends a poem reads as nothing.
     top = ((1, b"", -0.5), (2, b"a", -1.0), (3, b"a", -2.0), (4, b"\xe7\xa9", float("-inf")))
     piece = Piece("b", (Token(5, b"b", -3.0, top),), (0,))
-    old = TextShape(4, None).grown(0, piece)["logprobs"]["top_logprobs"]
+    old = TextShape(True).choice(0, [piece], "stop")["logprobs"]["top_logprobs"]
     named = {"<|endoftext|>": -0.5, "a": -1.0, "bytes:\\xe7\\xa9": -9999.0, "b": -3.0}
     assert list(old[0].items()) == list(named.items())
-    [new] = ChatShape(True).grown(0, piece)["logprobs"]["content"]
+    [new] = ChatShape(True).choice(0, [piece], "stop")["logprobs"]["content"]
     assert [one["bytes"] for one in new["top_logprobs"]] == [None, [97], [97], [0xE7, 0xA9]]
 
 
@@ -299,7 +300,7 @@ def test_verse_is_kept(gemma: LanguageModel) -> None:
     ],
 )
 def test_a_prompt_is_a_couplet_and_what_follows(text: str, couplet: str, rest: str) -> None:
-    assert parted(text) == Opening(couplet, rest)
+    assert parted(text) == FoundCouplet(couplet, rest)
 
 
 @pytest.mark.parametrize("text", ["白日依山盡，黃河入海", "Hello, world. More", "。", ""])
@@ -504,9 +505,11 @@ def test_what_is_not_right_is_refused_by_name(
 
 
 def test_verse_says_how_many_particles() -> None:
-    for verse, particles in ((None, 4), ({}, 4), ({"particles": 7}, 7)):
+    service = open_service(served(tiny.model(), "tiny"))
+    for verse, particles in ((None, 1), ({}, 4), ({"particles": 7}, 7)):
         body = CompletionRequest.model_validate(_plain("completions") | {"verse": verse})
-        assert body.decode(seed=1).particles == particles
+        [candidate] = read_call(service, body, [(FIRST, "")]).candidates
+        assert len(candidate.particles) == particles
 
 
 @pytest.mark.parametrize("path", ["completions", "chat/completions"])
@@ -557,14 +560,16 @@ def test_a_server_of_few_tokens_says_so(model: LanguageModel, tokens: int) -> No
 def test_a_full_queue_is_a_status_even_for_a_stream(
     client: TestClient, service: Service, stream: bool
 ) -> None:
-    body = _plain("completions") | {"stream": stream, "prompt": [FIRST] * 5}
-    with held(service):
+    body = _plain("completions") | {"stream": stream, "prompt": [FIRST] * 5, "max_tokens": 2}
+    with ThreadPoolExecutor(4) as pool, held(service):
+        waiting = [pool.submit(client.post, "/v1/completions", json=body) for _ in range(4)]
+        while service.engine.waiting < 4:
+            time.sleep(0.01)
         response = client.post("/v1/completions", json=body)
         assert response.status_code == 429
         assert response.headers["retry-after"] == "1"
         assert response.json()["error"]["type"] == "rate_limit_error"
-    # The four prompts that had a place have given it up.
-    assert client.post("/v1/completions", json=body | {"prompt": FIRST}).status_code == 200
+    assert [one.result().status_code for one in waiting] == [200] * 4
 
 
 @pytest.mark.parametrize(
@@ -578,36 +583,11 @@ def test_what_breaks_on_the_way_is_an_event(
         yield Grown(0, (Token(1, "山".encode(), -1.0),), "山")
         raise failure
 
-    monkeypatch.setattr(openai_call, "events", events)
+    monkeypatch.setattr(Service, "events", events)
     *_, grown, error = _stream(client, "completions", prompt=FIRST)
     assert grown["choices"][0]["text"] == "山"
     assert said in error["error"]["message"]
     assert "secret" not in str(error)
-
-
-def test_merged_streams_end_together() -> None:
-    ended: list[str] = []
-
-    async def stream(name: str, items: int, wait: float = 0) -> AsyncIterator[str]:
-        try:
-            for item in range(items):
-                await asyncio.sleep(wait)
-                yield f"{name}{item}"
-            if not wait:
-                raise ValueError(name)
-        finally:
-            ended.append(name)
-
-    async def work() -> None:
-        every = merged([stream("a", 2), stream("b", 100, 10)])
-        seen = []
-        with pytest.raises(ValueError, match="a"):
-            async for number, item in every:
-                seen.append((number, item))
-        assert seen == [(0, "a0"), (0, "a1")]
-        assert ended == ["a", "b"]
-
-    asyncio.run(work())
 
 
 def test_while_models_are_loading_everything_is_refused() -> None:

@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.serve.test_page_write import address, open_poems
 
 SEED = 7
 
 
+@pytest.mark.slow
 def test_the_readmes_picture(browser: Any, server: str, tmp_path: Path) -> None:
     """Three poems, and what the model weighed at one character.
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from lianju.config import ServeSettings
 from lianju.serve import Service, results
-from lianju.serve.errors import ApiError
+from lianju.serve.api_errors import ApiError
 
 SUMMARY = {
     "model": {"name": "gemma-3-270m"},

@@ -18,6 +18,8 @@ from lianju.serve import Service, create_app
 from tests import tiny
 from tests.serve.running import open_service, running, served
 
+pytestmark = pytest.mark.slow
+
 CONFIG = {
     "seed": 6,
     "checks": {

@@ -1,12 +1,9 @@
 """The server as a whole: keys, limits, who goes away, and what keeps it from starting."""
 
 import asyncio
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,16 +14,20 @@ from typing import Any
 
 import httpx2
 import pytest
+import torch
 
 import lianju.serve.server
-from lianju.config import ServeSettings
+from lianju.config import ModelSettings, ServeSettings
 from lianju.errors import UserError
-from lianju.model import LanguageModel
+from lianju.model import load_base
+from lianju.progress import SILENT
+from lianju.prompt import LAYOUTS
 from lianju.serve import Service, guard, named
 from lianju.serve.guard import LARGEST
 from lianju.serve.models import load_served
-from tests import tiny
+from tests import checkpoints, tiny
 from tests.serve.conftest import made_adapter, running, served
+from tests.typed import Typed
 
 COUPLET = tiny.COUPLETS[0][0]
 ASK = {"model": "tang", "prompt": COUPLET}
@@ -227,7 +228,7 @@ def test_only_this_machine_and_no_other_page_unless_asked(tmp_path: Path) -> Non
 
 def test_a_full_queue_says_when_to_come_again() -> None:
     with tiny_server(queue=1) as (address, service):
-        service.engine._rows = 1
+        service.engine.schedulers["tang"].most = 1
         answers = asyncio.run(_many(address, ENDLESS | {"max_tokens": 200}, 12))
         assert set(answers) == {200, 429}
 
@@ -383,38 +384,18 @@ def test_names_of_adapters() -> None:
 
 
 @pytest.fixture(scope="module")
-def adapters(gemma: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Adapters of the real base model: two that differ, one that does nothing, one damaged."""
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Adapters of a tiny base model: two that differ, one that does nothing, one damaged."""
     folder = tmp_path_factory.mktemp("adapters")
-    made_adapter(gemma, folder / "one")
-    made_adapter(gemma, folder / "two", 0.05)
-    made_adapter(gemma, folder / "idle", 0.0)
-    made_adapter(gemma, folder / "damaged")
+    named = ModelSettings(name=str(checkpoints.llama(folder / "base")))
+    model = load_base(named, LAYOUTS, torch.device("cpu"))
+    made_adapter(model, folder / "one", 0.2)
+    made_adapter(model, folder / "two", 0.5)
+    made_adapter(model, folder / "idle", 0.0)
+    made_adapter(model, folder / "damaged")
     weights = folder / "damaged" / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     return folder
-
-
-class Started:
-    """`lianju serve` as a process of its own."""
-
-    def __init__(self, *arguments: str):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "lianju", "serve", *arguments],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_WAIT_POLICY": "passive"},
-        )
-        self.said = ""
-
-    def until(self, word: str) -> str:
-        """What it says until `word` comes."""
-        assert self.process.stderr
-        while word not in self.said:
-            line = self.process.stderr.readline()
-            assert line, self.said
-            self.said += line
-        return self.said
 
 
 def test_several_adapters_beside_the_base_killed_and_started_again(adapters: Path) -> None:
@@ -424,9 +405,10 @@ def test_several_adapters_beside_the_base_killed_and_started_again(adapters: Pat
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     for end in (signal.SIGKILL, signal.SIGINT):
-        server = Started(*arguments, f"--port={port}")
+        server = Typed(["serve", *arguments, f"--port={port}"], adapters)
         try:
-            assert "serves one, zwei, base" in server.until("Ready")
+            server.until("Ready")
+            assert "serves one, zwei, base" in server.err
             ask = {"prompt": "空山新雨後，天氣晚來秋。", "seed": 5, "verse": {}}
             names = ("one", "zwei", "base")
             answers = [
@@ -441,8 +423,8 @@ def test_several_adapters_beside_the_base_killed_and_started_again(adapters: Pat
                 {n: a.json()["choices"][0]["text"] for n, a in zip(names, answers, strict=True)}
             )
         finally:
-            server.process.send_signal(end)
-            assert server.process.wait(30) == (-9 if end == signal.SIGKILL else 130)
+            server.send(end)
+            assert server.ended(30) == (-9 if end == signal.SIGKILL else 130)
     assert texts[0] == texts[1]
     assert len(set(texts[0].values())) == 3
 
@@ -469,17 +451,14 @@ def test_what_keeps_it_from_starting_is_one_clear_line(
         filled = [part.format(folder=adapters, taken=port) for part in arguments]
         if not any("--port" in part for part in filled):
             filled.append("--port=0")
-        server = Started(*filled)
-        assert message in server.until(message)
-        assert server.process.wait(60) == 2
+        server = Typed(["serve", *filled], adapters)
+        assert server.ended() == 2
+        assert message in server.err and "Traceback" not in server.err
 
 
 def test_adapters_of_different_bases_are_refused(tmp_path: Path) -> None:
-    from lianju.config import ModelSettings
-    from lianju.progress import SILENT
-
     folders = {}
     for number in (0, 1):
         folders[f"a{number}"] = made_adapter(tiny.model(number), tmp_path / str(number))
     with pytest.raises(UserError, match="one server for each base model"):
-        load_served(folders, None, False, ModelSettings(), "plain", SILENT)
+        load_served(folders, None, False, SILENT)

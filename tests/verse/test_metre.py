@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lianju.verse.fit import fit, misses, widened
+from lianju.verse.fitting import fit, misses, widened
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, patterns, type_after, types_of
 from lianju.verse.rhyme_groups import LEVEL, bit, names
 

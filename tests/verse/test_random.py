@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianju.verse import Fault, alphabet, check, common, readings, standard
-from lianju.verse.fit import misses
+from lianju.verse.fitting import misses
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, types_of
 from lianju.verse.rhyme_groups import LEVEL, OBLIQUE, bit
 

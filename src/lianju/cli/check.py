@@ -12,13 +12,13 @@ from lianju.cli.inputs import named_file
 from lianju.cli.poem import draw
 from lianju.console import TerminalReporter, err, out, print_notes, print_table
 from lianju.corpus import (
-    Verse,
     VerseFile,
+    VerseRecord,
     has_verse,
-    hear_text,
     read_verse,
     shown,
     spoken_verse,
+    to_traditional,
     verse_only,
 )
 from lianju.errors import UserError
@@ -121,9 +121,9 @@ def _read(poem: str) -> tuple[VerseFile, str]:
     return spoken_verse(poem), ""
 
 
-def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
+def _as_traditional(poems: list[VerseRecord], lang: Language) -> list[VerseRecord]:
     """The poems in traditional characters, with a note on those that were not."""
-    every = [hear_text(item.text) for item in poems]
+    every = [to_traditional(item.text) for item in poems]
     changed = [pair for pair in zip(poems, every, strict=True) if pair[1].notes]
     if len(poems) == 1:
         print_notes(in_language(note, lang) for note in every[0].notes)
@@ -141,7 +141,7 @@ def _as_traditional(poems: list[Verse], lang: Language) -> list[Verse]:
     return [replace(item, text=heard.text) for item, heard in zip(poems, every, strict=True)]
 
 
-def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]:
+def _judged(poems: Sequence[VerseRecord], strict: bool, borrow: bool) -> list[Verdict]:
     reporter: Reporter = TerminalReporter() if len(poems) > _MANY else SILENT
     verdicts = []
     with reporter.task("Checking", len(poems)) as task:
@@ -152,7 +152,7 @@ def _judged(poems: Sequence[Verse], strict: bool, borrow: bool) -> list[Verdict]
     return verdicts
 
 
-def _row(item: Verse, verdict: Verdict) -> dict[str, object]:
+def _row(item: VerseRecord, verdict: Verdict) -> dict[str, object]:
     about = {"number": item.number, "title": item.title, "author": item.author}
     return about | {"poem": item.text} | words.verdict_row(verdict)
 
@@ -173,7 +173,7 @@ def _name_bad(file: VerseFile, path: str, lang: Language) -> None:
     )
 
 
-def _show(item: Verse, verdict: Verdict, lang: Language) -> None:
+def _show(item: VerseRecord, verdict: Verdict, lang: Language) -> None:
     """One poem: the verdict, the lines with their marks, and everything to say of them."""
     style = "green" if verdict.regular else "red" if verdict.style == "faulty" else "yellow"
     if about := " ".join(part for part in (item.author, item.title) if part):
@@ -231,7 +231,7 @@ def _paragraph(text: str, indent: int = 0) -> None:
         out.print(" " * indent + line.plain.rstrip(), markup=False, style="dim")
 
 
-def _table(poems: Sequence[Verse], verdicts: Sequence[Verdict], lang: Language) -> None:
+def _table(poems: Sequence[VerseRecord], verdicts: Sequence[Verdict], lang: Language) -> None:
     shown = _ROWS if out.is_terminal else len(poems)
     rows = [
         (

@@ -17,7 +17,7 @@ from lianju.cli.inputs import (
 from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, out
-from lianju.corpus import Poem, hear_couplet, known_lines, read_couplets
+from lianju.corpus import Poem, interpret_couplet, known_lines, read_couplets
 from lianju.verse import Language, in_language, lines_of, words
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def complete_command(
     """
     overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
     settings = load_settings("default", overrides)
-    couplets = [text_with_notes(hear_couplet(couplet), lang) for couplet in _given(couplets)]
+    couplets = [text_with_notes(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
     verse = verse_settings(rules, lang)
     writer = writer or ModelFlags()
     folder = adapter_folder(writer)

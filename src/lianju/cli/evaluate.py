@@ -15,8 +15,7 @@ from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
-    from lianju.evaluate import Report
-    from lianju.evaluate.evaluation import Author, Load, Plan
+    from lianju.evaluate import Author, EvaluationPlan, Load, Report
 
 _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
@@ -103,12 +102,12 @@ class Scope:
         ),
     ] = 30
 
-    def plan(self) -> "Plan":
+    def plan(self) -> "EvaluationPlan":
         """As the evaluation takes it."""
-        from lianju.evaluate.evaluation import Plan
+        from lianju.evaluate import EvaluationPlan
 
         suites = tuple(dict.fromkeys(self.suite or ("hw5", "heldout")))
-        return Plan(suites, self.couplets, self.n, self.ranks)
+        return EvaluationPlan(suites, self.couplets, self.n, self.ranks)
 
 
 @app.default
@@ -148,11 +147,11 @@ def evaluate_command(
     authors = [_author(name, scorer, asked.model, settings, verse) for name in named]
     base = _loader(scorer, asked.model, tuned=False)
 
-    from lianju.evaluate.evaluation import evaluate as work
+    from lianju.evaluate import evaluate_systems
 
     folder = out_ or Path("evaluations") / f"{datetime.now():%Y%m%d-%H%M%S}"
     plan = (scope or Scope()).plan()
-    _tell(work(folder, plan, authors, base, TerminalReporter()), folder)
+    _tell(evaluate_systems(folder, plan, authors, base, TerminalReporter()), folder)
 
 
 @app.command(name="--compare")
@@ -166,12 +165,11 @@ def compare_command(
     ),
 ) -> None:
     """Compare the first systems of two reports in pairs: report.html, report.json of both."""
-    from lianju.evaluate import compare_reports, read_report
-    from lianju.evaluate.evaluation import refuse_report, write_report
+    from lianju.evaluate import compare_reports, read_report, refuse_report, write_evaluation
 
     refuse_report(out_)
     report = compare_reports(read_report(first), read_report(second))
-    write_report(report, out_)
+    write_evaluation(report, out_)
     _tell(report, out_)
 
 
@@ -191,7 +189,7 @@ def _author(
     name: str, scorer: Path | None, model: str | None, settings: RunSettings, verse: VerseSettings
 ) -> "Author":
     """One who writes, by the name that the user gave; `scorer` is the adapter that scores poets."""
-    from lianju.evaluate.evaluation import Author
+    from lianju.evaluate import Author
     from lianju.model import adapter_name, read_card
 
     adapter = scorer if name == "poets" else _adapter_of(name)

@@ -13,7 +13,7 @@ from lianju.cli.flags import DecodeFlags, ModelFlags, VerseFlags, decode_overrid
 from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, err, out
-from lianju.corpus import check_text, hear_couplet, hear_text
+from lianju.corpus import check_text, interpret_couplet, to_traditional
 from lianju.errors import UserError
 from lianju.files import write_text
 from lianju.verse import FORMS, names
@@ -81,7 +81,10 @@ def next_command(
         raise UserError("--svg draws one step: leave out --steps, or write a page with --html")
     settings = load_settings("default", decode_overrides(decoding, seed=seed))
     check_text(after, "--after")
-    couplet, after = text_with_notes(hear_couplet(couplet)), text_with_notes(hear_text(after))
+    couplet, after = (
+        text_with_notes(interpret_couplet(couplet)),
+        text_with_notes(to_traditional(after)),
+    )
     verse = verse_settings(rules)
     writer = writer or ModelFlags()
     folder = adapter_folder(writer)

@@ -11,10 +11,9 @@ from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
 from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, err, print_line
-from lianju.corpus import hear_couplet
+from lianju.corpus import interpret_couplet
 from lianju.errors import UserError
 from lianju.files import weights_digest
-from lianju.output_folder import holding
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -100,7 +99,7 @@ def sweep_command(
     Without --form or another rule, no rules of verse are kept, so that right shapes are the
     model's own. Example: lianju explore sweep --suite legal --couplets 30 --out sweeps/first
     """
-    from lianju.explore import SWEEP, open_sweep, read_grid
+    from lianju.explore import open_sweep, read_grid
 
     if couplets and suite:
         raise UserError("couplets of your own and --suite exclude each other: leave out one")
@@ -114,8 +113,8 @@ def sweep_command(
     plan = _plan(folder, model, chosen, openings, cells, decode, verse)
     kept = rules_for_couplets(plan.couplets, plan.verse)
     _announce(plan)
-    with holding(out, SWEEP):
-        _sweep(open_sweep(out, plan), folder, model, kept)
+    with open_sweep(out, plan, TerminalReporter()) as job:
+        _sweep(job, folder, model, kept)
 
 
 def _plan(
@@ -156,7 +155,9 @@ def _openings(couplets: list[str] | None, suite: str, number: int | None) -> "li
         return [SweepCouplet.of(example) for example in examples(suite, number, TerminalReporter())]
     if number is not None:
         raise UserError("--couplets takes the first of a suite: leave it out, or the couplets")
-    return [SweepCouplet(couplet=text_with_notes(hear_couplet(couplet))) for couplet in couplets]
+    return [
+        SweepCouplet(couplet=text_with_notes(interpret_couplet(couplet))) for couplet in couplets
+    ]
 
 
 def _announce(plan: "SweepPlan") -> None:
@@ -177,7 +178,6 @@ def _sweep(
 ) -> None:
     from lianju.explore import score, write_all
 
-    reporter = TerminalReporter()
     if not job.finished():
         missing = len(job.missing())
         if done := len(job.plan.grid.cells()) - missing:
@@ -185,9 +185,9 @@ def _sweep(
         _interruptible(lambda: _write(job, folder, model, kept), job)
     from lianju.evaluate import measure, tools
 
-    found = tools(reporter)
-    cells = score(job, lambda groups, truths: measure(groups, truths, found), reporter)
-    _tell(write_all(job, cells, reporter))
+    found = tools(job.reporter)
+    cells = score(job, lambda groups, truths: measure(groups, truths, found))
+    _tell(write_all(job, cells, job.reporter))
 
 
 def _write(
@@ -198,8 +198,8 @@ def _write(
     from lianju.explore import write_poems
     from lianju.writer import load_model
 
-    network, _ = load_model(folder, model, TerminalReporter())
-    write_poems(job, network, constrain(network.vocabulary, kept), TerminalReporter())
+    network, _ = load_model(folder, model, job.reporter)
+    write_poems(job, network, constrain(network.vocabulary, kept))
 
 
 def _interruptible(work: Callable[[], None], job: "Sweep") -> None:

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Group, Parameter, Token, convert
 
-from lianju.config import DecodeSettings, Settings, VerseSettings, from_flags
-from lianju.setting_errors import short
+from lianju.config import DecodeSettings, Settings, VerseSettings, from_flags, short
 
 _VERSE = Group("Verse 格律: the rules that every completion keeps", sort_key=1)
 _DECODING = Group("Decoding 解碼: how the next character is drawn", sort_key=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lianju.cli.flags import ModelFlags, VerseFlags
 from lianju.config import VerseSettings
 from lianju.console import err, print_notes
-from lianju.corpus import Heard, check_text
+from lianju.corpus import Interpreted, check_text
 from lianju.errors import UserError
 from lianju.verse import Language, Said, in_language
 
@@ -40,7 +40,7 @@ def adapter_folder(flags: ModelFlags) -> Path | None:
     return find_adapter(flags.adapter) if flags.adapter else default_adapter()
 
 
-def text_with_notes(found: Heard, lang: Language = "en") -> str:
+def text_with_notes(found: Interpreted, lang: Language = "en") -> str:
     """The text as it is read, after what there is to say about that."""
     print_notes(in_language(note, lang) for note in found.notes)
     return found.text

@@ -9,15 +9,15 @@ from cyclopts import Parameter
 
 from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import rules_for_couplets, verse_settings
-from lianju.config import DecodeSettings, RunSettings, VerseSettings, from_flags
+from lianju.config import DecodeSettings, VerseSettings, from_flags
 from lianju.console import TerminalReporter, print_line
 from lianju.corpus import test_set
 from lianju.errors import UserError
 from lianju.files import write_text
-from lianju.verse import shape_of
+from lianju.verse import FORMS
 
 if TYPE_CHECKING:
-    from lianju.decode import Completion
+    from lianju.writer import Continuation
 
 # Of a value in the name of a file.
 _LONGEST = 20
@@ -59,7 +59,7 @@ def results_command(
         raise UserError("--particles goes with rules of verse: add --form auto")
     folder = _trained(run)
 
-    from lianju.run_folder import read_settings
+    from lianju.training import read_settings
 
     settings = read_settings(folder)
     flags = decode_overrides(decoding, seed=seed, particles=particles)
@@ -71,12 +71,12 @@ def results_command(
     if ruled:
         # The run's length is for free writing; rules know what a poem can need.
         values["max_length"] = None
-    written = _write(folder, settings, from_flags(DecodeSettings, values | given), verse)
+    written = _write(folder, from_flags(DecodeSettings, values | given), verse)
 
-    from lianju.judging import results_text
+    from lianju.training import results_text
 
     text = results_text(written)
-    _tell(written, text, ruled)
+    _tell(written, text)
     write_text(path, text)
     print_line(f"Hand in: {path}")
 
@@ -104,42 +104,32 @@ def _named(given: Mapping[str, Any], verse: VerseSettings) -> str:
     return "-" + "-".join(said).rstrip("-")
 
 
-def _write(
-    folder: Path, settings: RunSettings, decode: DecodeSettings, verse: VerseSettings
-) -> "list[Completion]":
-    """A completion of each test couplet by the model of the run."""
+def _write(folder: Path, decode: DecodeSettings, verse: VerseSettings) -> "list[Continuation]":
+    """A poem on each test couplet by the model of the run."""
     couplets = [example.couplet for example in test_set()]
     # Contradictions are found before the model is loaded.
-    kept = rules_for_couplets(couplets, verse)
-    adapter = folder / "adapter"
+    rules_for_couplets(couplets, verse)
 
-    from lianju.decode import complete, constrain
-    from lianju.writer import load_model
+    from lianju.evaluate import write_poems
+    from lianju.writer import continuation, load_model
 
-    model, style = load_model(adapter, None, TerminalReporter())
-    groups = complete(
-        model,
-        style,
-        couplets,
-        decode,
-        TerminalReporter(),
-        "Test couplets",
-        constraints=constrain(model.vocabulary, kept),
-    )
-    return [group[0] for group in groups]
+    reporter = TerminalReporter()
+    model, style = load_model(folder / "adapter", None, reporter)
+    groups = write_poems(model, style, couplets, verse, decode, reporter, "Test couplets")
+    return [continuation(poem, verse.form != "free", None) for [poem] in groups]
 
 
-def _tell(written: "list[Completion]", text: str, ruled: bool) -> None:
+def _tell(written: "list[Continuation]", text: str) -> None:
     """Each line of `text` with its form or what is wrong with it, then how many are right."""
     right = 0
+    chinese = {form.name: form.chinese for form in FORMS}
     for line, one in zip(text.splitlines(), written, strict=True):
-        shape = shape_of(one.couplet, one.text, one.finish == "stop")
         # In rules a poem that has ended is of the length that was asked for, whatever that is.
-        fine = shape.right or (ruled and one.finish == "stop")
+        fine = one.finish == "stop" and not one.fault
         right += fine
-        said = "✓" if fine else f"✗ {shape.fault}"
-        if shape.form:
-            said += f" {shape.form.name} {shape.form.chinese}"
+        said = "✓" if fine else f"✗ {one.fault}"
+        if one.form in chinese:
+            said += f" {one.form} {chinese[one.form]}"
         print_line(f"{line} {said}")
     different = len({one.text for one in written})
     print_line(f"Right shape: {right} of {len(written)}; {different} different completions")

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,151 +15,109 @@ from lianju.console import TerminalReporter, err, print_line, print_notes
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
-    from lianju.processes import Processes
-    from lianju.run_folder import Run
-
-_Recipe = Annotated[
-    str,
-    Parameter(
-        help=f"A recipe by name ({', '.join(recipe_names())}) or a YAML file; what it sets takes "
-        "the place of a default."
-    ),
-]
-_Set = Annotated[
-    list[str],
-    Parameter(name="--set", help="Any setting, as section.name=value; can be repeated."),
-]
-_Out = Annotated[
-    Path | None,
-    Parameter(help="The run folder to write; default runs/RECIPE-DATE.", show_default=False),
-]
-_Resume = Annotated[
-    Path | None,
-    Parameter(help="A run folder to go on with; its settings hold.", show_default=False),
-]
-_Poems = Annotated[
-    int | None,
-    Parameter(
-        help="How many poems to train on; default: as the recipe says.",
-        show_default=False,
-    ),
-]
-_Epochs = Annotated[
-    int | None,
-    Parameter(
-        help=f"{help_of('epochs', TrainSettings)} Default: as the recipe says.",
-        show_default=False,
-    ),
-]
-_LearningRate = Annotated[
-    float | None,
-    Parameter(
-        help=f"{help_of('learning_rate', TrainSettings)} Default: as the recipe says.",
-        show_default=False,
-    ),
-]
-_Seed = Annotated[int | None, Parameter(help="Seed of training and decoding.", show_default=False)]
-_Model = Annotated[
-    str | None,
-    Parameter(
-        help="The base model: a catalogue name, a folder, a GGUF file or a hub id.",
-        show_default=False,
-    ),
-]
-_Source = Annotated[
-    str | None,
-    Parameter(help="A file of poems, or a folder that has one.", show_default=False),
-]
+    from lianju.training import Processes, Run
 
 
-def run_command(
-    *,
-    recipe: _Recipe = "default",
-    poems: _Poems = None,
-    epochs: _Epochs = None,
-    learning_rate: _LearningRate = None,
-    decoding: DecodeFlags | None = None,
-    seed: _Seed = None,
-    model: _Model = None,
-    source: _Source = None,
-    out: _Out = None,
-    resume: _Resume = None,
-    set_: _Set | None = None,
-) -> None:
+def _flag(help: str, **more: Any) -> Parameter:
+    return Parameter(help=help, show_default=False, **more)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RunFlags:
+    """What is trained, on what, and where it goes; what is not given is as the recipe says."""
+
+    recipe: Annotated[
+        str,
+        Parameter(
+            help=f"A recipe by name ({', '.join(recipe_names())}) or a YAML file; what it sets "
+            "takes the place of a default."
+        ),
+    ] = "default"
+    poems: Annotated[
+        int | None, _flag("How many poems to train on; default: as the recipe says.")
+    ] = None
+    epochs: Annotated[
+        int | None, _flag(f"{help_of('epochs', TrainSettings)} Default: as the recipe says.")
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        _flag(f"{help_of('learning_rate', TrainSettings)} Default: as the recipe says."),
+    ] = None
+    seed: Annotated[int | None, _flag("Seed of training and decoding.")] = None
+    model: Annotated[
+        str | None, _flag("The base model: a catalogue name, a folder, a GGUF file or a hub id.")
+    ] = None
+    source: Annotated[str | None, _flag("A file of poems, or a folder that has one.")] = None
+    out: Annotated[Path | None, _flag("The run folder to write; default runs/RECIPE-DATE.")] = None
+    resume: Annotated[Path | None, _flag("A run folder to go on with; its settings hold.")] = None
+    set_: Annotated[
+        list[str] | None,
+        Parameter(name="--set", help="Any setting, as section.name=value; can be repeated."),
+    ] = None
+
+    def overrides(self) -> dict[str, Any]:
+        """The settings that were given, by their dotted names."""
+        given = {
+            "data.poems": self.poems,
+            "train.epochs": self.epochs,
+            "train.learning_rate": self.learning_rate,
+            "seed": self.seed,
+            "decode.seed": self.seed,
+            "model.name": self.model,
+            "data.source": self.source,
+        }
+        flags = {name: value for name, value in given.items() if value is not None}
+        return flags | parse_assignments(self.set_ or [])
+
+    def open(
+        self, decoding: DecodeFlags | None, processes: "Processes"
+    ) -> AbstractContextManager["Run"]:
+        """The run that is asked for: a new one, or one to go on with."""
+        from lianju.training import default_folder, new_run, open_run
+
+        reporter, overrides = TerminalReporter(), self.overrides() | decode_overrides(decoding)
+        if self.resume is not None:
+            if overrides or self.out or self.recipe != "default":
+                raise UserError("--resume keeps the run's own settings: give it alone")
+            return open_run(self.resume, reporter, processes)
+        settings = load_settings(self.recipe, overrides)
+        return new_run(self.out or default_folder(settings), settings, reporter, processes)
+
+
+def run_command(*, flags: RunFlags | None = None, decoding: DecodeFlags | None = None) -> None:
     """The main job: poems, before, fine-tuning, after, and a report.
 
     Fine-tunes the base model on Tang poems, completes the fifteen test couplets before and
     after with the same prompt and decoding, and writes a run folder with the adapter,
     results.txt and report.html. Ctrl-C stops it cleanly; --resume goes on.
     """
-    from lianju.run import execute
+    from lianju.training import execute
 
-    def begin(processes: "Processes") -> AbstractContextManager["Run"]:
-        overrides = _overrides(poems, epochs, learning_rate, seed, model, source, set_)
-        overrides |= decode_overrides(decoding)
-        return _open(recipe, overrides, out, resume, processes)
-
-    if done := _together("run", begin, execute):
+    if done := _together("run", flags or RunFlags(), decoding, execute):
         _tell(*done)
 
 
-def finetune_command(
-    *,
-    recipe: _Recipe = "default",
-    poems: _Poems = None,
-    epochs: _Epochs = None,
-    learning_rate: _LearningRate = None,
-    seed: _Seed = None,
-    model: _Model = None,
-    source: _Source = None,
-    out: _Out = None,
-    resume: _Resume = None,
-    set_: _Set | None = None,
-) -> None:
+def finetune_command(*, flags: RunFlags | None = None) -> None:
     """Fine-tune only: writes the adapter and the log of steps into a run folder."""
-    from lianju.run import remarks_on, train_only
+    from lianju.training import remarks_on, train_only
 
-    def begin(processes: "Processes") -> AbstractContextManager["Run"]:
-        overrides = _overrides(poems, epochs, learning_rate, seed, model, source, set_)
-        return _open(recipe, overrides, out, resume, processes)
-
-    done = _together("finetune", begin, train_only)
+    done = _together("finetune", flags or RunFlags(), None, train_only)
     if done is None:
         return
-    job, outcome = done
-    print_line(f"Adapter: {job.folder / 'adapter'}")
+    run, outcome = done
+    print_line(f"Adapter: {run.folder / 'adapter'}")
     print_line(
         f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
         f"validation {outcome.best_loss:.3f} nats a character at step {outcome.best_step}"
     )
-    print_notes(remarks_on(job, outcome))
-
-
-def _overrides(
-    poems: int | None,
-    epochs: int | None,
-    learning_rate: float | None,
-    seed: int | None,
-    model: str | None,
-    source: str | None,
-    assignments: list[str] | None,
-) -> dict[str, Any]:
-    given = {
-        "data.poems": poems,
-        "train.epochs": epochs,
-        "train.learning_rate": learning_rate,
-        "seed": seed,
-        "decode.seed": seed,
-        "model.name": model,
-        "data.source": source,
-    }
-    flags = {name: value for name, value in given.items() if value is not None}
-    return flags | parse_assignments(assignments or [])
+    print_notes(remarks_on(run, outcome))
 
 
 def _together(
     verb: str,
-    begin: Callable[["Processes"], AbstractContextManager["Run"]],
+    flags: RunFlags,
+    decoding: DecodeFlags | None,
     work: Callable[["Run"], Any],
 ) -> tuple["Run", Any] | None:
     """The run that the main process begins, and what `work` made of it.
@@ -167,60 +126,41 @@ def _together(
     """
     from safetensors import SafetensorError
 
-    from lianju.job import assist
-    from lianju.processes import together
+    from lianju.training import assist, together
 
     with together() as processes:
         if not processes.main:
             assist(processes)
             return None
-        job = None
+        run = None
         try:
-            with begin(processes) as job:
-                return job, _interruptible(job, verb, work)
+            with flags.open(decoding, processes) as run:
+                return run, _interruptible(run, verb, work)
         except UserError as error:
             # A failed start leaves nothing to go on with; other settings would be a new run.
-            kept = job and (job.folder / "settings.json").is_file()
-            if job and kept and isinstance(error.__cause__, (OSError, SafetensorError)):
-                err.print(f"What is done is kept. {_go_on(job, verb)}", markup=False)
+            kept = run and (run.folder / "settings.json").is_file()
+            if run and kept and isinstance(error.__cause__, (OSError, SafetensorError)):
+                err.print(f"What is done is kept. {_go_on(run, verb)}", markup=False)
             raise
 
 
-def _open(
-    recipe: str,
-    overrides: dict[str, Any],
-    folder: Path | None,
-    resume: Path | None,
-    processes: "Processes",
-) -> AbstractContextManager["Run"]:
-    from lianju.run_folder import default_folder, new_run, open_run
-
-    reporter = TerminalReporter()
-    if resume is not None:
-        if overrides or folder or recipe != "default":
-            raise UserError("--resume keeps the run's own settings: give it alone")
-        return open_run(resume, reporter, processes)
-    settings = load_settings(recipe, overrides)
-    return new_run(folder or default_folder(settings), settings, reporter, processes)
-
-
-def _interruptible(job: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:
-    """`work(job)`; Ctrl-C says how to go on."""
-    from lianju.finetune import Interrupted
+def _interruptible(run: "Run", verb: str, work: Callable[["Run"], Any]) -> Any:
+    """`work(run)`; Ctrl-C says how to go on."""
+    from lianju.training import Interrupted
 
     try:
-        return work(job)
+        return work(run)
     except (Interrupted, KeyboardInterrupt) as error:
         note = f" after step {error.step}" if isinstance(error, Interrupted) else ""
-        err.print(f"Stopped{note}. {_go_on(job, verb)}", markup=False)
+        err.print(f"Stopped{note}. {_go_on(run, verb)}", markup=False)
         raise SystemExit(130) from None
 
 
-def _go_on(job: "Run", verb: str) -> str:
-    return f"Go on with: lianju {verb} --resume {shlex.quote(str(job.folder))}"
+def _go_on(run: "Run", verb: str) -> str:
+    return f"Go on with: lianju {verb} --resume {shlex.quote(str(run.folder))}"
 
 
-def _tell(job: "Run", summary: dict[str, Any]) -> None:
+def _tell(run: "Run", summary: dict[str, Any]) -> None:
     before, after = summary["before"], summary["after"]
     n = after["test"]["n"]
     print_line(
@@ -246,7 +186,7 @@ def _tell(job: "Run", summary: dict[str, Any]) -> None:
         f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory{gpu}"
     )
     print_notes(summary["training"]["remarks"])
-    print_line(f"Report: {job.folder / 'report.html'}")
-    print_line(f"Hand in: {job.folder / 'results.txt'}")
-    adapter = shlex.quote(str(job.folder / "adapter"))
+    print_line(f"Report: {run.folder / 'report.html'}")
+    print_line(f"Hand in: {run.folder / 'results.txt'}")
+    adapter = shlex.quote(str(run.folder / "adapter"))
     print_line(f"Try: lianju complete 空山新雨後，天氣晚來秋。 --adapter {adapter}")

@@ -13,9 +13,10 @@ from cyclopts import Group, Parameter
 
 from lianju.cli.flags import help_of
 from lianju.cli.inputs import default_adapter
-from lianju.config import ModelSettings, PromptSettings, ServeSettings, from_flags
+from lianju.config import ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
+from lianju.extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +83,7 @@ def serve_command(
 
     Ctrl-C lets poems that are being written end. The API is described at /docs.
     """
+    require("serve")
     given = {} if grants is None else {k: v for k, v in vars(grants).items() if v is not None}
     keys = (*(api_key or ()), *filter(None, [os.environ.get(_KEY)]))
     for key in keys:
@@ -98,8 +100,7 @@ def serve_command(
     adapters = named(folders)
 
     def load() -> "Sequence[Served]":
-        style = PromptSettings().style
-        return load_served(adapters, model, base, ModelSettings(), style, TerminalReporter())
+        return load_served(adapters, model, base, TerminalReporter())
 
     _run(Service(load, settings), listening, host, bool(keys))
 

@@ -5,21 +5,22 @@ that is dropped has a reason, and validation shares no line with training. Knows
 torch or of models.
 """
 
+from lianju.corpus.cache import UnavailableError
 from lianju.corpus.characters import is_simplified, key, line_keys, placeholders, simplified
-from lianju.corpus.check import BadRecord, FileReport, check_file
-from lianju.corpus.clean import clean
+from lianju.corpus.cleaning import clean
 from lianju.corpus.conversion import convert
-from lianju.corpus.couplet import Heard, check_text, hear_couplet, hear_text
+from lianju.corpus.file_reading import shown
+from lianju.corpus.file_report import BadRecord, FileReport, check_file
 from lianju.corpus.homework import INSTRUCTION, test_set
-from lianju.corpus.known import KnownLines, known_lines
+from lianju.corpus.interpreting import Interpreted, check_text, interpret_couplet, to_traditional
+from lianju.corpus.line_index import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
-from lianju.corpus.reading import shown
-from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.split import VALIDATION, is_regular, select, split
-from lianju.corpus.training import RunPoems, run_poems
+from lianju.corpus.run_data import RunPoems, run_poems
+from lianju.corpus.sources import cached_large, large_corpus, training_corpus
+from lianju.corpus.splitting import VALIDATION, is_regular, select, split, validation_poems
 from lianju.corpus.verse_files import (
-    Verse,
     VerseFile,
+    VerseRecord,
     read_couplets,
     read_records,
     read_verse,
@@ -35,20 +36,21 @@ __all__ = [
     "Dropped",
     "Example",
     "FileReport",
-    "Heard",
+    "Interpreted",
     "KnownLines",
     "Poem",
     "RunPoems",
     "Split",
-    "Verse",
+    "UnavailableError",
     "VerseFile",
+    "VerseRecord",
+    "cached_large",
     "check_file",
     "check_text",
     "clean",
     "convert",
     "has_verse",
-    "hear_couplet",
-    "hear_text",
+    "interpret_couplet",
     "is_regular",
     "is_simplified",
     "key",
@@ -66,6 +68,8 @@ __all__ = [
     "split",
     "spoken_verse",
     "test_set",
+    "to_traditional",
     "training_corpus",
+    "validation_poems",
     "verse_only",
 ]

@@ -65,7 +65,7 @@ class Uses:
 
 
 @dataclass(frozen=True)
-class Choice:
+class CharacterChoice:
     """What a character that stands for several is read as. `others`: what else it can be, and the
     logarithm of how much less likely that is. `why`: what told, if not its neighbours.
     """
@@ -85,7 +85,7 @@ class Converted:
 
     text: str
     simplified: str = ""
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[CharacterChoice, ...] = ()
 
     @property
     def chosen(self) -> Said | None:
@@ -124,7 +124,7 @@ def convert(text: str) -> Converted:
         (read, _), *others = known.ranked(*_beside(text, place))
         written[place] = read
         if others:
-            choices.append(Choice(place, character, read, tuple(others)))
+            choices.append(CharacterChoice(place, character, read, tuple(others)))
     return _settled(Converted("".join(written), found, tuple(choices)))
 
 
@@ -210,7 +210,7 @@ def _reason(worse: Verdict, better: Verdict) -> Said:
     return _RHYME if any(fault.rule in RHYME_RULES for fault in mended) else _TONE
 
 
-def _worth_a_word(choice: Choice) -> bool:
+def _worth_a_word(choice: CharacterChoice) -> bool:
     known = uses(choice.written)
     kept = choice.read == choice.written and choice.others[0][1] >= _SURE
     return known is not None and known.several and not kept

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from lianju.corpus.records import Part, Record, printable, text_fault
-from lianju.corpus.text_lines import WHOLE, Line, lines_in
+from lianju.corpus.records import Record, RecordPart, printable, text_fault
+from lianju.corpus.text_lines import WHOLE, TextLine, lines_in
 from lianju.corpus.verse_text import even_lines
 from lianju.verse import Said
 
@@ -39,7 +39,7 @@ def text_records(text: str) -> list[Record]:
 class _Block:
     """Lines without a blank one between them, and what they have in common."""
 
-    def __init__(self, lines: Sequence[Line]):
+    def __init__(self, lines: Sequence[TextLine]):
         self.lines = lines
         verse = [line for line in lines if line.kind in ("verse", "words")]
         counts = Counter(len(part) for line in verse for part in line.lines)
@@ -70,9 +70,9 @@ class _Reader:
 
     def __init__(self) -> None:
         self.poems: list[Record] = []
-        self.odd: list[Line] = []
-        self.headings: list[Line] = []
-        self.open: list[Line] = []
+        self.odd: list[TextLine] = []
+        self.headings: list[TextLine] = []
+        self.open: list[TextLine] = []
         self.count = 0
 
     def read(self, block: _Block, following: _Block | None) -> None:
@@ -108,7 +108,7 @@ class _Reader:
             for line in odd
         ]
 
-    def _is_verse(self, line: Line, block: _Block, following: _Block | None) -> bool:
+    def _is_verse(self, line: TextLine, block: _Block, following: _Block | None) -> bool:
         """Whether words without marks are a line of verse, not a heading."""
         fits = all(len(part) == block.length for part in line.lines)
         if block.single:
@@ -127,7 +127,7 @@ class _Reader:
             )
         return (fits and not first) or self.count % 2 == 1 or 0 < self.count < _LEAST_LINES
 
-    def _take(self, line: Line, block: _Block) -> None:
+    def _take(self, line: TextLine, block: _Block) -> None:
         if line.title:
             self._close()
             self.headings = [line]
@@ -148,7 +148,7 @@ class _Reader:
         else:
             self._append(line)
 
-    def _append(self, line: Line) -> None:
+    def _append(self, line: TextLine) -> None:
         self.open.append(line)
         self.count += len(line.lines)
 
@@ -165,7 +165,7 @@ class _Reader:
         numbered = lines[0].numbered and count > 1
         if count >= _LEAST_LINES or even_lines(text) or undivided or numbered:
             title, author = _names(self.headings)
-            record = Record(_place(lines[0]), (Part("", text),), title, author)
+            record = Record(_place(lines[0]), (RecordPart("", text),), title, author)
             if fault := text_fault(text):
                 record = Record(record.place, faults=(("", fault),))
             self.poems.append(record)
@@ -174,16 +174,16 @@ class _Reader:
         self.headings = []
 
 
-def _place(line: Line) -> Said:
+def _place(line: TextLine) -> Said:
     return Said(f" line {line.number}", f"第 {line.number} 行")
 
 
-def _no_verse(line: Line) -> Said:
+def _no_verse(line: TextLine) -> Said:
     shown = printable(line.raw)
     return Said(f"looks like no verse: {shown}", f"不像詩句：{shown}")
 
 
-def _names(headings: Sequence[Line]) -> tuple[str, str]:
+def _names(headings: Sequence[TextLine]) -> tuple[str, str]:
     """Title and author of a poem, as far as the lines above it tell them apart."""
     title = next((line.title for line in headings if line.title), "")
     author = next((line.author for line in headings if line.author), "")

@@ -8,17 +8,16 @@ anthologies are. What is none of these is named with what is wanted.
 >>> value = [{"author": "王之渙", "poems": [{"title": "登鸛雀樓", "paragraphs": ["白日依山盡，"]}]}]
 >>> [record] = records_of(value)
 >>> record.place, record.author, record.parts
-('[0].poems[0]', '王之渙', (Part(field='paragraphs', text='白日依山盡，'),))
+('[0].poems[0]', '王之渙', (RecordPart(field='paragraphs', text='白日依山盡，'),))
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lianju.corpus.reading import Repeated, Unreadable, kind_of
+from lianju.corpus.file_reading import Repeated, Unreadable, kind_of
 from lianju.corpus.verse_text import even_lines, verse_only
-from lianju.verse import Said, is_han, lines_of
-from lianju.verse.poem import visible
+from lianju.verse import Said, is_han, lines_of, visible
 
 # The longest Tang poem has 2,980 characters.
 LONGEST = 4000
@@ -56,7 +55,7 @@ _AUTHORS = ("author", "poet", "writer", "作者", "詩人", "诗人")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordPart:
     """A text of a record and the field it stands in."""
 
     field: str
@@ -72,7 +71,7 @@ class Record:
     """
 
     place: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RecordPart, ...] = ()
     title: str = ""
     author: str = ""
     faults: tuple[tuple[str, str], ...] = ()
@@ -172,7 +171,7 @@ def _inside(value: Mapping[str, Any], place: str, author: str, depth: int) -> li
     author = _label(value, names, _AUTHORS) or author
     if value and all(isinstance(item, str) and _is_poem(item) for item in value.values()):
         return [
-            Record(f"{place}.{printable(name)}", (Part("", item),), printable(name), author)
+            Record(f"{place}.{printable(name)}", (RecordPart("", item),), printable(name), author)
             for name, item in value.items()
         ]
     groups = [
@@ -192,7 +191,7 @@ def _texts(value: Sequence[str], place: str, author: str) -> Iterator[Record]:
     """A list of texts: of poems, if each is a whole one; else the lines of a poem."""
     if all(map(_is_poem, value)):
         for at, text in enumerate(value):
-            yield Record(f"{place}[{at}]", (Part("", text),), author=author)
+            yield Record(f"{place}[{at}]", (RecordPart("", text),), author=author)
     else:
         yield _whole(value, "", Record(place, author=author))
 
@@ -214,7 +213,7 @@ def _whole(value: str | Sequence[str], name: str, record: Record) -> Record:
     text = value if isinstance(value, str) else "\n".join(value)
     if fault := text_fault(text):
         return replace(record, faults=((name, fault),))
-    return replace(record, parts=(Part(name, text),))
+    return replace(record, parts=(RecordPart(name, text),))
 
 
 def _two_parts(values: Mapping[str, Any], record: Record, asked: bool, written: bool) -> Record:
@@ -230,7 +229,7 @@ def _two_parts(values: Mapping[str, Any], record: Record, asked: bool, written: 
         if fault:
             faults.append((name, fault))
         else:
-            parts.append(Part(name, value))
+            parts.append(RecordPart(name, value))
     return replace(record, parts=tuple(parts), faults=tuple(faults))
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from lianju.corpus import cache, npm
 from lianju.corpus.cache import UnavailableError, fetching, first_of, verified
-from lianju.corpus.clean import clean
+from lianju.corpus.cleaning import clean
+from lianju.corpus.file_reading import read_bytes, shown
 from lianju.corpus.homework import (
     TRAINING_FILE,
     TRAINING_SHA256,
@@ -21,7 +22,6 @@ from lianju.corpus.homework import (
     test_set,
 )
 from lianju.corpus.poems import Corpus, Poem
-from lianju.corpus.reading import read_bytes, shown
 from lianju.corpus.records import Record
 from lianju.corpus.verse_files import read_records
 from lianju.errors import UserError

@@ -11,8 +11,7 @@ from typing import Literal
 from lianju.corpus.characters import foreign, placeholders
 from lianju.corpus.records import LONGEST
 from lianju.corpus.verse_text import even_lines, has_verse, split_heading, verse_only
-from lianju.verse import is_han, lines_of
-from lianju.verse.poem import STOPS, visible
+from lianju.verse import STOPS, is_han, lines_of, visible
 
 # verse: lines that marks or their even length part. words: Han characters without either, a
 # heading or a line of verse, as what is around it tells. heading: surely one. none: nothing of a
@@ -66,7 +65,7 @@ WHOLE = (20, 28, 40, 56)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """A line of a text, its number in it from 1, and the verse or the words in it.
 
     `numbered`: a number stood before it.
@@ -91,20 +90,20 @@ class Line:
         return self.text.rstrip()[-1:] in "。！？.!?"
 
 
-def lines_in(text: str) -> list[Line]:
+def lines_in(text: str) -> list[TextLine]:
     """The lines of a text, one by one."""
     return [_line(number, line) for number, line in enumerate(text.splitlines(), 1)]
 
 
-def _line(number: int, raw: str) -> Line:
+def _line(number: int, raw: str) -> TextLine:
     raw = raw.strip()
     if len(raw) > LONGEST:
-        return Line(number, "odd", raw)
+        return TextLine(number, "odd", raw)
     text = visible(raw).strip()
     if not text:
-        return Line(number, "blank", raw)
+        return TextLine(number, "blank", raw)
     if _PAGE.fullmatch(text[:41]) or not (any(map(str.isalnum, text)) or _lacks(text)):
-        return Line(number, "none", raw)
+        return TextLine(number, "none", raw)
     counted = _NUMBER.match(text)
     if lead := counted or _BULLET.match(text):
         text = text[lead.end() :]
@@ -115,22 +114,22 @@ def _line(number: int, raw: str) -> Line:
     if label in ("title", "author"):
         name = verse_only(text).strip()
         title, author = (name, "") if label == "title" else ("", name)
-        return Line(number, "heading", raw, title=title, author=author)
+        return TextLine(number, "heading", raw, title=title, author=author)
     if label in ("none", "notes") or not text:
-        return Line(number, "notes" if label == "notes" else "none", raw)
+        return TextLine(number, "notes" if label == "notes" else "none", raw)
     title, author, verse = split_heading(text)
     if title:
-        return Line(number, "verse", raw, verse_only(verse), title, author, counted is not None)
+        return TextLine(number, "verse", raw, verse_only(verse), title, author, counted is not None)
     if _SOURCE.match(text) or (has_verse(text) and not has_verse(verse_only(text))):
-        return Line(number, "none", raw)
+        return TextLine(number, "none", raw)
     if found := _NAMED.fullmatch(text):
         author = verse_only(found[1] or found[3]).strip()
-        return Line(number, "heading", raw, title=found[2], author=author)
+        return TextLine(number, "heading", raw, title=found[2], author=author)
     verse = verse_only(text)
     kind = _kind(verse.rstrip(" :："), counted is not None)
     if lead and lead[0][0] == "#" and kind == "words":
         kind = "heading"
-    return Line(number, kind, raw, verse, numbered=counted is not None)
+    return TextLine(number, kind, raw, verse, numbered=counted is not None)
 
 
 def _lacks(text: str) -> bool:

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lianju.corpus.csv_tables import table_records
+from lianju.corpus.file_reading import decode, kind_of, parse_json, read_bytes, shown
 from lianju.corpus.plain_text import text_records
-from lianju.corpus.reading import decode, kind_of, parse_json, read_bytes, shown
-from lianju.corpus.records import Part, Record, records_of
-from lianju.corpus.tables import table_records
+from lianju.corpus.records import Record, RecordPart, records_of
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
-from lianju.verse import Said, in_language, lines_of, normal
-from lianju.verse.poem import is_plain
+from lianju.verse import Said, in_language, is_plain, lines_of, normal
 
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
 _JSON_SUFFIXES = (".json", ".jsonl")
@@ -26,7 +25,7 @@ _COUNTED = re.compile(r"^\d{1,6}[.．、)）:：][ \u3000]{0,4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Verse:
+class VerseRecord:
     """One poem of a file: its number in it, from 1, its text, and title and author if given."""
 
     number: int
@@ -39,7 +38,7 @@ class Verse:
 class VerseFile:
     """The poems of a file; and what is wrong with its other records, each with its place."""
 
-    poems: list[Verse]
+    poems: list[VerseRecord]
     bad: list[Said]
 
 
@@ -124,12 +123,12 @@ def spoken_verse(text: str) -> VerseFile:
     file = verse_of(text_records(text))
     if file.poems and all(len(lines_of(poem.text)) >= 4 for poem in file.poems):
         return file
-    return verse_of([Record("", (Part("", text),))])
+    return verse_of([Record("", (RecordPart("", text),))])
 
 
 def verse_of(records: Sequence[Record]) -> VerseFile:
     """The poems of records as they are to be judged: without notes and the like."""
-    poems: list[Verse] = []
+    poems: list[VerseRecord] = []
     bad: list[Said] = []
     for number, record in enumerate(records, 1):
         texts = [part.text for part in record.parts]
@@ -141,7 +140,7 @@ def verse_of(records: Sequence[Record]) -> VerseFile:
             faults = ((record.parts[0].field, Said("no Chinese character", "沒有漢字")),)
         bad += [_bad(record.place, field, fault) for field, fault in faults[:1]]
         if not faults:
-            poems.append(Verse(number, poem, record.title or title, record.author or author))
+            poems.append(VerseRecord(number, poem, record.title or title, record.author or author))
     return VerseFile(poems, bad)
 
 

@@ -8,18 +8,9 @@ with the poems that other tokens would have led to. An `Engine` writes for many 
 time. Knows nothing of HTTP.
 """
 
+from lianju.decode.candidate import Candidate, Completion
 from lianju.decode.constraint import Constraint, State, constrain
-from lianju.decode.engine import (
-    ROWS,
-    ClosedError,
-    Ended,
-    Engine,
-    Event,
-    Failed,
-    FullError,
-    Grown,
-    Order,
-)
+from lianju.decode.engine import ClosedError, Engine, FullError
 from lianju.decode.explore import (
     END,
     TOP,
@@ -33,8 +24,6 @@ from lianju.decode.explore import (
     walk,
 )
 from lianju.decode.generate import (
-    FREE_LENGTH,
-    Completion,
     complete,
     length_limit,
     prefix_ids,
@@ -42,8 +31,8 @@ from lianju.decode.generate import (
     write_each,
 )
 from lianju.decode.masks import Masks
-from lianju.decode.particles import Job, Token
-from lianju.decode.rule_words import rules_notes
+from lianju.decode.particles import Token
+from lianju.decode.rule_notes import rules_notes
 from lianju.decode.rules import Rules, rules_for
 from lianju.decode.sampling import (
     Stage,
@@ -59,12 +48,12 @@ from lianju.decode.sampling import (
     top_p,
     typical,
 )
+from lianju.decode.scheduler import Ended, Event, Failed, Grown, Order, Scheduler
 
 __all__ = [
     "END",
-    "FREE_LENGTH",
-    "ROWS",
     "TOP",
+    "Candidate",
     "Choice",
     "ClosedError",
     "Completion",
@@ -75,12 +64,12 @@ __all__ = [
     "Failed",
     "FullError",
     "Grown",
-    "Job",
     "Masks",
     "Order",
     "Position",
     "Road",
     "Rules",
+    "Scheduler",
     "Stage",
     "StageFigures",
     "State",

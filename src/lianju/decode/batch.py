@@ -13,11 +13,14 @@ from torch import Tensor
 
 from lianju.config import DecodeSettings
 from lianju.decode.cache import RowCache
-from lianju.decode.particles import Job, Particle, Token
+from lianju.decode.candidate import Candidate
+from lianju.decode.particles import Particle, Token
 from lianju.decode.sampling import RULED_OUT, distribution, draw, mass
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 
+# What is written in a row.
+_Row = tuple[Candidate, Particle]
 # A matrix product of a single row may add up in another order than one of several.
 _LEAST = 2
 
@@ -27,12 +30,10 @@ class Batch:
 
     def __init__(self, model: LanguageModel, style: str):
         self.model, self.style = model, style
-        self.jobs: list[Job] = []
-        # Steps since poems joined.
-        self.since = 0
+        self.candidates: list[Candidate] = []
         self._cache = RowCache(model.network)
         # By row: what is written there, how many tokens stand, the logits of the next one.
-        self._active: list[tuple[Job, Particle]] = []
+        self._active: list[_Row] = []
         self._lengths: list[int] = []
         self._logits = torch.empty(0, model.vocabulary.size, device=model.device)
 
@@ -42,21 +43,20 @@ class Batch:
         return len(self._active)
 
     @torch.inference_mode()
-    def join(self, jobs: Sequence[Job]) -> None:
-        """Let jobs take part from the next step on; their prompts go through the model together."""
-        prompts: dict[tuple[int, ...], list[Job]] = {}
-        self.since = 0
-        for job in jobs:
-            prompt = (*render(self.style, self.model.vocabulary, job.couplet), *job.prefix)
-            prompts.setdefault(prompt, []).append(job)
+    def join(self, candidates: Sequence[Candidate]) -> None:
+        """Let candidates take part from the next step on; their prompts are read together."""
+        prompts: dict[tuple[int, ...], list[Candidate]] = {}
+        for candidate in candidates:
+            prompt = render(self.style, self.model.vocabulary, candidate.couplet)
+            prompts.setdefault((*prompt, *candidate.prefix), []).append(candidate)
         # Prompts of one length at a time: with padding a row's sums would be grouped otherwise.
         for _, group in groupby(sorted(prompts, key=len), key=len):
             self._read(list(group), prompts)
-        self.jobs += jobs
+        self.candidates += candidates
         self._arrange()
 
     def _read(
-        self, group: Sequence[tuple[int, ...]], prompts: Mapping[tuple[int, ...], list[Job]]
+        self, group: Sequence[tuple[int, ...]], prompts: Mapping[tuple[int, ...], list[Candidate]]
     ) -> None:
         """Put prompts of one length through the model, each into a row for all its particles."""
         first, length = len(self._lengths), len(group[0])
@@ -67,19 +67,18 @@ class Batch:
         self._logits = torch.cat([self._logits, logits[:, -1]])
         self._lengths += [length] * len(group)
         for row, prompt in enumerate(group, first):
-            for job in prompts[prompt]:
-                for particle in job.particles:
+            for candidate in prompts[prompt]:
+                for particle in candidate.particles:
                     particle.row = row
 
     @torch.inference_mode()
-    def step(self) -> list[Job]:
-        """Every particle writes one token; returns the jobs that have ended, which leave."""
+    def step(self) -> list[Candidate]:
+        """Every particle writes one token; returns the candidates that have ended, which leave."""
         self._write()
-        self.since += 1
-        for job in self.jobs:
-            job.halt(self.model.vocabulary)
-            job.resample()
-        ended = [job for job in self.jobs if job.ended]
+        for candidate in self.candidates:
+            candidate.halt(self.model.vocabulary)
+            candidate.resample()
+        ended = [candidate for candidate in self.candidates if candidate.ended]
         self.drop(ended)
         if self._active:
             last = torch.tensor([[particle.written[-1]] for _, particle in self._active])
@@ -91,9 +90,9 @@ class Batch:
         return ended
 
     @torch.inference_mode()
-    def drop(self, jobs: Sequence[Job]) -> None:
-        """Let jobs leave, ended or not."""
-        self.jobs = [job for job in self.jobs if job not in jobs]
+    def drop(self, candidates: Sequence[Candidate]) -> None:
+        """Let candidates leave, ended or not."""
+        self.candidates = [one for one in self.candidates if one not in candidates]
         self._arrange()
 
     def _forward(self, first: int, ids: Tensor, positions: Tensor, kept: Tensor) -> Tensor:
@@ -113,20 +112,20 @@ class Batch:
 
     def _arrange(self) -> None:
         """Give every particle that goes on a row of its own, the first ones, moving few of them."""
-        going = [(job, p) for job in self.jobs for p in job.particles if not p.stopped]
-        held: dict[int, tuple[Job, Particle]] = {}
+        going = [(one, p) for one in self.candidates for p in one.particles if not p.stopped]
+        held: dict[int, _Row] = {}
         moving = []
-        for job, particle in going:
+        for candidate, particle in going:
             if particle.row < len(going) and particle.row not in held:
-                held[particle.row] = job, particle
+                held[particle.row] = candidate, particle
             else:
-                moving.append((job, particle))
+                moving.append((candidate, particle))
         came = list(range(len(going)))
         free = [row for row in came if row not in held]
         if moving:
             self._cache.move([particle.row for _, particle in moving], free)
-        for row, (job, particle) in zip(free, moving, strict=True):
-            came[row], particle.row, held[row] = particle.row, row, (job, particle)
+        for row, (candidate, particle) in zip(free, moving, strict=True):
+            came[row], particle.row, held[row] = particle.row, row, (candidate, particle)
         if came != list(range(len(self._lengths))):
             self._lengths = [self._lengths[row] for row in came]
             self._logits = self._logits[came]
@@ -138,25 +137,28 @@ class Batch:
     def _write(self) -> None:
         """Draw a token for every particle, those of equal settings together."""
         groups: dict[DecodeSettings, list[int]] = {}
-        for row, (job, _) in enumerate(self._active):
-            groups.setdefault(job.sampling, []).append(row)
+        for row, (candidate, _) in enumerate(self._active):
+            groups.setdefault(candidate.sampling, []).append(row)
         for settings, rows in groups.items():
             logits = self._logits if len(rows) == self.rows else self._logits[rows]
             self._draw([self._active[row] for row in rows], logits, settings)
 
     def _draw(
-        self, writing: Sequence[tuple[Job, Particle]], logits: Tensor, settings: DecodeSettings
+        self,
+        writing: Sequence[_Row],
+        logits: Tensor,
+        settings: DecodeSettings,
     ) -> None:
         words = self.model.vocabulary
         allowed = self._allowed([particle for _, particle in writing])
         ruled = logits if allowed is None else torch.where(allowed, logits, RULED_OUT)
-        chances = torch.tensor([job.chance(p) for job, p in writing], device=logits.device)
+        chances = torch.tensor([one.chance(p) for one, p in writing], device=logits.device)
         chosen = draw(distribution(ruled, self._seen(writing, settings), settings), chances)
         left = torch.zeros(len(chosen))
         if allowed is not None:
             left = mass(logits, ruled, chosen, settings.temperature)
         likings = logits.log_softmax(dim=-1)
-        best = _likeliest(words, likings, [job.top for job, _ in writing])
+        best = _likeliest(words, likings, [candidate.top for candidate, _ in writing])
         picked = likings.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
         for (_, particle), token, liking, share, top in zip(
             writing, chosen.tolist(), picked.tolist(), left.tolist(), best, strict=True
@@ -164,15 +166,15 @@ class Batch:
             drawn = Token(token, words.tokens[token] or b"", liking, top)
             particle.write(drawn, share, words.stops)
 
-    def _seen(self, writing: Sequence[tuple[Job, Particle]], settings: DecodeSettings) -> Tensor:
+    def _seen(self, writing: Sequence[_Row], settings: DecodeSettings) -> Tensor:
         """(rows, vocabulary) which tokens stand already; nobody asks where nothing is penalised."""
         words, device = self.model.vocabulary, self.model.device
         if settings.repetition_penalty == 1:
             return torch.empty(0, device=device)
         seen = torch.zeros(len(writing), words.size, dtype=torch.bool)
-        for row, (job, particle) in enumerate(writing):
-            prompt = render(self.style, words, job.couplet)
-            seen[row, [*prompt, *job.prefix, *particle.written]] = True
+        for row, (candidate, particle) in enumerate(writing):
+            prompt = render(self.style, words, candidate.couplet)
+            seen[row, [*prompt, *candidate.prefix, *particle.written]] = True
         return seen.to(device)
 
     def _allowed(self, particles: Sequence[Particle]) -> Tensor | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lianju.decode import rule_texts as texts
-from lianju.decode.masks import Before, Demand, Key, Masks
+from lianju.decode import rule_errors as texts
+from lianju.decode.line_patterns import TONES, OpenLine
+from lianju.decode.masks import Before, Demand, MaskKey, Masks
 from lianju.decode.rules import Rules
-from lianju.decode.table import COMMA, STOP, Flags
-from lianju.decode.threads import TONES, Thread
+from lianju.decode.spelling_table import COMMA, STOP, Flags
 from lianju.errors import UserError
 from lianju.model import Vocabulary
 from lianju.verse import Pattern, Said, Word, beginnings, joined, names, word_of
@@ -26,7 +26,7 @@ class State:
     """Where a poem stands.
 
     `line` is the one being written, counted from 1; `position` characters of it stand.
-    `threads`: what it can still be; none after the last line. `used`: the rhyme characters that
+    `open_lines`: what it can still be; none after the last line. `used`: the rhyme characters that
     may not come again. `partial`: the bytes of an unfinished character. `before`: the character
     that stands before, in standard form, where the next one may make a word of it that fixes a
     reading; else nothing.
@@ -34,7 +34,7 @@ class State:
 
     line: int
     position: int
-    threads: frozenset[Thread]
+    open_lines: frozenset[OpenLine]
     used: frozenset[str]
     partial: bytes = b""
     before: str = ""
@@ -58,14 +58,14 @@ class Constraint:
         self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
         self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)
 
-    def _spellable(self, threads: Iterable[Thread]) -> Iterator[Thread]:
-        """`threads`, with only the rhyme groups that have characters for all lines to come."""
+    def _spellable(self, open_lines: Iterable[OpenLine]) -> Iterator[OpenLine]:
+        """`open_lines`, with only the rhyme groups that have characters for all lines to come."""
         end = self.rules.length - 1
         needed = sum(self._rhymes(line, end) for line in range(4, self.rules.last + 1, 2))
         if not needed:
-            return iter(threads)
+            return iter(open_lines)
         kept, asked = [], 0
-        for pattern, rhyme in threads:
+        for pattern, rhyme in open_lines:
             asked |= rhyme
             enough = self.masks.rich(rhyme, needed, self.rules.used)
             if enough or not rhyme:
@@ -82,16 +82,16 @@ class Constraint:
 
     def longest(self) -> int:
         """So many tokens are enough for any completion, the stop token included."""
-        total, threads = 1, self.start.threads
+        total, open_lines = 1, self.start.open_lines
         for line in range(3, self.rules.last + 1):
             total += max(
                 sum(
-                    self.masks.longest(self._demand(line, position, thread))
+                    self.masks.longest(self._demand(line, position, open_line))
                     for position in range(self.rules.length + 1)
                 )
-                for thread in threads
+                for open_line in open_lines
             )
-            threads = self.rules.follow(line, threads)
+            open_lines = self.rules.follow(line, open_lines)
         return total
 
     def mask(self, state: State) -> Flags:
@@ -99,12 +99,12 @@ class Constraint:
         key = self._key(state)
         base = self.masks.kept(key)
         if base is None:
-            base = self._unused(replace(state, threads=key.threads, used=frozenset()), key)
+            base = self._unused(replace(state, open_lines=key.open_lines, used=frozenset()), key)
         if not state.used or not self._near_rhyme(state):
             return base
         return self._without(state, state.used, base)
 
-    def _unused(self, state: State, key: Key) -> Flags:
+    def _unused(self, state: State, key: MaskKey) -> Flags:
         """The mask of a state in which no rhyme character stands yet, kept under `key`."""
         if state.before:
             plain = key._replace(before="")
@@ -150,7 +150,7 @@ class Constraint:
     def _part(self, state: State, partial: bytes) -> State | None:
         """The state within a character, if one that is allowed begins so."""
         beginning = self.table.prefixes.get(partial)
-        if beginning is None or not state.threads or not self._allowed(state)[beginning].any():
+        if beginning is None or not state.open_lines or not self._allowed(state)[beginning].any():
             return None
         return replace(state, partial=partial)
 
@@ -160,54 +160,54 @@ class Constraint:
         if state.position == rules.length:
             if self.table.characters[index] != _end(state.line):
                 return None
-            following = frozenset[Thread]()
+            following = frozenset[OpenLine]()
             if state.line < rules.last:
-                following = rules.follow(state.line, state.threads)
+                following = rules.follow(state.line, state.open_lines)
             return State(state.line + 1, 0, following, state.used)
         rhyming = self._rhymes(state.line, state.position)
         form = self.table.standards[index]
         sounds = self.table.rhymes[index] & (self._word(state, form).second or -1)
-        threads = frozenset(
+        open_lines = frozenset(
             (pattern, rhyme & sounds if rhyming else rhyme)
-            for pattern, rhyme in state.threads
+            for pattern, rhyme in state.open_lines
             if self._fits(state, (pattern, rhyme), index)
         )
-        if not threads:
+        if not open_lines:
             return None
         used = state.used
-        if rhyming and any(rhyme for _, rhyme in threads):
+        if rhyming and any(rhyme for _, rhyme in open_lines):
             if form in used:
                 return None
             used |= {form}
         position = state.position + 1
         word = joined(rules.length, position) and not rules.fixed(state.line, position)
         before = form if word and form in beginnings() else ""
-        return State(state.line, position, threads, used, before=before)
+        return State(state.line, position, open_lines, used, before=before)
 
     def _word(self, state: State, form: str) -> Word:
         """What the word fixes that a character makes with the one before it, if it makes one."""
         return word_of(state.before, form) or _NO_WORD
 
-    def _fits(self, state: State, thread: Thread, index: int) -> bool:
-        """Whether a character can stand next where this thread is."""
-        demand = self._demand(state.line, state.position, thread)
+    def _fits(self, state: State, open_line: OpenLine, index: int) -> bool:
+        """Whether a character can stand next where this open line is."""
+        demand = self._demand(state.line, state.position, open_line)
         if not self.masks.meeting(demand)[index]:
             return False
         word = self._word(state, self.table.standards[index])
-        return _suits(word, thread[0], state.position, demand)
+        return _suits(word, open_line[0], state.position, demand)
 
     def _rhymes(self, line: int, position: int) -> bool:
         """Whether the character there is a rhyme, and not one that is given."""
         last = position == self.rules.length - 1
         return last and line % 2 == 0 and not self.rules.fixed(line, position)
 
-    def _demand(self, line: int, position: int, thread: Thread) -> Demand:
-        """What a character must be where a thread is."""
+    def _demand(self, line: int, position: int, open_line: OpenLine) -> Demand:
+        """What a character must be where an open line is."""
         if position == self.rules.length:
             return _end(line)
         if fixed := self.rules.fixed(line, position):
             return fixed
-        pattern, rhyme = thread
+        pattern, rhyme = open_line
         if rhyme and self._rhymes(line, position):
             return rhyme
         mark = pattern.marks[position]
@@ -217,16 +217,20 @@ class Constraint:
 
     def _allowed(self, state: State) -> Flags:
         """Which characters may come next."""
-        demands = {self._demand(state.line, state.position, thread) for thread in state.threads}
+        demands = {
+            self._demand(state.line, state.position, open_line) for open_line in state.open_lines
+        }
         flags = self.masks.characters(demands)
         rhyming = self._rhymes(state.line, state.position)
-        if state.used and rhyming and any(rhyme for _, rhyme in state.threads):
+        if state.used and rhyming and any(rhyme for _, rhyme in state.open_lines):
             flags = flags.copy()
             flags[self.masks.variants(state.used)] = False
         if state.before:
             flags = flags.copy()
             for index in self.masks.variants(beginnings()[state.before]):
-                flags[index] &= any(self._fits(state, thread, index) for thread in state.threads)
+                flags[index] &= any(
+                    self._fits(state, open_line, index) for open_line in state.open_lines
+                )
         return flags
 
     def _near_rhyme(self, state: State) -> bool:
@@ -241,16 +245,16 @@ class Constraint:
         """What lines must end with, where that decides about the next token."""
         return self.rules.near_tails(state.line, state.position, self.masks.reach)
 
-    def _key(self, state: State) -> Key:
+    def _key(self, state: State) -> MaskKey:
         rules, line = self.rules, state.line
-        threads = state.threads
+        open_lines = state.open_lines
         if not self._near_rhyme(state):
-            threads = frozenset((pattern, 0) for pattern, _ in threads)
-        return Key(
+            open_lines = frozenset((pattern, 0) for pattern, _ in open_lines)
+        return MaskKey(
             rules.length,
             line % 2,
             state.position,
-            threads,
+            open_lines,
             state.partial,
             rules.heads[line - 3 : line - 2 + self._span],
             self._tails(state),
@@ -265,25 +269,25 @@ class Constraint:
         masks, table = self.masks, self.table
         mask = np.zeros(masks.vocabulary.size, dtype=np.bool_)
         mask[masks.vocabulary.stop] = self.may_stop(state)
-        if not state.threads:
+        if not state.open_lines:
             return mask
         others = masks.continuing
         if not state.partial:
             mask[table.single_ids] = self._allowed(state)[table.single_characters]
-            for thread in state.threads:
-                mask[table.word_ids] |= self._words(state, thread)
+            for open_line in state.open_lines:
+                mask[table.word_ids] |= self._words(state, open_line)
             others = masks.beginning
         for token in others:
             mask[token] = self.advance(state, token) is not None
         return mask
 
-    def _words(self, state: State, thread: Thread) -> Flags:
-        """Which tokens of several characters fit where this thread is."""
+    def _words(self, state: State, open_line: OpenLine) -> Flags:
+        """Which tokens of several characters fit where this open line is."""
         words = self.table.word_characters
         fits = np.ones(len(words), dtype=np.bool_)
         for column, position in enumerate(range(state.position, state.position + words.shape[1])):
             if position < self.rules.length:
-                demand = self._demand(state.line, position, thread)
+                demand = self._demand(state.line, position, open_line)
                 fits &= self.masks.characters({demand})[words[:, column]]
             else:
                 fits &= words[:, column] < 0
@@ -292,8 +296,8 @@ class Constraint:
             if fits[row] and joined(self.rules.length, position):
                 if self.rules.fixed(state.line, position):
                     continue
-                demand = self._demand(state.line, position, thread)
-                fits[row] = _suits(word, thread[0], position, demand)
+                demand = self._demand(state.line, position, open_line)
+                fits[row] = _suits(word, open_line[0], position, demand)
         return fits
 
 

@@ -1,72 +1,23 @@
-"""One thread that writes for everybody: orders join and leave the running batch at every step.
+"""One thread that writes for everybody, with several models; orders come at any time.
 
-Knows nothing of HTTP. Who orders is told what happens through a function that is called from the
-engine's thread and must be quick.
+Knows nothing of HTTP. Whoever orders is told what happens through a function that is called from
+the engine's thread and must be quick.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from lianju.decode.batch import Batch
-from lianju.decode.generate import Completion, completion, fitting
-from lianju.decode.particles import Job, Token
-from lianju.model import LanguageModel
+from lianju.decode.scheduler import Failed, Order, Scheduler
+from lianju.model import ROWS, LanguageModel
 
 _T = TypeVar("_T")
-# More rows in one forward pass need more memory and gain little speed.
-ROWS = 64
-_PATIENCE = 5.0
-_LONGEST, _ROWS_A_STEP = 4, 8
-
-
-@dataclass(frozen=True)
-class Grown:
-    """Tokens of candidate `number` that nothing can change any more, in order.
-
-    `draft` is all of its text so far as it looks now; with several particles it may change.
-    """
-
-    number: int
-    tokens: tuple[Token, ...]
-    draft: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """Candidate `number` has ended; `tokens` are those that did not come as `Grown`."""
-
-    number: int
-    completion: Completion
-    tokens: tuple[Token, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The order cannot be carried out, since something broke; the last that is heard of it."""
-
-    error: BaseException
-
-
-Event = Grown | Ended | Failed
-
-
-@dataclass(eq=False)
-class Order:
-    """What one request asks of one model: jobs, numbered in order.
-
-    `hear` is told of every `Event`, of `Grown` only where `growing`.
-    """
-
-    model: str
-    jobs: Sequence[Job]
-    growing: bool = False
-    hear: Callable[[Event], None] = lambda event: None
-    sent: dict[int, int] = field(default_factory=dict)
+# Nobody who has ordered waits for others for more steps than this.
+_PATIENCE = 4
+_SECONDS = 5.0
 
 
 class FullError(Exception):
@@ -78,40 +29,40 @@ class ClosedError(Exception):
 
 
 class Engine:
-    """Writes for several models of one machine, each with a batch of its own, step by step."""
+    """Writes for several models of one machine, each with a scheduler of its own, step by step."""
 
     def __init__(
         self,
         models: Mapping[str, tuple[LanguageModel, str]],
         rows: int = ROWS,
         queue: int = 64,
-        watch: Callable[[int, int], None] = lambda rows, tokens: None,
+        watch: Callable[[int], None] = lambda rows: None,
     ):
         """`models`: by name, each with its prompt style. `rows`: how many particles of a model are
-        written side by side. `queue`: how many orders may wait. `watch` is told after each step
-        of a batch how many rows it had and how many tokens were written.
+        written side by side. `queue`: how many orders may wait. `watch`: see `Scheduler`.
         """
-        self._batches = {name: Batch(*model) for name, model in models.items()}
-        self._rows, self._queue, self._watch = rows, queue, watch
-        self._models = models
+        self.schedulers = {
+            name: Scheduler(model, style, rows, _PATIENCE, watch)
+            for name, (model, style) in models.items()
+        }
+        self._queue = queue
         self._new = threading.Condition()
-        self._orders: dict[Job, tuple[Order, int]] = {}
-        self._waiting: deque[tuple[Order, list[Job]]] = deque()
-        self._leaving: list[tuple[Order, Exception | None]] = []
+        self._coming: list[Order] = []
+        self._leaving: list[Order] = []
         self._tasks: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
-        self._closing = False
+        self._closing = self._given_up = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """How many orders have jobs that are not being written yet."""
-        return len(self._waiting)
+        """How many orders have candidates that are not being written yet."""
+        return len(self._coming) + sum(one.waiting for one in self.schedulers.values())
 
     @property
     def rows(self) -> int:
         """How many particles are being written, or about to be."""
-        return sum(len(job.particles) for job in list(self._orders))
+        return sum(one.rows for one in self.schedulers.values())
 
     @property
     def alive(self) -> bool:
@@ -122,15 +73,15 @@ class Engine:
         """Take an order. Raises `FullError` where too many wait, `ClosedError` after `close`."""
         with self._new:
             self._check_open()
-            if len(self._waiting) >= self._queue:
+            if self.waiting >= self._queue:
                 raise FullError
-            self._waiting.append((order, list(order.jobs)))
+            self._coming.append(order)
             self._new.notify()
 
     def cancel(self, order: Order) -> None:
         """Forget an order before the next step; nothing more is heard of it."""
         with self._new:
-            self._leaving.append((order, None))
+            self._leaving.append(order)
             self._new.notify()
 
     def compute(self, task: Callable[[], _T]) -> "Future[_T]":
@@ -152,13 +103,9 @@ class Engine:
             self._closing = True
             self._new.notify()
         self._thread.join(seconds)
-        if self._thread.is_alive():
-            with self._new:
-                orders = [order for order, _ in (*self._waiting, *self._orders.values())]
-                self._leaving += [(order, ClosedError()) for order in dict.fromkeys(orders)]
-                self._new.notify()
-            # A function that never comes back shall not keep the program.
-            self._thread.join(_PATIENCE)
+        self._given_up = True
+        # A function that never comes back shall not keep the program.
+        self._thread.join(_SECONDS)
 
     def _check_open(self) -> None:
         if self._closing or not self.alive:
@@ -166,12 +113,10 @@ class Engine:
 
     def _run(self) -> None:
         while self._wait():
-            self._leave()
+            self._turn_over()
             self._compute()
-            self._admit()
-            for name, batch in self._batches.items():
-                if batch.jobs:
-                    self._step(name, batch)
+            for scheduler in self.schedulers.values():
+                self._guard(scheduler, scheduler.step)
 
     def _wait(self) -> bool:
         """Wait for something to do; false when there is nothing and nothing will come."""
@@ -181,20 +126,26 @@ class Engine:
 
     @property
     def _busy(self) -> bool:
-        return bool(self._orders or self._waiting or self._leaving or self._tasks)
+        todo = self._coming or self._leaving or self._tasks
+        return bool(todo) or any(one.busy for one in self.schedulers.values())
 
-    def _leave(self) -> None:
+    def _turn_over(self) -> None:
+        """Let orders come and go."""
         with self._new:
-            leaving, self._leaving = self._leaving, []
-            gone = [order for order, _ in leaving]
-            self._waiting = deque(item for item in self._waiting if item[0] not in gone)
-        for order, error in leaving:
-            jobs = [job for job in order.jobs if job in self._orders]
-            for job in jobs:
-                del self._orders[job]
-            self._guard(order.model, partial(self._batches[order.model].drop, jobs))
-            if error is not None:
-                order.hear(Failed(error))
+            for order in self._coming:
+                self.schedulers[order.model].submit(order)
+            leaving, self._coming, self._leaving = self._leaving, [], []
+        for order in leaving:
+            self._drop(order)
+        if self._given_up:
+            for scheduler in self.schedulers.values():
+                for order in scheduler.orders:
+                    self._drop(order)
+                    order.hear(Failed(ClosedError()))
+
+    def _drop(self, order: Order) -> None:
+        scheduler = self.schedulers[order.model]
+        self._guard(scheduler, partial(scheduler.drop, order))
 
     def _compute(self) -> None:
         if not self._tasks:
@@ -206,71 +157,10 @@ class Engine:
             except BaseException as error:
                 future.set_exception(error)
 
-    def _admit(self) -> None:
-        """Let those that wait join, one job of each in turn, as far as their model has rows."""
-        joining: dict[str, list[Job]] = {order.model: [] for order, _ in self._waiting}
-        room = {name: self._room(self._batches[name]) for name in joining}
-        with self._new:
-            waiting = deque(self._waiting)
-            while waiting:
-                order, jobs = waiting.popleft()
-                model = order.model
-                empty = room.get(model) == self._rows
-                if not fitting(jobs[:1], room.get(model, 0), empty):
-                    # Nobody overtakes who is too wide, or he would wait for ever.
-                    room[model] = 0
-                    continue
-                job = jobs.pop(0)
-                room[model] -= len(job.particles)
-                joining[model].append(job)
-                self._orders[job] = order, order.jobs.index(job)
-                if jobs:
-                    waiting.append((order, jobs))
-            self._waiting = deque(item for item in self._waiting if item[1])
-        for name, taken in joining.items():
-            if taken:
-                self._guard(name, partial(self._batches[name].join, taken))
-
-    def _room(self, batch: Batch) -> int:
-        """For how many rows there is room now. The fuller a batch, the longer it lets poems wait
-        for each other, up to `_LONGEST` steps: reading prompts one by one costs as much as writing.
-        """
-        pause = min(_LONGEST, batch.rows // _ROWS_A_STEP)
-        return self._rows - batch.rows if batch.since >= pause else 0
-
-    def _step(self, name: str, batch: Batch) -> None:
-        rows = batch.rows
-        ended = self._guard(name, batch.step)
-        if ended is None:
-            return
-        self._watch(rows, rows)
-        for job in ended:
-            order, number = self._orders.pop(job)
-            done = completion(self._models[name][0], job)
-            tokens = tuple(job.chosen.record[order.sent.get(number, 0) :])
-            order.hear(Ended(number, done, tokens))
-        for job in batch.jobs:
-            order, number = self._orders[job]
-            if order.growing:
-                self._grow(job, order, number)
-
-    def _grow(self, job: Job, order: Order, number: int) -> None:
-        sent, settled = order.sent.get(number, 0), job.settled
-        order.sent[number] = settled
-        words = self._models[order.model][0].vocabulary
-        draft = words.decode([*job.prefix, *job.best.written])
-        order.hear(Grown(number, tuple(job.best.record[sent:settled]), draft))
-
-    def _guard(self, name: str, work: Callable[[], _T]) -> _T | None:
-        """Do `work`; what breaks fails the orders of this model, and its batch begins anew."""
+    def _guard(self, scheduler: Scheduler, work: Callable[[], None]) -> None:
+        """Do `work`; what breaks fails the orders that the scheduler is writing, no others."""
         try:
-            return work()
+            work()
         except Exception as error:
-            broken = [job for job, (order, _) in self._orders.items() if order.model == name]
-            orders = dict.fromkeys(self._orders.pop(job)[0] for job in broken)
-            self._batches[name] = Batch(*self._models[name])
-            with self._new:
-                self._waiting = deque(item for item in self._waiting if item[0] not in orders)
-            for order in orders:
+            for order in scheduler.restart():
                 order.hear(Failed(error))
-            return None

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings
+from lianju.decode.candidate import Candidate, Completion
 from lianju.decode.constraint import Constraint
-from lianju.decode.generate import Completion, complete, length_limit, prefix_ids, write
-from lianju.decode.particles import Job, state_after
+from lianju.decode.generate import complete, length_limit, prefix_ids, write
+from lianju.decode.particles import state_after
 from lianju.decode.sampling import Stage, entropy, stages
 from lianju.model import LanguageModel, Vocabulary
 from lianju.progress import SILENT, Reporter
@@ -141,9 +142,10 @@ def walk(
     """
     settings = settings.model_copy(update={"particles": 1, "candidates": 1})
     begun = list(prefix_ids(model, prefix))
-    job = Job(couplet, 0, constraint, settings, length_limit(constraint, settings), begun)
-    [completion] = write(model, style, [job], settings, reporter, "The poem")
-    written = job.particles[0].written
+    limit = length_limit(constraint, settings, len(begun))
+    candidate = Candidate(couplet, 0, constraint, settings, limit, begun)
+    [completion] = write(model, style, [candidate], reporter, "The poem")
+    written = candidate.particles[0].written
     ids = [*begun, *written]
     words = model.vocabulary
     every = _stages(model, style, couplet, settings, constraint, ids[:-1], len(written))

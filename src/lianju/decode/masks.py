@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lianju.decode.line_patterns import TONES, OpenLine
 from lianju.decode.rules import Locked
-from lianju.decode.table import Flags, Table, table_of
-from lianju.decode.threads import TONES, Thread
+from lianju.decode.spelling_table import Flags, Table, table_of
 from lianju.model import Vocabulary
 from lianju.verse import GROUPS, Word, beginnings, standard, word_of
 
@@ -32,7 +32,7 @@ class Before(NamedTuple):
 Demand = int | str | Before
 
 
-class Key(NamedTuple):
+class MaskKey(NamedTuple):
     """What decides a mask, apart from rhyme characters that stand already.
 
     `heads` and `more`: of the lines that a token may reach into, the first characters and how
@@ -43,7 +43,7 @@ class Key(NamedTuple):
     length: int
     parity: int
     position: int
-    threads: frozenset[Thread]
+    open_lines: frozenset[OpenLine]
     partial: bytes
     heads: str
     tails: tuple[str, ...]
@@ -59,7 +59,7 @@ class Masks:
     def __init__(self, vocabulary: Vocabulary, table: Table | None = None):
         self.vocabulary = vocabulary
         self.table = table or table_of(vocabulary)
-        self._kept: dict[Key, Flags] = {}
+        self._kept: dict[MaskKey, Flags] = {}
         self._most = max(64, _BYTES // vocabulary.size)
         self._flags: dict[Demand, Flags] = {}
         self._longest: dict[Demand, int] = {}
@@ -82,11 +82,11 @@ class Masks:
         """The bytes of a token; none for a control token."""
         return self.vocabulary.tokens[token] or b""
 
-    def kept(self, key: Key) -> Flags | None:
+    def kept(self, key: MaskKey) -> Flags | None:
         """The mask that was kept under `key`."""
         return self._kept.get(key)
 
-    def keep(self, key: Key, mask: Flags) -> None:
+    def keep(self, key: MaskKey, mask: Flags) -> None:
         """Keep a mask, after forgetting all if they have become too many."""
         if len(self._kept) >= self._most:
             self._kept.clear()

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lianju.config import VerseSettings
-from lianju.decode import rule_texts as texts
-from lianju.decode.given import Patterns, check_repeats, check_shape, ends, settle
-from lianju.decode.tails import check_tails, place_tails, rhyming
-from lianju.decode.threads import TONES, Thread, Ways, after, third
+from lianju.decode import rule_errors as texts
+from lianju.decode.given_lines import Patterns, check_repeats, check_shape, ends, settle
+from lianju.decode.line_patterns import TONES, OpenLine, Ways, after, third
+from lianju.decode.rhyme_characters import check_tails, place_tails, rhyming
 from lianju.errors import UserError
 from lianju.verse import (
     FORMS,
@@ -53,7 +53,7 @@ class Rules:
 
     length: int
     ends: frozenset[int]
-    start: frozenset[Thread]
+    start: frozenset[OpenLine]
     used: frozenset[str]
     heads: str
     tails: tuple[str, ...] = ()
@@ -114,28 +114,30 @@ class Rules:
         found = ((here, frozenset()), *ahead)
         return found if len(found) > 1 or here else ()
 
-    def begin(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
-        """Those of `threads` that can be line `line`: its head has the tone that they begin with,
-        and they are not only tolerated.
+    def begin(self, line: int, open_lines: frozenset[OpenLine]) -> frozenset[OpenLine]:
+        """Those of `open_lines` that can be line `line`: its head has the tone that they begin
+        with, and they are not only tolerated.
 
         Some always can: each type has a pattern for either tone, and a line that is rescued
         does not ask anything of the next one's first character. Up to the last given line it is
         `open` that tells.
         """
         if line - 3 < len(self.open):
-            return frozenset(thread for thread in threads if thread[0] in self.open[line - 3])
+            return frozenset(
+                open_line for open_line in open_lines if open_line[0] in self.open[line - 3]
+            )
         head = self.head(line)
         tones = anywhere(head) if head else TONES["0"]
         return frozenset(
             (pattern, rhyme)
-            for pattern, rhyme in threads
+            for pattern, rhyme in open_lines
             if tones & TONES[pattern.marks[0]] and not pattern.tolerated
         )
 
-    def follow(self, line: int, threads: frozenset[Thread]) -> frozenset[Thread]:
-        """What the line after `line` can be, if that was one of `threads`."""
+    def follow(self, line: int, open_lines: frozenset[OpenLine]) -> frozenset[OpenLine]:
+        """What the line after `line` can be, if that was one of `open_lines`."""
         following = frozenset(
-            (pattern, rhyme) for above, rhyme in threads for pattern in after(above, line)
+            (pattern, rhyme) for above, rhyme in open_lines for pattern in after(above, line)
         )
         return self.begin(line + 1, following)
 
@@ -169,7 +171,7 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
     return replace(rules, start=rules.begin(3, _start(ways, length, settings)))
 
 
-def _start(ways: Ways, length: int, settings: VerseSettings) -> frozenset[Thread]:
+def _start(ways: Ways, length: int, settings: VerseSettings) -> frozenset[OpenLine]:
     """What the third line can be."""
     return frozenset(
         (pattern, rhyme) for type, rhyme in ways for pattern in third(type, rhyme, length, settings)

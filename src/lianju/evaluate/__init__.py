@@ -1,49 +1,85 @@
 """Evaluation: what systems write on suites of couplets, measured, compared and shown.
 
-A run takes from here what it counts and its report, a sweep what it measures and the pieces of
-its page (`markup`, `frame`). A whole evaluation is `evaluation.evaluate`, which alone
-loads torch; what came of it is a `Report`, to be compared and made pairs of. `judge` and `blind`
-ask a language model and people about those.
+`evaluate_systems` is a whole evaluation; what came of it is a `Report`, to be compared and made
+pairs of. A run takes from here how it writes and counts before and after, and its page; a sweep
+what it measures and the pieces of its page (`markup`, `frame`). What needs torch is loaded when
+it is first used. `judge` and `blind` ask a language model and people about those reports.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from lianju.evaluate import frame, markup
 from lianju.evaluate.compare import compare_reports, read_report
-from lianju.evaluate.measure import Measured, measure, tools
+from lianju.evaluate.measurement import Measured, measure, tools
 from lianju.evaluate.metrics import METRICS
+from lianju.evaluate.metrics.form import shape_counts
 from lianju.evaluate.pairs import Pairs, pairs_of, preference_words, share_words
 from lianju.evaluate.plots import nice_ticks
-from lianju.evaluate.report import write_report
 from lianju.evaluate.schema import Mark, Report
-from lianju.evaluate.setting import writing
-from lianju.evaluate.statistics import Figure, difference, mean
-from lianju.evaluate.suites import suite
+from lianju.evaluate.statistics import Figure, difference, mean, perplexity
+from lianju.evaluate.suites import couplets_digest, suite
 from lianju.evaluate.summary import summary_lines
-from lianju.evaluate.tally import Tally, as_row, tally
+from lianju.evaluate.typesetting import typeset
+
+if TYPE_CHECKING:
+    from lianju.evaluate.evaluation import (
+        Author,
+        EvaluationPlan,
+        Load,
+        evaluate_systems,
+        refuse_report,
+        write_evaluation,
+        write_poems,
+    )
+    from lianju.evaluate.run_page import write_run_page
+    from lianju.evaluate.untouched_results import cached_result, model_identity
 
 __all__ = [
     "METRICS",
+    "Author",
+    "EvaluationPlan",
     "Figure",
+    "Load",
     "Mark",
     "Measured",
     "Pairs",
     "Report",
-    "Tally",
-    "as_row",
+    "cached_result",
     "compare_reports",
+    "couplets_digest",
     "difference",
+    "evaluate_systems",
     "frame",
     "markup",
     "mean",
     "measure",
+    "model_identity",
     "nice_ticks",
     "pairs_of",
+    "perplexity",
     "preference_words",
     "read_report",
+    "refuse_report",
+    "shape_counts",
     "share_words",
     "suite",
     "summary_lines",
-    "tally",
     "tools",
-    "write_report",
-    "writing",
+    "typeset",
+    "write_evaluation",
+    "write_poems",
+    "write_run_page",
 ]
+
+_HOMES = {
+    "write_run_page": "run_page",
+    "cached_result": "untouched_results",
+    "model_identity": "untouched_results",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'lianju.evaluate' has no attribute {name!r}")
+    return getattr(import_module(f"lianju.evaluate.{_HOMES.get(name, 'evaluation')}"), name)

@@ -12,17 +12,19 @@ from typing import Any
 
 import lianju
 from lianju.errors import UserError
-from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System, read_as
+from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System
 from lianju.evaluate.statistics import difference, paired, sign_test
-from lianju.evaluate.verdict import verdict
-from lianju.files import read_json
+from lianju.evaluate.verdict import verdict_sentences
+from lianju.files import read_as, read_json
 
 REPORT = "report.json"
 # Two means of the same values may differ in the last bits, and that is no win.
 _EQUAL = 1e-9
 
 
-def compare(first: System, second: System, metrics: Mapping[str, Metric]) -> list[Comparison]:
+def compare_systems(
+    first: System, second: System, metrics: Mapping[str, Metric]
+) -> list[Comparison]:
     """Every metric that speaks of single poems or couplets, on every suite that both have.
 
     Numbers that only a set of poems has, such as diversity, have no pairs and are left out; so
@@ -168,10 +170,10 @@ def compare_reports(a: Report, b: Report) -> Report:
         seconds=a.seconds + b.seconds,
         metrics=metrics,
         systems=[first, second],
-        comparisons=compare(first, second, metrics),
+        comparisons=compare_systems(first, second, metrics),
         contamination=(a.contamination or b.contamination) if same_model else None,
     )
-    return report.model_copy(update={"verdict": verdict(report)})
+    return report.model_copy(update={"verdict": verdict_sentences(report)})
 
 
 def named_apart(first: System, second: System) -> tuple[System, System]:

@@ -6,6 +6,7 @@ ones that few do. Verse is spelled one token a character, as everywhere in Lianj
 more of a poem in its own spelling.
 """
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -18,10 +19,11 @@ from lianju.corpus import Example, Poem, key, line_keys
 from lianju.decode import complete
 from lianju.evaluate.facing import Facing
 from lianju.evaluate.figures import difference_words, value_words
+from lianju.evaluate.frame import resource
 from lianju.evaluate.paraphrase import paraphrased, shuffled
 from lianju.evaluate.schema import Contamination, Probe
-from lianju.evaluate.scoring import logprobs
 from lianju.evaluate.statistics import ROUNDS, Figure, mean, share
+from lianju.likelihood import logprobs
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter, Task
 from lianju.verse import form_of, lines_of
@@ -29,48 +31,10 @@ from lianju.verse import form_of, lines_of
 # Of the Three Hundred Tang Poems 唐詩三百首, 1763: author and first line as the large corpus
 # prints them. Left out are poems whose next couplet is quoted otherwise than the corpus has it,
 # such as Li Bai's 靜夜思.
-FAMOUS = (
-    ("孟浩然", "春眠不覺曉"),
-    ("王之渙", "白日依山盡"),
-    ("柳宗元", "千山鳥飛絕"),
-    ("賈島", "松下問童子"),
-    ("王維", "空山不見人"),
-    ("王維", "獨坐幽篁裏"),
-    ("王維", "紅豆生南國"),
-    ("白居易", "綠螘新醅酒"),
-    ("李商隱", "向晚意不適"),
-    ("元稹", "寥落古行宮"),
-    ("金昌緒", "打起黃鶯兒"),
-    ("杜甫", "功蓋三分國"),
-    ("賀知章", "少小離家老大回"),
-    ("王維", "獨在異鄉爲異客"),
-    ("王昌齡", "秦時明月漢時關"),
-    ("王昌齡", "寒雨連天夜入湖"),
-    ("王昌齡", "閨中少婦不曾愁"),
-    ("王翰", "葡萄美酒夜光杯"),
-    ("岑參", "故園東望路漫漫"),
-    ("張繼", "月落烏啼霜滿天"),
-    ("韓翃", "春城無處不飛花"),
-    ("劉禹錫", "朱雀橋邊野草花"),
-    ("杜牧", "煙籠寒水月籠沙"),
-    ("李商隱", "君問歸期未有期"),
-    ("杜甫", "國破山河在"),
-    ("杜甫", "細草微風岸"),
-    ("杜甫", "戍鼓斷人行"),
-    ("李白", "青山橫北郭"),
-    ("王維", "空山新雨後"),
-    ("孟浩然", "故人具雞黍"),
-    ("王勃", "城闕輔三秦"),
-    ("白居易", "離離原上草"),
-    ("張九齡", "海上生明月"),
-    ("王灣", "客路青山外"),
-    ("崔顥", "昔人已乘白雲去"),
-    ("李白", "鳳凰臺上鳳凰遊"),
-    ("杜甫", "丞相祠堂何處尋"),
-    ("杜甫", "劒外忽傳收薊北"),
-    ("李商隱", "錦瑟無端五十絃"),
-    ("李商隱", "相見時難別亦難"),
-)
+FAMOUS = [
+    (row["author"], row["line"])
+    for row in csv.DictReader(resource("lianju.evaluate", "famous_poems.csv").splitlines())
+]
 
 
 @dataclass(frozen=True)
@@ -87,7 +51,7 @@ class _Taken:
         return self.true - self.paraphrased
 
 
-def contamination(
+def probe_contamination(
     model: LanguageModel,
     style: str,
     heldout: Sequence[Example],

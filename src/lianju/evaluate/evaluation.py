@@ -4,7 +4,6 @@ It is a folder. The result of each system on each suite is written there as it i
 that the same command, given again, goes on where it stopped.
 """
 
-import json
 import math
 import os
 import time
@@ -15,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -25,42 +24,32 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
-from lianju.evaluate.cache import kept, speaker
-from lianju.evaluate.compare import compare, named_apart
-from lianju.evaluate.contamination import contamination
-from lianju.evaluate.facing import facing
-from lianju.evaluate.leaks import leaks
-from lianju.evaluate.measure import Measured, Tools, measure, set_size, tools
+from lianju.evaluate.compare import compare_systems, named_apart
+from lianju.evaluate.contamination import probe_contamination
+from lianju.evaluate.facing import learn_facing
+from lianju.evaluate.leaks import find_leaks
+from lianju.evaluate.measurement import Measured, Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
-from lianju.evaluate.scoring import true_losses
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
-from lianju.evaluate.suites import NAMES, Name, digest, suite
-from lianju.evaluate.verdict import verdict
-from lianju.files import (
-    cache_dir,
-    locked,
-    read_json,
-    sweep,
-    weights_digest,
-    write_json,
-    write_text,
-)
+from lianju.evaluate.suites import NAMES, Name, couplets_digest, suite
+from lianju.evaluate.untouched_results import cached_result, model_identity
+from lianju.evaluate.verdict import verdict_sentences
+from lianju.files import cache_dir, locked, weights_digest, write_text
+from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
-from lianju.output_folder import Kind, holding
 from lianju.progress import SILENT, Reporter
+from lianju.work_folder import FolderKind, WorkFolder
 
 # What would only say that poems of the corpus stand in the corpus.
 _OF_POETS = ("known_lines", "longest_run", "copied")
-_EVALUATION = Kind("an evaluation", "evaluation", "settings.json")
-_Part = TypeVar("_Part", bound=BaseModel)
 # Loads a model and says in which style it is to be asked.
 Load = Callable[[], tuple[LanguageModel, str]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate on.
 
     `suites`: names. `couplets`: of each suite so many at most. `poems`: poems a couplet.
@@ -107,9 +96,25 @@ class Author:
         return self.decode.model_dump(exclude=unused)
 
 
-def evaluate(
+class _Asked(BaseModel):
+    """All on which an evaluation depends."""
+
+    plan: EvaluationPlan
+    systems: list[dict[str, Any]]
+    suites: dict[str, str]
+    metrics: dict[str, int]
+    lianju: str = __version__
+
+
+class _Evaluation(WorkFolder):
+    """The folder of an evaluation: in parts/, by number, what each system did."""
+
+    KIND = FolderKind("an evaluation", "evaluation", "settings.json", parts=("parts/*",))
+
+
+def evaluate_systems(
     folder: Path,
-    plan: Plan,
+    plan: EvaluationPlan,
     authors: Sequence[Author],
     base: Load,
     reporter: Reporter = SILENT,
@@ -119,18 +124,24 @@ def evaluate(
     `base` loads the untouched model, which is tested for poems that it knows by heart. Raises
     `UserError` where the folder holds an evaluation of something else.
     """
-    with holding(folder, _EVALUATION):
+    work = _Evaluation(folder, reporter)
+    with work.held():
         started = time.perf_counter()
         reporter.say(f"Writing to {folder}; if stopped, the same with --out {folder} goes on")
         examples = {name: suite(name, None, reporter)[: plan.couplets] for name in plan.suites}
         for author in authors:
             _check_rules(author, examples)
-        _same(folder, plan, authors, examples)
-        for place in (folder, *(folder / "parts").glob("*")):
-            sweep(place)
+        work.agree(
+            _Asked(
+                plan=plan,
+                systems=[author.settings() for author in authors],
+                suites={name: couplets_digest(part) for name, part in examples.items()},
+                metrics={name: metric.version for name, metric in METRICS.items()},
+            )
+        )
         kit = tools(reporter)
         systems = [
-            _system(folder / "parts" / str(number), author, plan, examples, kit, reporter)
+            _system(work, f"parts/{number}", author, plan, examples, kit)
             for number, author in enumerate(authors, 1)
         ]
         if len(systems) == 2:
@@ -142,19 +153,35 @@ def evaluate(
             seconds=sum(system.seconds for system in systems),
             metrics=METRICS,
             systems=systems,
-            comparisons=compare(systems[0], systems[1], METRICS) if len(systems) == 2 else [],
+            comparisons=compare_systems(systems[0], systems[1], METRICS)
+            if len(systems) == 2
+            else [],
             contamination=_contamination(systems[0].sha256, base, reporter),
         )
-        report = report.model_copy(update={"verdict": verdict(report)})
-        write_report(report, folder)
+        report = report.model_copy(update={"verdict": verdict_sentences(report)})
+        write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
     return report
 
 
-def write_report(report: schema.Report, folder: Path) -> None:
+def write_evaluation(report: schema.Report, folder: Path) -> None:
     """Write report.json and report.html into `folder`."""
     write_text(folder / "report.json", report.model_dump_json(indent=1) + "\n")
     write_page(report, folder / "report.html")
+
+
+def write_poems(
+    model: LanguageModel,
+    style: str,
+    couplets: Sequence[str],
+    verse: VerseSettings,
+    decode: DecodeSettings,
+    reporter: Reporter,
+    name: str,
+) -> list[list[Completion]]:
+    """What a model writes after each couplet in the rules of `verse`, `decode.candidates` each."""
+    rules = constrain(model.vocabulary, [rules_for(couplet, verse) for couplet in couplets])
+    return complete(model, style, couplets, decode, reporter, name, constraints=rules)
 
 
 def _check_rules(author: Author, examples: Mapping[Name, Sequence[Example]]) -> None:
@@ -164,35 +191,6 @@ def _check_rules(author: Author, examples: Mapping[Name, Sequence[Example]]) -> 
             rules_for(example.couplet, author.verse)
 
 
-def _same(
-    folder: Path,
-    plan: Plan,
-    authors: Sequence[Author],
-    examples: Mapping[Name, Sequence[Example]],
-) -> None:
-    """Write down what is evaluated here, or refuse to go on with something else."""
-    asked = {
-        "plan": vars(plan),
-        "systems": [author.settings() for author in authors],
-        "suites": {name: digest(part) for name, part in examples.items()},
-        "metrics": {name: metric.version for name, metric in METRICS.items()},
-        "lianju": __version__,
-    }
-    asked = json.loads(json.dumps(asked))
-    path = folder / _EVALUATION.first
-    if not path.is_file():
-        write_json(path, asked)
-        return
-    stored = read_json(path, advice="name another --out")
-    if not isinstance(stored, dict):
-        stored = {}
-    if other := [name for name in asked if stored.get(name) != asked[name]]:
-        raise UserError(
-            f"{folder} holds an evaluation of something else, with other {', '.join(other)}: name "
-            "another --out"
-        )
-
-
 def refuse_report(folder: Path) -> None:
     """Refuse a folder that holds a report already, which would be lost."""
     for name in ("report.json", "report.html"):
@@ -200,27 +198,16 @@ def refuse_report(folder: Path) -> None:
             raise UserError(f"{folder} holds a {name} already: name another --out")
 
 
-def _once(path: Path, kind: type[_Part], work: Callable[[], _Part], reporter: Reporter) -> _Part:
-    """What stands in the file, else what `work` makes, written there."""
-    if path.is_file():
-        try:
-            return schema.read_as(kind, path, "it is worked out again")
-        except UserError as error:
-            reporter.say(str(error))
-    result = work()
-    write_text(path, result.model_dump_json() + "\n")
-    return result
-
-
 def _system(
-    folder: Path,
+    folder: _Evaluation,
+    part: str,
     author: Author,
-    plan: Plan,
+    plan: EvaluationPlan,
     examples: Mapping[Name, Sequence[Example]],
     kit: Tools,
-    reporter: Reporter,
 ) -> schema.System:
-    """What one author did on every suite; what stands in `folder` is not done again."""
+    """What one author did on every suite; what stands in this `part` is not done again."""
+    reporter = folder.reporter
 
     def whole() -> schema.System:
         started = time.perf_counter()
@@ -228,11 +215,8 @@ def _system(
         pool = [*suite("heldout", None, reporter), *suite("legal", None, reporter)]
         work = _Work(author, plan, model, style, kit, pool, reporter)
         parts = {
-            name: _once(
-                folder / f"{name}.json",
-                schema.Suite,
-                partial(work.suite, name, examples[name]),
-                reporter,
+            name: folder.once(
+                f"{part}/{name}.json", schema.Suite, partial(work.suite, name, examples[name])
             )
             for name in plan.suites
         }
@@ -243,12 +227,12 @@ def _system(
             sha256=model.sha256,
             style=style,
             # The real poems are ranked among those of suites that are not asked for, too.
-            leaks=leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),
+            leaks=find_leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),
             suites=parts,
             seconds=time.perf_counter() - started,
         )
 
-    return _once(folder / "system.json", schema.System, whole, reporter)
+    return folder.once(f"{part}/system.json", schema.System, whole)
 
 
 @dataclass(frozen=True)
@@ -256,7 +240,7 @@ class _Work:
     """One author at work."""
 
     author: Author
-    plan: Plan
+    plan: EvaluationPlan
     model: LanguageModel
     style: str
     kit: Tools
@@ -268,13 +252,13 @@ class _Work:
         if self.author.adapter or self.author.decode is None:
             return self._suite(name, examples)
         asked = {
-            **speaker(self.model, self.style),
+            **model_identity(self.model, self.style),
             "decoding": self.author.settings()["decoding"],
             "rules": self.author.settings()["rules"],
             "plan": [self.plan.poems, self.plan.ranks],
-            "poems": [digest(examples), digest(self.pool)],
+            "poems": [couplets_digest(examples), couplets_digest(self.pool)],
         }
-        found = kept(
+        found = cached_result(
             f"{self.author.label}, {name}",
             asked,
             lambda _: self._suite(name, examples).model_dump(mode="json"),
@@ -296,7 +280,7 @@ class _Work:
             measured = _without(measured, _OF_POETS)
         return schema.Suite(
             name=name,
-            digest=digest(examples),
+            digest=couplets_digest(examples),
             poems_each=len(groups[0]),
             figures={**measured.figures, **_truth_figures(losses, ranked)},
             couplets=[
@@ -315,18 +299,14 @@ class _Work:
 
     def _poems(self, name: str, examples: Sequence[Example]) -> list[list[Completion]]:
         decode = self.author.decode or DecodeSettings()
-        settings = decode.model_copy(update={"candidates": self.plan.poems})
-        couplets = [example.couplet for example in examples]
-        verse = self.author.verse or VerseSettings()
-        rules = [rules_for(couplet, verse) for couplet in couplets]
-        return complete(
+        return write_poems(
             self.model,
             self.style,
-            couplets,
-            settings,
+            [example.couplet for example in examples],
+            self.author.verse or VerseSettings(),
+            decode.model_copy(update={"candidates": self.plan.poems}),
             self.reporter,
             f"{self.author.label}, {name}",
-            constraints=constrain(self.model.vocabulary, rules),
         )
 
     def _ranks(self, examples: Sequence[Example]) -> list[int | None]:
@@ -340,9 +320,9 @@ class _Work:
 
     def _rows(
         self, group: Sequence[Completion], marks: Sequence[dict[str, schema.Mark]]
-    ) -> list[schema.Poem]:
+    ) -> list[schema.WrittenPoem]:
         return [
-            schema.Poem(
+            schema.WrittenPoem(
                 number=number,
                 text=poem.text,
                 finish="given" if self.author.decode is None else poem.finish,
@@ -362,8 +342,8 @@ def _without(measured: Measured, names: Sequence[str]) -> Measured:
 def _given(example: Example, loss: float | None) -> Completion:
     """A poet's poem, with the log-probability that the model gives it."""
     size = len(example.completion)
-    liking = math.nan if loss is None else -loss * size
-    return Completion(example.couplet, example.completion, "stop", size, liking)
+    logprob = math.nan if loss is None else -loss * size
+    return Completion(example.couplet, example.completion, "stop", size, logprob)
 
 
 def _truth_figures(
@@ -390,9 +370,9 @@ def _contamination(sha256: str, base: Load, reporter: Reporter) -> schema.Contam
         model, _ = base()
         heldout = suite("heldout", None, reporter)
         large = large_corpus(reporter)
-        return contamination(model, "plain", heldout, large, facing(reporter), reporter)
+        return probe_contamination(model, "plain", heldout, large, learn_facing(reporter), reporter)
 
     path = _known_by_heart(sha256)
     # What is there can be read where nothing can be written.
     with nullcontext() if path.is_file() else locked(path):
-        return _once(path, schema.Contamination, work, reporter)
+        return WorkFolder(path.parent, reporter).once(path.name, schema.Contamination, work)

@@ -95,7 +95,7 @@ class Facing:
         return counts[:-1, :-1]
 
 
-def facing(reporter: Reporter = SILENT) -> Facing:
+def learn_facing(reporter: Reporter = SILENT) -> Facing:
     """What the large corpus teaches, without its held-out poems; takes two seconds."""
     return Facing(learnable(large_corpus(reporter)))
 

@@ -1,10 +1,20 @@
-"""What all pages have in common: one HTML file that needs nothing but itself, under our seal."""
+"""What all pages have in common: one HTML file that needs nothing but itself, under our seal.
+
+What a template is given is shown as text, unless it is `Markup`: text from a model cannot become
+anything else.
+"""
 
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache, partial
 from importlib import resources
 from string import Template
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from lianju.evaluate import markup
 
 NAME = 'Lianju <span lang="zh-Hant">聯句</span>'
 
@@ -36,6 +46,49 @@ def page(
 def filled(package: str, name: str, **parts: object) -> str:
     """The file `name` of a package with the parts in the places that it has for them."""
     return Template(resource(package, name)).substitute(parts)
+
+
+def rendered(name: str, **values: object) -> str:
+    """A template of this room as HTML, with `values` by name."""
+    return _templates().get_template(name).render(values)
+
+
+@cache
+def _templates() -> Environment:
+    found = environment("lianju.evaluate")
+    found.globals |= {
+        "facts": lambda rows: Markup(markup.facts(rows)),
+        "tile": lambda name, value, *notes: Markup(
+            markup.tile(markup.label(name), *map(markup.text, (value, *notes)))
+        ),
+    }
+    return found
+
+
+def environment(package: str) -> Environment:
+    """What renders the templates that lie in `package`; callers may add what theirs use."""
+    found = Environment(
+        loader=FunctionLoader(partial(resource, package)),
+        autoescape=True,
+        finalize=_as_html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters |= {
+        "commas": "{:,}".format,
+        "duration": markup.duration,
+        "label": lambda words: Markup(markup.label(words)),
+        "percent": markup.percent,
+        "terms": markup.terms,
+    }
+    found.globals |= {"plural": markup.plural}
+    return found
+
+
+def _as_html(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(markup.text(value))
 
 
 def resource(package: str, name: str) -> str:

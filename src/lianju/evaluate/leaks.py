@@ -10,13 +10,13 @@ from pathlib import Path
 from lianju.corpus import Example, RunPoems, key, line_keys, run_poems
 from lianju.errors import UserError
 from lianju.evaluate.schema import Leaks
-from lianju.model import run_of
+from lianju.files import read_json
+from lianju.model import run_of, run_settings
 from lianju.progress import SILENT, Reporter
-from lianju.run_folder import read_settings, stage_result
 from lianju.verse import lines_of
 
 
-def leaks(
+def find_leaks(
     adapter: Path | None, suites: Mapping[str, Sequence[Example]], reporter: Reporter = SILENT
 ) -> Leaks:
     """The lines of each suite's poems that stand word for word in the adapter's training poems.
@@ -55,7 +55,7 @@ def _seen(run: Path, reporter: Reporter) -> RunPoems:
     """The poems of a run, gathered anew; `UserError` where they are not those it began with."""
     if not (run / "settings.json").is_file():
         raise UserError("it does not lie in the folder of its run")
-    settings = read_settings(run)
+    settings = run_settings(run)
     poems = run_poems(**settings.data.model_dump(), seed=settings.seed, reporter=reporter)
     if poems.sha256 != _digest(run):
         raise UserError("those that its settings name now are not those that its run began with")
@@ -65,8 +65,9 @@ def _seen(run: Path, reporter: Reporter) -> RunPoems:
 def _digest(run: Path) -> str:
     """Of the poems that a run began with."""
     try:
-        return str(stage_result(run, "poems")["sha256"])
-    except (UserError, KeyError):
+        stage = read_json(run / "stages" / "poems.json")
+        return str(stage.get("result", stage)["sha256"])  # before part 6 there was only the result
+    except (UserError, AttributeError, LookupError, TypeError):
         raise UserError("its run does not say which poems it began with") from None
 
 

@@ -61,6 +61,12 @@ def terms(model: str) -> str:
     )
 
 
+def tile(name: str, value: str, *notes: str) -> str:
+    """One of the figures that stand at the head of a page, its parts given as HTML."""
+    said = "".join(f'<span class="note">{note}</span>' for note in notes)
+    return f'<li><span class="name">{name}</span><span class="value">{value}</span>{said}</li>'
+
+
 def facts(rows: Iterable[tuple[str, object]]) -> str:
     """A list of terms and what they are; a row whose value is None has nothing to say."""
     items = "".join(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from lianju.evaluate import markup
 from lianju.evaluate.figures import interval_words, value_words
-from lianju.evaluate.page_poems import Card, Written
+from lianju.evaluate.page_poems import Card, ShownPoem
 from lianju.evaluate.schema import Metric, Report, System
 from lianju.evaluate.statistics import Figure
 from lianju.verse import words
@@ -33,15 +33,6 @@ class _Kind(NamedTuple):
 
     name: str
     of_shape: bool
-
-
-def legend(systems: Sequence[System]) -> str:
-    """Which mark stands for which system."""
-    items = "".join(
-        f'<li><span class="key s{place}" aria-hidden="true"></span>{markup.text(system.label)}</li>'
-        for place, system in enumerate(systems)
-    )
-    return f'<ul class="legend">{items}</ul>'
 
 
 def dots(report: Report, suite: str) -> str:
@@ -152,7 +143,7 @@ def faults(report: Report, cards: Sequence[Card]) -> str:
             kind.name,
             *(_bar(place, counts[place][kind], kind, written[place]) for place in places),
         )
-        for kind, _ in kinds.most_common(_KINDS)
+        for kind in sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:_KINDS]
     ]
     if not rows:
         return "<p>No poem here has a fault of shape, rhyme or tone.</p>"
@@ -160,7 +151,7 @@ def faults(report: Report, cards: Sequence[Card]) -> str:
     return f'<div class="kinds">{markup.table("What goes wrong", head, rows)}</div>'
 
 
-def _kinds(written: Written) -> set[_Kind]:
+def _kinds(written: ShownPoem) -> set[_Kind]:
     """ "a line of the wrong length 字數不合", of shape; "off the rhyme 落韻", of rule."""
     if written.verdict is None:
         fault = written.poem.marks.get("fault")
@@ -177,7 +168,7 @@ def _of_shape(fault: str) -> str:
     return f"shape: {re.sub('[0-9]+', 'n', fault)}"
 
 
-def _bar(place: int, count: int, kind: _Kind, poems: Sequence[Written]) -> str:
+def _bar(place: int, count: int, kind: _Kind, poems: Sequence[ShownPoem]) -> str:
     """How many of the poems that could have a fault of this kind have it."""
     judged = [one for one in poems if kind.of_shape or (one.verdict and one.judged)]
     if not judged:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from lianju.corpus import Example, line_keys
-from lianju.evaluate.scoring import logprobs
+from lianju.likelihood import logprobs
 from lianju.model import LanguageModel
 from lianju.progress import SILENT, Reporter
 from lianju.verse import form_of

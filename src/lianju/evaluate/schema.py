@@ -5,14 +5,11 @@ poem has its marks, each suite its figures, and a second system is compared with
 pairs, on the same couplets and, where the seed is the same, with the same random numbers.
 """
 
-from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lianju.errors import UserError
 from lianju.evaluate.statistics import Figure
-from lianju.files import read_json
 
 VERSION = 1
 # Of the test for contamination, whose result is kept from one evaluation to the next.
@@ -26,7 +23,7 @@ class _Part(BaseModel):
     )
 
 
-class Poem(_Part):
+class WrittenPoem(_Part):
     """What a system wrote after a couplet."""
 
     number: int
@@ -47,7 +44,7 @@ class Couplet(_Part):
     """How the real poem goes on."""
     source: str
     """Where the couplet comes from."""
-    poems: list[Poem] = Field(min_length=1)
+    poems: list[WrittenPoem] = Field(min_length=1)
     marks: dict[str, Mark] = {}
     """What metrics say of the real continuation under the model."""
 
@@ -194,19 +191,3 @@ class Report(_Part):
             if min(pairs) < 0 or sum(pairs) > len(couplets[one.suite]):
                 raise ValueError(f"a comparison has more pairs than {one.suite} has couplets")
         return self
-
-
-Kind = TypeVar("Kind", bound=BaseModel)
-
-
-def read_as(kind: type[Kind], path: Path, advice: str) -> Kind:
-    """The `kind` that a file holds; `UserError` naming the file, the field and the `advice`."""
-    read_json(path, advice)  # says best what is empty, too deep, or no JSON at all
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(
-            f"{path} is not as Lianju writes it ({field}: {first['msg']}): {advice}"
-        ) from None

@@ -43,7 +43,7 @@ def suite(name: str, n: int | None = None, reporter: Reporter = SILENT) -> list[
     return list(examples[:n])
 
 
-def digest(examples: Sequence[Example]) -> str:
+def couplets_digest(examples: Sequence[Example]) -> str:
     """Twelve digits that change with the couplets, their continuations, or their order."""
     text = "\n".join(example.text for example in examples)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -26,7 +26,7 @@ _WAYS = {
 }
 
 
-def verdict(report: Report) -> list[str]:
+def verdict_sentences(report: Report) -> list[str]:
     """What came of it, in a few sentences, the most important first."""
     suites = by_size(report)
     return [

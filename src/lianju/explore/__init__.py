@@ -11,7 +11,6 @@ from lianju.explore.next_terminal import step_lines, walk_lines
 from lianju.explore.output import write_all
 from lianju.explore.reported_suites import REPORTED_SUITES
 from lianju.explore.sweep import (
-    SWEEP,
     ScoredCell,
     Sweep,
     SweepCouplet,
@@ -24,7 +23,6 @@ from lianju.explore.sweep_page import Findings
 
 __all__ = [
     "REPORTED_SUITES",
-    "SWEEP",
     "Cell",
     "Findings",
     "Grid",

@@ -9,8 +9,15 @@ from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
 from lianju.explore.png import has_letters, svg_to_png
 from lianju.explore.sweep import ScoredCell, Sweep
 from lianju.explore.sweep_page import CURVES, Findings, page
+from lianju.extras import lacking
 from lianju.files import write_text, writing
 from lianju.progress import Reporter
+from lianju.verse import Said
+
+_NO_FONT = Said(
+    "No PNG files, for this system has no font; the SVG files have the same plots",
+    "本機沒有字型，故無 PNG 檔；SVG 檔有同樣的圖",
+)
 
 
 def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Findings:
@@ -19,21 +26,22 @@ def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Find
     What a system lacks is said, with what to do: pyarrow for Parquet, a font for PNG.
     """
     found = Findings(sweep, cells)
+    no_parquet, no_png = lacking("parquet"), lacking("plots")
+    if not no_png and not has_letters():
+        no_png = _NO_FONT
     for name, rows in (
         ("cells", tables.cell_rows(cells)),
         ("poems", tables.poem_rows(sweep, cells)),
     ):
         tables.write_csv(sweep.folder / f"{name}.csv", rows)
-        if tables.has_parquet():
+        if not no_parquet:
             tables.write_parquet(sweep.folder / f"{name}.parquet", rows)
-    if not tables.has_parquet():
-        reporter.say("No Parquet files, for pyarrow is not installed: pip install pyarrow")
-    if not has_letters():
-        reporter.say("No PNG files, for this system has no font; the SVG files have the same plots")
+    for missing in filter(None, (no_parquet, no_png)):
+        reporter.say(missing)
     charts = list(_plots(found))
     with reporter.task("Charts", len(charts)) as task:
         for name, svg in charts:
-            _write_plot(sweep.folder / "plots" / name, svg)
+            _write_plot(sweep.folder / "plots" / name, svg, png=not no_png)
             task.advance()
     write_text(sweep.folder / "sweep.html", page(found))
     return found
@@ -52,8 +60,8 @@ def _plots(found: Findings) -> Iterator[tuple[str, str]]:
             yield f"curve-{name}", alone(drawn, f"{metric.title} by temperature")
 
 
-def _write_plot(path: Path, svg: str) -> None:
+def _write_plot(path: Path, svg: str, png: bool) -> None:
     write_text(path.with_suffix(".svg"), svg)
-    if has_letters():
+    if png:
         with writing(path.with_suffix(".png")) as temporary:
             temporary.write_bytes(svg_to_png(svg))

@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from lianju.config import DecodeSettings, Settings, VerseSettings
 from lianju.corpus import Example
@@ -22,20 +23,15 @@ from lianju.errors import UserError
 from lianju.evaluate import Figure, Mark
 from lianju.explore.example_distribution import ExampleDistribution, find_example
 from lianju.explore.grid import Cell, Grid
-from lianju.files import read_json, write_json
-from lianju.files import sweep as sweep_up
-from lianju.output_folder import Kind, begun
-from lianju.progress import Reporter, Task
+from lianju.progress import SILENT, Reporter, Task
+from lianju.work_folder import FolderKind, WorkFolder
 
 if TYPE_CHECKING:
     from lianju.evaluate import Measured
     from lianju.model import LanguageModel
 
-_PLAN, _CHOICES = "sweep.json", "choices.json"
-SWEEP = Kind("a sweep", "sweep", _PLAN, frozenset({_CHOICES}))
-"""How the folder of a sweep is known."""
+_CHOICES = "choices.json"
 _COMPLETION = TypeAdapter(Completion)
-_AGAIN = "the same command writes it again"
 # What `measure` is once its tools are in place.
 Measure = Callable[[Sequence[Sequence[Completion]], Sequence[str | None]], "Measured"]
 
@@ -119,27 +115,37 @@ class ScoredCell:
         return self.written.cell
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """A folder with its plan."""
+class _CellPoems(BaseModel):
+    couplet: str
+    poems: list[dict[str, Any]]
 
-    folder: Path
-    plan: SweepPlan
 
-    def begin(self, constraints: Sequence[Constraint | None]) -> None:
-        """Write the plan. Raises `UserError` before that if poems cannot get as long as needed."""
-        settings = self.plan.settings(self.plan.grid.cells()[0])
-        for constraint in constraints:
-            length_limit(constraint, settings)
-        write_json(self.folder / _PLAN, self.plan.model_dump(mode="json"))
+class _CellFile(BaseModel):
+    """The file of a finished cell."""
+
+    cell: dict[str, Any]
+    seconds: float
+    couplets: list[_CellPoems]
+
+
+@dataclass
+class Sweep(WorkFolder):
+    """The folder of a sweep, and all on which its poems depend."""
+
+    KIND: ClassVar[FolderKind] = FolderKind(
+        "a sweep", "sweep", "sweep.json", frozenset({_CHOICES}), ("cells", "plots")
+    )
+
+    plan: SweepPlan = field(kw_only=True)
 
     def missing(self) -> list[int]:
         """The numbers of the cells that are not finished, or whose files are damaged."""
-        return [number for number in range(len(self.plan.grid.cells())) if not self._has(number)]
+        numbers = range(len(self.plan.grid.cells()))
+        return [number for number in numbers if not _there(partial(self._read, number))]
 
     def finished(self) -> bool:
         """Whether nothing is left to write that needs the model."""
-        return self._has_choices() and not self.missing()
+        return _there(self.choices) and not self.missing()
 
     def written(self) -> list[WrittenCell]:
         """Every cell; all must be finished."""
@@ -150,110 +156,90 @@ class Sweep:
 
         Raises `UserError` where its file is missing or damaged.
         """
-        path = self.folder / _CHOICES
-        try:
-            return ExampleDistribution.model_validate(read_json(path, _AGAIN))
-        except ValidationError:
-            raise UserError(f"{path} is damaged: {_AGAIN}") from None
+        return self.read(_CHOICES, ExampleDistribution)
 
-    def _file(self, number: int) -> Path:
-        return self.folder / "cells" / f"{number:03}.json"
+    def write_cell(self, number: int, work: Callable[[], list[list[Completion]]]) -> float:
+        """Keep the poems of a cell, unless they are there already; how long they took."""
 
-    def _has(self, number: int) -> bool:
-        try:
-            self._read(number)
-        except UserError:
-            return False
-        return True
+        def timed() -> _CellFile:
+            start = time.monotonic()
+            groups = [
+                _CellPoems(
+                    couplet=couplet,
+                    poems=[_COMPLETION.dump_python(one, exclude={"couplet"}) for one in poems],
+                )
+                for couplet, poems in zip(self.plan.couplets, work(), strict=True)
+            ]
+            cell, seconds = self.plan.grid.cells()[number], time.monotonic() - start
+            return _CellFile(cell=cell.model_dump(), seconds=seconds, couplets=groups)
 
-    def _has_choices(self) -> bool:
-        try:
-            self.choices()
-        except UserError:
-            return False
-        return True
+        return self.once(_cell_file(number), _CellFile, timed, self._poems).seconds
 
     def _read(self, number: int) -> WrittenCell:
-        path, plan = self._file(number), self.plan
-        values = read_json(path, _AGAIN)
-        try:
-            poems = [
-                [
-                    _COMPLETION.validate_python({**poem, "couplet": couplet})
-                    for poem in group["poems"]
-                ]
-                for couplet, group in zip(plan.couplets, values["couplets"], strict=True)
-            ]
-            seconds = float(values["seconds"])
-        except (LookupError, TypeError, ValueError):
-            poems = []
-        if [len(group) for group in poems] != [plan.seeds] * len(plan.couplets):
-            raise UserError(f"{path} is damaged: {_AGAIN}")
-        return WrittenCell(number, plan.grid.cells()[number], seconds, poems)
+        found = self.read(_cell_file(number), _CellFile, self._poems)
+        cell = self.plan.grid.cells()[number]
+        return WrittenCell(number, cell, found.seconds, self._poems(found))
 
-    def write(self, cell: WrittenCell) -> None:
-        """Keep what a cell wrote; from then on it is finished."""
-        groups = []
-        for poems in cell.poems:
-            rows = [asdict(poem) for poem in poems]
-            groups.append({"couplet": poems[0].couplet, "poems": rows})
-            for row in rows:
-                del row["couplet"]
-        values = {"cell": cell.cell.model_dump(), "seconds": cell.seconds, "couplets": groups}
-        write_json(self._file(cell.number), values)
+    def _poems(self, found: _CellFile) -> list[list[Completion]]:
+        """The poems by couplet; `ValueError` where they are not those of the plan."""
+        poems = [
+            [_COMPLETION.validate_python({**poem, "couplet": couplet}) for poem in group.poems]
+            for couplet, group in zip(self.plan.couplets, found.couplets, strict=True)
+        ]
+        if any(len(group) != self.plan.seeds for group in poems):
+            raise ValueError("poems are lost")
+        return poems
 
 
-def open_sweep(folder: Path, plan: SweepPlan) -> Sweep:
+def _cell_file(number: int) -> str:
+    return f"cells/{number:03}.json"
+
+
+def _there(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except UserError:
+        return False
+    return True
+
+
+@contextmanager
+def open_sweep(folder: Path, plan: SweepPlan, reporter: Reporter = SILENT) -> Iterator[Sweep]:
     """A new sweep in `folder`, or the one that is there if its plan is the same.
 
-    Writes nothing yet: `write_poems` does, when it is known that the rules can be kept. The
-    folder must be held. Raises `UserError` where another plan, or something else, is there.
+    The folder is held for the body. Raises `UserError` where another plan, or something else, is
+    there.
     """
-    if begun(folder, SWEEP):
-        _check_same(folder / _PLAN, plan)
-        for place in (folder, folder / "cells", folder / "plots"):
-            sweep_up(place)
-    return Sweep(folder, plan)
-
-
-def _check_same(path: Path, plan: SweepPlan) -> None:
-    try:
-        found = SweepPlan.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError):
-        raise UserError(f"{path} is damaged: choose another --out") from None
-    differ = [name for name, value in plan if getattr(found, name) != value]
-    if differ:
-        raise UserError(
-            f"{path.parent} holds a sweep with another {', '.join(differ)}: choose another --out, "
-            "or give the settings that it was begun with"
-        )
+    sweep = Sweep(folder, reporter, plan=plan)
+    with sweep.held():
+        sweep.agree(plan)
+        yield sweep
 
 
 def write_poems(
-    sweep: Sweep,
-    model: "LanguageModel",
-    constraints: Sequence[Constraint | None],
-    reporter: Reporter,
+    sweep: Sweep, model: "LanguageModel", constraints: Sequence[Constraint | None]
 ) -> None:
-    """Have the model write the poems of every cell that is missing."""
-    sweep.begin(constraints)
+    """Have the model write the poems of every cell that is missing.
+
+    Raises `UserError` before that if poems cannot get as long as the rules need.
+    """
     plan, cells, missing = sweep.plan, sweep.plan.grid.cells(), sweep.missing()
-    if not sweep._has_choices():
-        found = find_example(model, plan.style, plan.couplets)
-        write_json(sweep.folder / _CHOICES, found.model_dump(mode="json"))
+    for constraint in constraints:
+        length_limit(constraint, plan.settings(cells[0]))
+    sweep.once(
+        _CHOICES, ExampleDistribution, lambda: find_example(model, plan.style, plan.couplets)
+    )
     # Hot cells write longer than cold ones. In a random order the time of those that are done
     # foretells that of the rest.
     random.Random(0).shuffle(missing)
     begun = time.monotonic()
-    with reporter.task("Sweeping", len(missing) * plan.poems_each) as task:
+    with sweep.reporter.task("Sweeping", len(missing) * plan.poems_each) as task:
         for done, number in enumerate(missing):
-            start = time.monotonic()
             note = f"cell {done + 1} of {len(missing)}"
             if done:
-                note += f", {_left(start - begun, done, len(missing))}"
-            if sweep._file(number).is_file():
-                reporter.say(f"{sweep._file(number)} is damaged: its poems are written again")
-            poems = complete(
+                note += f", {_left(time.monotonic() - begun, done, len(missing))}"
+            write = partial(
+                complete,
                 model,
                 plan.style,
                 plan.couplets,
@@ -261,11 +247,10 @@ def write_poems(
                 _Onward(task, note),
                 constraints=constraints,
             )
-            seconds = time.monotonic() - start
-            sweep.write(WrittenCell(number, cells[number], seconds, poems))
+            seconds = sweep.write_cell(number, write)
             if done == 0 and len(missing) > 1:
                 left = _left(seconds, 1, len(missing))
-                reporter.say(f"The first cell took {seconds:.1f} s: {left}")
+                sweep.reporter.say(f"The first cell took {seconds:.1f} s: {left}")
 
 
 def _left(seconds: float, done: int, total: int) -> str:
@@ -288,12 +273,12 @@ class _Onward(Reporter, Task):
         self.whole.advance(units, self.note)
 
 
-def score(sweep: Sweep, measure: Measure, reporter: Reporter) -> list[ScoredCell]:
+def score(sweep: Sweep, measure: Measure) -> list[ScoredCell]:
     """Measure the poems of every cell."""
     truths = [opening.truth for opening in sweep.plan.openings]
     scored = []
     written = sweep.written()
-    with reporter.task("Measuring", len(written)) as task:
+    with sweep.reporter.task("Measuring", len(written)) as task:
         for cell in written:
             measured = measure(cell.poems, truths)
             scored.append(ScoredCell(cell, measured.marks, measured.figures))

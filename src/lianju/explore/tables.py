@@ -59,15 +59,6 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         table.writerows(rows)
 
 
-def has_parquet() -> bool:
-    """Whether Parquet can be written: pyarrow is optional."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def write_parquet(path: Path, rows: Sequence[Row]) -> None:
     """Write rows as Parquet, numbers and truth values with their types."""
     import pyarrow

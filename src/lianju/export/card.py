@@ -4,17 +4,18 @@ Its text is `card.md`.
 """
 
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment, StrictUndefined
 
 from lianju import __version__
 from lianju.errors import UserError
 from lianju.export.source import ADVICE, ExportSource
 from lianju.export.tokenizer import ExportTokenizer
 from lianju.model import CATALOGUE, IDENTITY, run_of
-from lianju.templates import templates_of
 
 _LIBRARY = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
 _RELATION = {"adapter": "adapter", "merged": "finetune", "gguf": "quantized"}
@@ -41,9 +42,11 @@ def model_card(
         "pipeline_tag": "text-generation",
         "tags": ["poetry", "tang-poetry", "lianju"],
     }
-    # What comes of it is Markdown, in which nothing is escaped.
-    card = templates_of("lianju.export", autoescape=False).get_template("card.md")
-    return card.render(
+    template = resources.files(__package__).joinpath("card.md").read_text(encoding="utf-8")
+    settings = Environment(  # what comes of it is Markdown
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    return settings.from_string(template).render(
         source=source,
         words=words,
         to=to,

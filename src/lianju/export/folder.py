@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from lianju.config import DecodeSettings
-from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
 from lianju.export.source import ExportSource
 from lianju.export.tokenizer import ExportTokenizer, save_tokenizer
@@ -86,7 +85,7 @@ def _generation(words: ExportTokenizer, decode: DecodeSettings, trimmed: bool) -
         bos_token_id=vocabulary.bos,
         eos_token_id=list(vocabulary.stops),
         pad_token_id=vocabulary.pad,
-        max_new_tokens=decode.max_length or FREE_LENGTH,
+        max_new_tokens=decode.free_length,
         repetition_penalty=decode.repetition_penalty,
         suppress_tokens=[i for i in range(vocabulary.full_size) if i not in kept] or None,
         do_sample=decode.temperature > 0,

@@ -1,7 +1,6 @@
 """The Modelfile by which Ollama takes up a GGUF file."""
 
 from lianju.config import DecodeSettings
-from lianju.decode import FREE_LENGTH
 from lianju.errors import UserError
 from lianju.export.tokenizer import ExportTokenizer
 
@@ -19,7 +18,7 @@ def modelfile_text(gguf: str, words: ExportTokenizer, decode: DecodeSettings) ->
         "top_k": decode.top_k,
         "top_p": decode.top_p,
         "repeat_penalty": decode.repetition_penalty,
-        "num_predict": decode.max_length or FREE_LENGTH,
+        "num_predict": decode.free_length,
     }
     cuts = {"min_p": (decode.min_p, 0), "typical_p": (decode.typical_p, 1)}
     parameters |= {name: value for name, (value, off) in cuts.items() if value != off}

@@ -19,6 +19,7 @@ from lianju.export.modelfile import modelfile_text
 from lianju.export.rounding import FileType, round_all, round_matrices
 from lianju.export.source import ExportSource
 from lianju.export.tokenizer import ExportTokenizer, export_tokenizer, plain_encoder, respelled
+from lianju.extras import lacking
 from lianju.files import write_text, writing_folder
 from lianju.model import LanguageModel, base_folder, load_adapter, load_base, restore_adapter
 from lianju.progress import SILENT, Reporter
@@ -156,7 +157,7 @@ def _gguf(job: Export, folder: Path, name: str) -> ExportTokenizer:
     if encode := readback.llama_cpp_encoder(file, rows):
         _check_spelling(job, words, encode, "llama.cpp")
     else:
-        job.note("llama.cpp was not at hand to be asked too (pip install 'lianju[gguf]')")
+        job.note(f"llama.cpp was not asked too; {lacking('gguf')}")
     return words
 
 

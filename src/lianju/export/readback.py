@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from lianju.errors import UserError
 from lianju.export.rounding import TOLERANCE, FileType
+from lianju.extras import lacking
 
 # What separates two ways of computing the same weights in 32 bits.
 EXACT = 1e-3
@@ -116,7 +116,7 @@ def _rope_base(config: Any) -> float:
 
 def llama_cpp_encoder(file: Path, rows: Sequence[int]) -> Callable[[str], list[int]] | None:
     """What llama.cpp makes of a text, in ids of the base model; None where it is not installed."""
-    if find_spec("llama_cpp") is None:
+    if lacking("gguf"):
         return None
     from llama_cpp import Llama
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from lianju.model import Frame, Vocabulary
+from lianju.model import PromptFrame, Vocabulary
 
 # Han ideographs, CJK punctuation and full-width forms: what verse is written in.
 _VERSE = re.compile("[\u3000-\u303f\uff01-\uff60\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
@@ -36,7 +36,7 @@ class Spelling:
         return Tokenizer.from_str(json.dumps(self.layout))
 
 
-def spell_out(tokenizer: Tokenizer, vocabulary: Vocabulary, frame: Frame) -> Spelling:
+def spell_out(tokenizer: Tokenizer, vocabulary: Vocabulary, frame: PromptFrame) -> Spelling:
     """`tokenizer` made to spell verse and to begin every text as prompts of `frame` begin.
 
     `vocabulary` is that of the untrimmed model.

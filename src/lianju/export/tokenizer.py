@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from lianju.errors import UserError
 from lianju.export.spelling import Spelling, prefixed, spell_out
 from lianju.files import read_json, write_json
-from lianju.model import Frame, LanguageModel, Vocabulary, write_tokenizer
+from lianju.model import LanguageModel, PromptFrame, Vocabulary, write_tokenizer
 from lianju.prompt import render
 
 # The shortest couplet: with it, only the fixed text can come out wrong.
@@ -25,7 +25,7 @@ class ExportTokenizer:
 
     spelling: Spelling
     vocabulary: Vocabulary
-    frame: Frame
+    frame: PromptFrame
     special: dict[str, str]
 
     @property

@@ -27,13 +27,13 @@ from lianju.model.compute import (
     has_bf16_units,
     weights_dtype,
 )
-from lianju.model.frame import SLOT, Frame, Layout, Messages
 from lianju.model.load import LanguageModel, count_numbers, load_base
-from lianju.model.memory import plan_memory, text_lengths
+from lianju.model.memory import ROWS, VALIDATED, plan_memory, text_lengths
 from lianju.model.packed import pack
+from lianju.model.prompt_frame import SLOT, Layout, Messages, PromptFrame
 from lianju.model.sealed import IDENTITY
 from lianju.model.sources import base_config, base_folder, read_config
-from lianju.model.trim import kept_ids
+from lianju.model.trimming import kept_ids
 from lianju.model.vocabulary import Vocabulary, write_tokenizer
 
 __all__ = [
@@ -41,12 +41,14 @@ __all__ = [
     "ADAPTER_CONFIG",
     "CATALOGUE",
     "IDENTITY",
+    "ROWS",
     "SLOT",
+    "VALIDATED",
     "Compute",
-    "Frame",
     "LanguageModel",
     "Layout",
     "Messages",
+    "PromptFrame",
     "Vocabulary",
     "adapter_name",
     "attach",

@@ -28,7 +28,7 @@ from lianju.model.adapter_folder import (
     run_settings,
 )
 from lianju.model.load import LanguageModel
-from lianju.model.trim import kept_ids
+from lianju.model.trimming import kept_ids
 from lianju.model.vocabulary import Vocabulary
 
 # A famous couplet; any text would do.

@@ -3,7 +3,6 @@
 import os
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 
 from lianju.config import ModelSettings
 from lianju.errors import UserError
+from lianju.extras import require
 
 # The size of one projection of the base model over one batch of quatrains.
 _PROBE = (512, 640, 2048)
@@ -51,8 +51,8 @@ def choose_device(settings: ModelSettings) -> torch.device:
     Of several processes on a machine each has the GPU of its own number. What is lacking for the
     settings is a `UserError`, before anything is fetched.
     """
-    if settings.bits == 4 and find_spec("bitsandbytes") is None:
-        raise UserError("model.bits=4 needs another package: pip install bitsandbytes")
+    if settings.bits == 4:
+        require("4bit")
     there = torch.cuda.is_available()
     if settings.device == "cuda" and not there:
         raise UserError(

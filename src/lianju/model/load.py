@@ -10,18 +10,12 @@ from tokenizers import Tokenizer
 
 from lianju.config import ModelSettings
 from lianju.errors import UserError
-from lianju.model.frame import Layout, frames_of
 from lianju.model.memory import available
+from lianju.model.prompt_frame import Layout, frames_of
 from lianju.model.sealed import IDENTITY, made_once
-from lianju.model.sources import (
-    base_folder,
-    check_loaded,
-    first_line,
-    identity,
-    quiet,
-    read_config,
-)
-from lianju.model.trim import full_vocabulary, save_trimmed, trim, trimmed_folder
+from lianju.model.sources import base_folder, identity, read_config
+from lianju.model.transformers_calls import check_loaded, first_line, quiet
+from lianju.model.trimming import full_vocabulary, save_trimmed, trim, trimmed_folder
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import SILENT, Reporter
 

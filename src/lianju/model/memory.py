@@ -10,7 +10,7 @@ import torch
 
 from lianju.config import ModelSettings, RunSettings, recipe_names
 from lianju.errors import UserError
-from lianju.model.weightless import (
+from lianju.model.meta_network import (
     cache_of_a_token,
     empty,
     held,
@@ -22,11 +22,12 @@ from lianju.model.weightless import (
 
 # Tokens of the fixed text around a couplet, instructions and layout together, at most.
 FRAME = 64
-# Poems that are looked at together, in validation and in generation, and tokens that are written.
+# Poems that are looked at together, in validation and in generation; more rows in one forward pass
+# need more memory and gain little speed.
 VALIDATED = 32
+ROWS = 64
 # Generation takes as many rows as there is room for on a GPU; with fewer it would crawl.
-WRITTEN = {"cpu": 64, "cuda": 8}
-_NEW_TOKENS = 128
+WRITTEN = {"cpu": ROWS, "cuda": 8}
 
 # Bytes for each trained number: itself, its gradient and two moments of Adam, all in fp32
 # (Rajbhandari et al., ZeRO, 2020, section 3.1).
@@ -99,7 +100,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """What was decided about memory, and a line that says it."""
 
     memory: Memory
@@ -115,7 +116,7 @@ def plan_memory(
     lengths: Lengths | None = None,
     processes: int = 1,
     judged: bool = True,
-) -> Plan:
+) -> MemoryPlan:
     """Decide gradient checkpointing and sharding where the settings leave them to us.
 
     Neither is used where memory suffices without; then checkpointing, which is exact and
@@ -147,7 +148,7 @@ def plan_memory(
                 f"Memory: about {_gb(memory.total)} of {_gb(have)} free on {device} "
                 f"({memory.words}); gradient checkpointing {how}{shared}"
             )
-            return Plan(memory, checkpointing, sharding, line)
+            return MemoryPlan(memory, checkpointing, sharding, line)
     raise UserError(
         f"{settings.model.name} needs about {_gb(memory.total)} of memory on {device}, and "
         f"{_gb(have)} are free ({memory.words}): {_advice(config, settings, device, lengths, have)}"
@@ -275,7 +276,7 @@ def _count(
     passing = saved // text.num_hidden_layers // tokens // 2
     prompt = longest - scored
     at_once = WRITTEN[device_type]
-    written = at_once * (prompt + (settings.decode.max_length or _NEW_TOKENS))
+    written = at_once * (prompt + settings.decode.free_length)
     linear = matrices(whole)
     # Matrices in 4 bits are widened one at a time, forward and backward.
     workspace = 2 * max(linear) * dtype.itemsize if model.bits == 4 else 0

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from lianju.errors import UserError
 from lianju.files import locked, read_json, sha256, write_json
-from lianju.model.digests import digests
+from lianju.model.file_digests import digests
 from lianju.progress import Reporter
 
 IDENTITY = "identity.json"

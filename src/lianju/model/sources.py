@@ -1,9 +1,7 @@
 """From a model's name to a folder of safetensors on this machine."""
 
 import hashlib
-import logging
 import shutil
-import warnings
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import Any
 from lianju.errors import UserError
 from lianju.files import cache_dir, locked, read_json, sha256, writing
 from lianju.model.catalogue import CATALOGUE, Entry, GgufPackage
-from lianju.model.digests import digests
+from lianju.model.file_digests import digests
 from lianju.model.hub import hub_config, hub_folder
 from lianju.model.sealed import IDENTITY, is_whole, made_once, sealed_digest
+from lianju.model.transformers_calls import first_line, quiet
 from lianju.progress import SILENT, Reporter
 
 # No model has more.
@@ -167,34 +166,10 @@ def _converted(gguf: Path, digest: str, reporter: Reporter) -> Path:
     folder = _conversion_of(digest)
 
     def make() -> None:
-        from lianju.model.convert import convert  # not needed once it is done
+        from lianju.model.gguf_conversion import convert  # not needed once it is done
 
         quiet()
         convert(gguf, digest, folder, reporter)
 
     made_once(folder, digest, make, reporter)
     return folder
-
-
-def check_loaded(info: dict[str, Any]) -> None:
-    """Refuse weights with gaps, which transformers fills with random numbers. `info` is what its
-    loading tells.
-    """
-    if missing := sorted(info["missing_keys"]):
-        raise ValueError(f"it lacks {len(missing)} of its tensors, among them {missing[0]}")
-
-
-def first_line(error: Exception) -> str:
-    """What an error of a library says, in one line of at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def quiet() -> None:
-    """Keep the libraries' own progress bars and advice out of our output."""
-    import transformers
-
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    for library in ("bitsandbytes", "gguf"):
-        logging.getLogger(library).setLevel(logging.ERROR)

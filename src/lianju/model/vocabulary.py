@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from lianju.errors import UserError
 from lianju.files import read_json
-from lianju.model.frame import Frame
+from lianju.model.prompt_frame import PromptFrame
 from lianju.verse import Said
 
 
@@ -39,7 +39,7 @@ class Vocabulary:
     stop: int
     pad: int
     stops: tuple[int, ...] = ()
-    frames: dict[str, Frame] = field(default_factory=dict)
+    frames: dict[str, PromptFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stops", tuple(sorted({self.stop, *self.stops})))
@@ -113,7 +113,7 @@ class Vocabulary:
         values = read_json(path, advice)
         try:
             tokens = [None if token is None else bytes.fromhex(token) for token in values["tokens"]]
-            frames = {style: Frame(**frame) for style, frame in values["frames"].items()}
+            frames = {style: PromptFrame(**frame) for style, frame in values["frames"].items()}
             found = cls(**{**values, "tokens": tokens, "frames": frames})
             found._check()
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -4,53 +4,41 @@ A line here is a line of the verdict: without punctuation, each character with i
 readings and what is wrong with it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lianju.corpus import Poem as KnownPoem
+from lianju.corpus import Poem
 from lianju.serve.native_answers import (
-    Character,
+    BilingualLines,
+    BilingualText,
+    CharacterAnswer,
     CheckAnswer,
-    Fault,
-    Line,
-    Poem,
-    PoemVerdict,
-    Said,
-    SaidLines,
-    Source,
+    FaultAnswer,
+    LineAnswer,
+    PoemAnswer,
+    PoemSource,
 )
-from lianju.verse import Fault as VerseFault
-from lianju.verse import Verdict, in_language, lines_of, words
-from lianju.verse.rule_texts import Language
+from lianju.verse import Fault, Language, Verdict, in_language, lines_of, words
 from lianju.writer import Continuation, Find, copied
 
 
-def poem(index: int, written: Continuation, prefix: str = "", given: Iterable[int] = ()) -> Poem:
+def poem(
+    index: int, written: Continuation, prefix: str = "", given: Iterable[int] = ()
+) -> PoemAnswer:
     """What the model wrote, with all there is to say of it.
 
     `prefix`: what of its text the model did not write; `given`: the numbers of whole lines that
     it did not write either.
     """
-    verdict = written.verdict
+    verdict, row = written.verdict, written.as_row()
     standing = {*given, *_standing(verdict, written.couplet + prefix)}
-    return Poem(
-        index=index,
-        couplet=written.couplet,
-        text=written.text,
-        finish=written.finish,
-        tokens=written.tokens,
-        logprob=written.logprob,
-        logprob_per_character=written.logprob_per_character,
-        allowed=written.allowed,
-        form=written.form,
-        fault=str(written.fault),
-        fault_zh=in_language(written.fault, "zh"),
-        verdict=PoemVerdict(**words.verdict_row(verdict), said=said(verdict)),
-        lines=list(_lines(verdict, written.copied, standing)),
-    )
+    fields = {name: row[name] for name in row.keys() & PoemAnswer.model_fields.keys()}
+    fields["verdict"] = {**row["verdict"], "said": said(verdict)}
+    lines = list(_lines(verdict, written.copied, standing))
+    return PoemAnswer(index=index, lines=lines, **fields)
 
 
-def ranked(poems: Iterable[Poem]) -> list[Poem]:
+def ranked(poems: Iterable[PoemAnswer]) -> list[PoemAnswer]:
     """The one that the model likes best, by log-probability per character, first."""
     return sorted(poems, key=lambda one: (-one.logprob_per_character, one.index))
 
@@ -78,9 +66,14 @@ def noted(notes: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def said(verdict: Verdict) -> SaidLines:
+def both(told: Callable[..., str], *given: Any) -> BilingualText:
+    """What one of the functions in `verse.words` says, in either language."""
+    return BilingualText(en=told(*given, "en"), zh=told(*given, "zh"))
+
+
+def said(verdict: Verdict) -> BilingualLines:
     """The verdict without its faults, in a few lines of either language."""
-    return SaidLines(en=list(_headings(verdict, "en")), zh=list(_headings(verdict, "zh")))
+    return BilingualLines(en=list(_headings(verdict, "en")), zh=list(_headings(verdict, "zh")))
 
 
 def _headings(verdict: Verdict, lang: Language) -> Iterator[str]:
@@ -115,19 +108,21 @@ def _standing(verdict: Verdict, text: str) -> range:
 
 
 def _lines(
-    verdict: Verdict, copied: Mapping[int, Sequence[KnownPoem]], given: set[int]
-) -> Iterator[Line]:
+    verdict: Verdict, copied: Mapping[int, Sequence[Poem]], given: set[int]
+) -> Iterator[LineAnswer]:
     rhymes = words.line_rhymes(verdict)
     for number, (row, rhyme) in enumerate(zip(verdict.marks, rhymes, strict=True), 1):
         text = "".join(mark.character for mark in row)
-        yield Line(
+        yield LineAnswer(
             number=number,
             text=text,
             given=number in given,
             rhyme=rhyme,
-            copied=[Source(author=one.author, title=one.title) for one in copied.get(number, ())],
+            copied=[
+                PoemSource(author=one.author, title=one.title) for one in copied.get(number, ())
+            ],
             characters=[
-                Character(
+                CharacterAnswer(
                     character=mark.character,
                     sign=mark.sign,
                     readings=list(mark.readings),
@@ -149,15 +144,13 @@ def _rules_broken(verdict: Verdict, line: int, position: int) -> list[str]:
     return list(dict.fromkeys(at))
 
 
-def _fault(verdict: Verdict, fault: VerseFault) -> Fault:
-    return Fault(
+def _fault(verdict: Verdict, fault: Fault) -> FaultAnswer:
+    return FaultAnswer(
         rule=fault.rule,
         line=fault.line,
         position=fault.position,
         expected=fault.expected,
         found=fault.found,
-        said=Said(
-            en=words.fault_words(verdict, fault, "en"), zh=words.fault_words(verdict, fault, "zh")
-        ),
-        rule_said=Said(en=words.rule_words(fault, "en"), zh=words.rule_words(fault, "zh")),
+        said=both(words.fault_words, verdict, fault),
+        rule_said=both(words.rule_words, fault),
     )

@@ -15,9 +15,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, JSONResponse
 
 from lianju import __version__
-from lianju.serve import native_api, openai_api, openai_schema, results
-from lianju.serve.errors import ApiError
+from lianju.serve import native_api, openai_api, results
+from lianju.serve.api_errors import ApiError
 from lianju.serve.guard import Guard, answer
+from lianju.serve.openai_schema import OpenAIRequest
 from lianju.serve.service import Service
 from lianju.serve.unasked import NOT_OFFERED, permitted
 from lianju.verse import Said
@@ -90,7 +91,7 @@ def _health(app: FastAPI, service: Service) -> None:
     def readyz() -> JSONResponse:
         """Models are loaded, and each adapter was seen to change what the model says."""
         models = {
-            name: {"adapter": one.folder is not None, "changes_nats": round(one.changed, 3)}
+            name: {"adapter": one.folder is not None, "changes_nats": round(one.model.changed, 3)}
             for name, one in ((name, service.served(name)) for name in service.names)
         }
         ready = service.ready
@@ -155,7 +156,7 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
         return ApiError(400, f"the body is not JSON: {detail['ctx']['error']}")
     if detail["type"] == "extra_forbidden":
         asked = _asked_for(request)
-        if len(path) == 1 and field in NOT_OFFERED and issubclass(asked, openai_schema.Asking):
+        if len(path) == 1 and field in NOT_OFFERED and issubclass(asked, OpenAIRequest):
             said = f"{field}: not offered here; it can only be {permitted(field)} or left out"
             return ApiError(400, said, field, "unsupported_field")
         hint = _hint(path, _fields(asked))

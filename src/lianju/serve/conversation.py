@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lianju.corpus import simplified
-from lianju.verse import is_han
-from lianju.verse.poem import STOPS
+from lianju.verse import STOPS, is_han
 
 _COMMAS = ",，、"
 # What prints around lines of verse or within them without being part of them.
@@ -40,7 +39,7 @@ _SEND = {
 
 
 @dataclass(frozen=True)
-class Opening:
+class FoundCouplet:
     """A couplet, and what of the poem follows it. `alone`: nothing else was in the text."""
 
     couplet: str
@@ -48,27 +47,27 @@ class Opening:
     alone: bool = True
 
 
-def parted(text: str) -> Opening | None:
+def parted(text: str) -> FoundCouplet | None:
     """The couplet that a text begins with, and all that follows; None where it does not.
 
     >>> parted("空山新雨後，天氣晚來秋。明月松間照，")
-    Opening(couplet='空山新雨後，天氣晚來秋。', begun='明月松間照，', alone=True)
+    FoundCouplet(couplet='空山新雨後，天氣晚來秋。', begun='明月松間照，', alone=True)
     """
     # Line breaks are white space like any other; a couplet's reader takes no others for text.
     text = " ".join(text.split())
     found = _COUPLET.match(text)
     if found and len(found[1]) == len(found[2]) and is_han(found[1] + found[2]):
-        return Opening(found[0].strip(), text[found.end() :])
+        return FoundCouplet(found[0].strip(), text[found.end() :])
     return None
 
 
-def opening_in(text: str) -> Opening | None:
+def opening_in(text: str) -> FoundCouplet | None:
     """The first couplet of five or seven characters a line among other words, with the lines of
     the poem that follow it; None where there is none. Titles and labels are no lines, nor are
     words that ask for a poem.
 
     >>> opening_in("請續寫王維《山居秋暝》：「空山新雨後，天氣晚來秋。」謝謝")
-    Opening(couplet='空山新雨後，天氣晚來秋。', begun='', alone=False)
+    FoundCouplet(couplet='空山新雨後，天氣晚來秋。', begun='', alone=False)
     """
     plain = _LABEL.sub("。", _TITLE.sub("。", text))
     runs = list(_RUN.finditer(plain))
@@ -85,7 +84,7 @@ def opening_in(text: str) -> Opening | None:
         couplet = "".join(lines[:2]).strip()
         begun = "".join(lines[2:]).strip() + _unfinished(plain, runs[last:])
         taken = len("".join(_RUN.findall(couplet + begun)))
-        return Opening(couplet, begun, taken == sum(map(str.isalnum, text)))
+        return FoundCouplet(couplet, begun, taken == sum(map(str.isalnum, text)))
     return None
 
 

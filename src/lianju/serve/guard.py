@@ -14,9 +14,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lianju.config import ServeSettings
-from lianju.serve.errors import ApiError, too_slow
+from lianju.serve.api_errors import FAILED, ApiError, log, too_slow
 from lianju.serve.metrics import Metrics
-from lianju.serve.service import log
 from lianju.verse import Said
 
 # Room for the longest poem and every option, many times over.
@@ -35,7 +34,6 @@ _NO_KEY = Said(
     "此伺服器須用 API 金鑰：請送出標頭 `Authorization: Bearer KEY`",
 )
 _UNFINISHED = Said("the request did not come to its end", "要求未傳送完畢")
-_FAILED = Said("the server failed; its log says why", "伺服器出錯，原因見其日誌")
 # Anybody may see whether the server is alive, and the page that asks for the key.
 _OPEN = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json", "/static-offline-docs/")
 
@@ -76,7 +74,7 @@ class Guard:
         except Exception as error:
             log.error("%r failed", scope["path"], exc_info=error)
             if status == _GONE:
-                failed = ApiError(500, _FAILED, type="server_error")
+                failed = ApiError(500, FAILED, type="server_error")
                 await answer(failed)(scope, receive, counted)
         finally:
             route = getattr(scope.get("route"), "path", "other")

@@ -4,10 +4,14 @@ import random
 from functools import cache
 from math import ceil
 
-from lianju.corpus import Poem, known_lines, test_set
-from lianju.corpus.cache import UnavailableError
-from lianju.corpus.sources import cached_large
-from lianju.corpus.split import validation_poems
+from lianju.corpus import (
+    Poem,
+    UnavailableError,
+    cached_large,
+    known_lines,
+    test_set,
+    validation_poems,
+)
 from lianju.verse import Said, lines_of, opening
 
 _UNSEEN = 500

@@ -1,11 +1,8 @@
 """What the server counts, for Prometheus."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-if TYPE_CHECKING:
-    from lianju.serve.service import Service
 
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -14,7 +11,8 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class Metrics:
     """Requests, queue, tokens, latency and batch size of one server."""
 
-    def __init__(self, service: "Service"):
+    def __init__(self, waiting: Callable[[], float], rows: Callable[[], float]):
+        """`waiting`: how many requests wait; `rows`: how many poems are being written."""
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "lianju_requests", "Requests answered", ["route", "status"], registry=self.registry
@@ -34,14 +32,14 @@ class Metrics:
             registry=self.registry,
         )
         queue = Gauge("lianju_queue", "Requests that wait", registry=self.registry)
-        rows = Gauge("lianju_rows", "Poems being written now", registry=self.registry)
-        queue.set_function(lambda: service.engine.waiting if service.ready else 0)
-        rows.set_function(lambda: service.engine.rows if service.ready else 0)
+        written = Gauge("lianju_rows", "Poems being written now", registry=self.registry)
+        queue.set_function(waiting)
+        written.set_function(rows)
 
-    def stepped(self, rows: int, tokens: int) -> None:
-        """A batch of so many rows has drawn so many tokens."""
+    def stepped(self, rows: int) -> None:
+        """A batch of so many rows has drawn a token for each."""
         self.batch.observe(rows)
-        self.tokens.inc(tokens)
+        self.tokens.inc(rows)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

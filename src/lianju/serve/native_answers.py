@@ -4,32 +4,32 @@ from typing import Literal
 
 from pydantic import Field
 
-from lianju.serve.native_schema import Part
-from lianju.verse.verdict import Style, Why
+from lianju.serve.native_schema import StrictModel
+from lianju.verse import Style, Why
 
 
-class Said(Part):
+class BilingualText(StrictModel):
     """The same in English and in Chinese."""
 
     en: str
     zh: str
 
 
-class SaidLines(Part):
+class BilingualLines(StrictModel):
     """The same lines in English and in Chinese."""
 
     en: list[str]
     zh: list[str]
 
 
-class Source(Part):
+class PoemSource(StrictModel):
     """A poem of the corpus."""
 
     author: str
     title: str
 
 
-class Character(Part):
+class CharacterAnswer(StrictModel):
     """A character of a poem, as its line reads it."""
 
     character: str
@@ -44,7 +44,7 @@ class Character(Part):
     held to these rules, has none."""
 
 
-class Line(Part):
+class LineAnswer(StrictModel):
     """A line of verse, without its punctuation."""
 
     number: int
@@ -55,12 +55,12 @@ class Line(Part):
     rhyme: str
     """The title of the rhyme group that it ends in, such as 上平聲一東; empty if it need not
     rhyme."""
-    copied: list[Source]
+    copied: list[PoemSource]
     """The poems of the corpus that have this line word for word; none of the couplet's lines."""
-    characters: list[Character]
+    characters: list[CharacterAnswer]
 
 
-class VerdictLine(Part):
+class VerdictLine(StrictModel):
     """A line as the checker has it."""
 
     text: str
@@ -70,8 +70,8 @@ class VerdictLine(Part):
     rhyme_title: str
 
 
-class VerdictFault(Part):
-    """A broken rule, or a remark, as the checker has it; see Fault."""
+class VerdictFault(StrictModel):
+    """A broken rule, or a remark, as the checker has it; see FaultAnswer."""
 
     rule: str
     line: int
@@ -84,7 +84,7 @@ class VerdictFault(Part):
     rule_zh: str
 
 
-class PoemVerdict(Part):
+class PoemVerdict(StrictModel):
     """What the checker says of couplet and text together."""
 
     form: str | None
@@ -114,11 +114,11 @@ class PoemVerdict(Part):
     remarks: list[VerdictFault]
     rests: list[VerdictFault]
     """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
-    said: SaidLines
+    said: BilingualLines
     """Form, style, opening and rhyme; why it is old-style verse; what the verdict rests on."""
 
 
-class Poem(Part):
+class PoemAnswer(StrictModel):
     """A couplet and how it goes on, annotated."""
 
     index: int
@@ -145,10 +145,10 @@ class Poem(Part):
     fault_zh: str
     """The same in Chinese."""
     verdict: PoemVerdict
-    lines: list[Line]
+    lines: list[LineAnswer]
 
 
-class Noted(Part):
+class Noted(StrictModel):
     """An answer with what there is to tell of how the request was read."""
 
     notes: list[str]
@@ -169,10 +169,10 @@ class _Written(Noted):
 class PoemsAnswer(_Written):
     """The poems, the one that the model likes best first."""
 
-    poems: list[Poem]
+    poems: list[PoemAnswer]
 
 
-class Draft(Part):
+class Draft(StrictModel):
     """`event: draft`: how far a candidate has grown."""
 
     index: int
@@ -189,7 +189,7 @@ class Done(_Written):
     """The candidates, the one that the model likes best first."""
 
 
-class NextStage(Part):
+class NextStage(StrictModel):
     """One step from the model's own distribution to the one that is drawn from."""
 
     name: str
@@ -206,7 +206,7 @@ class NextStage(Part):
     """The probability, at the stage before, of the tokens ruled out since."""
 
 
-class NextChoice(Part):
+class NextChoice(StrictModel):
     """A token that could come next."""
 
     token: int
@@ -233,7 +233,7 @@ class NextAnswer(Noted):
     """What all other tokens have together, one a stage."""
 
 
-class Fault(Part):
+class FaultAnswer(StrictModel):
     """A broken rule, or a remark on what is no fault."""
 
     rule: str
@@ -246,9 +246,9 @@ class Fault(Part):
     """平, 仄, or names of rhyme groups; empty for a remark."""
     found: str
     """What stands there; of parallelism 對仗, of the couplet that begins there, 可見 or 未見."""
-    said: Said
+    said: BilingualText
     """What is wrong."""
-    rule_said: Said
+    rule_said: BilingualText
     """The rule."""
 
 
@@ -261,16 +261,16 @@ class CheckAnswer(Noted):
     rhyme: str
     types: str
     regular: bool
-    lines: list[Line]
-    faults: list[Fault]
+    lines: list[LineAnswer]
+    faults: list[FaultAnswer]
     """Of old-style verse: what keeps it from being regulated."""
-    remarks: list[Fault]
-    rests: list[Fault]
+    remarks: list[FaultAnswer]
+    rests: list[FaultAnswer]
     """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
-    said: SaidLines
+    said: BilingualLines
 
 
-class PoemRow(Part):
+class PoemRow(StrictModel):
     """One of several poems that were judged, in a row."""
 
     number: int
@@ -284,17 +284,17 @@ class PoemRow(Part):
     """Its first line, cut where it is long."""
     style: str
     """See CheckAnswer."""
-    form_said: Said
-    style_said: Said
+    form_said: BilingualText
+    style_said: BilingualText
     rhyme: str
-    brief: Said
+    brief: BilingualText
     """The first thing that is wrong; empty if nothing is."""
 
 
-class TotalRow(Part):
+class TotalRow(StrictModel):
     """The poems of one form, or all: how many there are, and how many keep the rules."""
 
-    form: Said
+    form: BilingualText
     poems: int
     rhymes: int
     """Every rhyme is right."""
@@ -316,13 +316,13 @@ class PoemsCheckAnswer(Noted):
     """All there is to say, where there is one poem."""
 
 
-class ExamplesAnswer(Part):
+class ExamplesAnswer(StrictModel):
     """Couplets to begin with."""
 
     couplets: list[str]
 
 
-class SettingAnswer(Part):
+class SettingAnswer(StrictModel):
     """One setting: its default, range and what it does."""
 
     default: float | int | str | None
@@ -334,7 +334,7 @@ class SettingAnswer(Part):
     description: str
 
 
-class SettingsAnswer(Part):
+class SettingsAnswer(StrictModel):
     """Every setting by its name in a request."""
 
     decode: dict[str, SettingAnswer]
@@ -343,7 +343,7 @@ class SettingsAnswer(Part):
     """The titles of the 30 level rhyme groups."""
 
 
-class Result(Part):
+class ReportRow(StrictModel):
     """A report that this machine has made."""
 
     id: str
@@ -357,7 +357,7 @@ class Result(Part):
     """The same in Chinese."""
 
 
-class ResultsAnswer(Part):
+class ResultsAnswer(StrictModel):
     """The reports, the newest first."""
 
-    results: list[Result]
+    results: list[ReportRow]

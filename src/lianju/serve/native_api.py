@@ -1,7 +1,6 @@
 """The native API: poems with their annotations, the next token, the checker, settings."""
 
 import json
-import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator
@@ -12,16 +11,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from lianju.config import DecodeSettings, VerseSettings
-from lianju.corpus import hear_text
-from lianju.decode import Ended, Grown, Step, next_tokens, prefix_ids
+from lianju.decode import Ended, Step, next_tokens
+from lianju.request import PoemRequest
 from lianju.serve import annotate, sse
-from lianju.serve.ask import Asked, as_max_tokens, ask, check_rows
-from lianju.serve.checking import check_one, check_several
-from lianju.serve.errors import ApiError
+from lianju.serve.api_errors import ApiError
+from lianju.serve.detokenize import Detokenizer
 from lianju.serve.known import Known, some_openings
 from lianju.serve.native_answers import (
     CheckAnswer,
@@ -31,24 +29,23 @@ from lianju.serve.native_answers import (
     NextAnswer,
     NextChoice,
     NextStage,
-    Poem,
+    PoemAnswer,
     PoemsAnswer,
     PoemsCheckAnswer,
     SettingAnswer,
     SettingsAnswer,
 )
 from lianju.serve.native_schema import (
-    Asking,
     CheckPoemsRequest,
     CheckRequest,
     NextRequest,
     PoemsRequest,
-    Verse,
+    VerseRules,
 )
-from lianju.serve.responses import ERRORS
+from lianju.serve.poem_call import PoemCall, read_call
+from lianju.serve.poem_check import check_one, check_several
+from lianju.serve.responses import ERRORS, streamed
 from lianju.serve.service import Service
-from lianju.serve.stream import events
-from lianju.serve.written import Written
 from lianju.verse import GROUPS
 from lianju.writer import continuation
 
@@ -56,12 +53,12 @@ _Responses = dict[int | str, dict[str, Any]]
 _READING: _Responses = {code: ERRORS[code] for code in (400, 401, 408, 413)}
 _WRITING: _Responses = {code: ERRORS[code] for code in (400, 401, 404, 408, 413, 429, 503, 504)}
 _POEMS: _Responses = {
-    200: sse.documented(
+    200: streamed(
         "The poems. With `stream`, server-sent events: `draft` as a candidate grows, `poem` as it "
         "ends, and at the end `done`, or `error`.",
-        sse.event("draft", '{"index": 0, "settled": "明月", "text": "明月松"}'),
+        'event: draft\ndata: {"index": 0, "settled": "明月", "text": "明月松"}\n\n',
         draft=Draft.model_json_schema(),
-        poem={"$ref": "#/components/schemas/Poem"},
+        poem={"$ref": "#/components/schemas/PoemAnswer"},
         done=Done.model_json_schema(),
         error={"$ref": "#/components/schemas/ErrorAnswer"},
     )
@@ -92,8 +89,8 @@ def router(service: Service) -> APIRouter:
     @api.post("/explore/next", responses=_WRITING)
     async def explore_next(body: NextRequest) -> NextAnswer:
         """What the next token could be, and what rules, temperature and each cut make of that."""
-        asked = _ask(service, body, DecodeSettings(**_sampling(body)))
-        return _next_answer(asked, await _step(service, asked, body.top))
+        call = read_call(service, body, [(body.couplet, body.prefix)], seed=0)
+        return _next_answer(call, await _step(call, body.top))
 
     @api.post("/check", responses=_READING)
     def check_poem(body: CheckRequest) -> CheckAnswer:
@@ -118,28 +115,6 @@ def router(service: Service) -> APIRouter:
     return api
 
 
-def _ask(service: Service, body: Asking, settings: DecodeSettings, growing: bool = False) -> Asked:
-    rules = body.verse.rules if body.verse else VerseSettings()
-    try:
-        return ask(
-            service,
-            model=body.model,
-            couplet=body.couplet,
-            verse=rules,
-            decode=settings,
-            prefix=body.prefix,
-            growing=growing,
-        )
-    except ApiError as error:
-        error.message = as_max_tokens(error.message)
-        raise
-
-
-def _sampling(body: Asking) -> dict[str, Any]:
-    """What a request says of `DecodeSettings` under their own names."""
-    return body.model_dump(include=set(DecodeSettings.model_fields) - {"seed"})
-
-
 # --- poems ---------------------------------------------------------------------------------
 
 
@@ -147,16 +122,19 @@ def _sampling(body: Asking) -> dict[str, Any]:
 class _Writing:
     """A request for poems that has been read. `given`: the numbers of lines that were given."""
 
-    service: Service
     known: Known
-    asked: Asked
-    seed: int
+    call: PoemCall
     given: frozenset[int]
+
+    @property
+    def request(self) -> PoemRequest:
+        """The couplet and what is to be written after it."""
+        return self.call.requests[0]
 
     @cached_property
     def begun(self) -> str:
         """What stands after the couplet before anything is written."""
-        return self.asked.served.model.vocabulary.decode(self.asked.order.jobs[0].prefix)
+        return self.call.served.model.vocabulary.decode(self.request.begun)
 
     @cached_property
     def head(self) -> dict[str, Any]:
@@ -164,16 +142,16 @@ class _Writing:
         return {
             "id": f"poems-{uuid.uuid4().hex}",
             "created": int(time.time()),
-            "model": self.asked.served.name,
-            "seed": self.seed,
-            **annotate.noted([*self.asked.notes, *self.known.notes]),
+            "model": self.call.served.name,
+            "seed": self.call.seed,
+            **annotate.noted([*self.request.notes, *self.known.notes]),
         }
 
-    async def poem(self, event: Ended) -> Poem:
+    async def poem(self, event: Ended) -> PoemAnswer:
         """A candidate that has ended, annotated: a few milliseconds, for a thread of its own."""
 
-        def annotated() -> Poem:
-            ruled = self.asked.constraint is not None
+        def annotated() -> PoemAnswer:
+            ruled = self.request.constraint is not None
             written = continuation(event.completion, ruled, self.known.find)
             return annotate.poem(event.number, written, self.begun, self.given)
 
@@ -181,86 +159,69 @@ class _Writing:
 
 
 def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
-    seed = secrets.randbelow(2**31) if body.seed is None else body.seed
-    settings = DecodeSettings(**_sampling(body), candidates=body.n, seed=seed)
-    if body.verse:
-        settings = settings.model_copy(update={"particles": body.verse.particles})
-    ruled = not body.verse or body.verse.form != "free"
-    check_rows(body.n * (settings.particles if ruled else 1), "n")
-    if body.max_tokens:
-        # max_tokens counts what is written, the engine's limit also what stands already.
-        begun = prefix_ids(service.served(body.model).model, hear_text(body.prefix).text)
-        settings = settings.model_copy(update={"max_length": body.max_tokens + len(begun)})
-    asked = _ask(service, body, settings, growing=body.stream)
-    return _Writing(service, known, asked, seed, frozenset(body.verse.given if body.verse else ()))
+    couplet = (body.couplet, body.prefix)
+    call = read_call(service, body, [couplet], n=body.n, length=body.max_tokens, seed=body.seed)
+    return _Writing(known, call, frozenset(body.verse.given if body.verse else ()))
 
 
 async def _whole(writing: _Writing) -> PoemsAnswer:
     """All poems, when all have ended."""
-    async with aclosing(events(writing.service, writing.asked)) as heard:
+    async with aclosing(writing.call.events(growing=False)) as heard:
         poems = [await writing.poem(event) async for event in heard if isinstance(event, Ended)]
     return PoemsAnswer(**writing.head, poems=annotate.ranked(poems))
 
 
-async def _events(writing: _Writing) -> AsyncGenerator[str, None]:
+async def _events(writing: _Writing) -> AsyncGenerator[bytes, None]:
     """The poems as they grow, as server-sent events."""
-    growing = [_Growing(number, writing.begun) for number in range(len(writing.asked.order.jobs))]
+    numbers = range(len(writing.request.candidates))
+    drafts = [Draft(index=at, settled=writing.begun, text=writing.begun) for at in numbers]
+    texts = [Detokenizer() for _ in numbers]
     poems = []
-    async with aclosing(events(writing.service, writing.asked)) as heard:
+    async with aclosing(writing.call.events(growing=True)) as heard:
         async for event in heard:
+            at = event.number
             if isinstance(event, Ended):
                 poems.append(await writing.poem(event))
                 yield _event("poem", poems[-1])
-            elif draft := growing[event.number].grow(event):
+                continue
+            settled = drafts[at].settled + texts[at].take(event.tokens).text
+            draft = Draft(index=at, settled=settled, text=event.draft)
+            if draft != drafts[at]:
+                drafts[at] = draft
                 yield _event("draft", draft)
     order = [poem.index for poem in annotate.ranked(poems)]
     yield _event("done", Done(**writing.head, order=order))
 
 
-class _Growing:
-    """The text of one candidate, out of the bytes of its tokens."""
-
-    def __init__(self, number: int, begun: str):
-        self._last = Draft(index=number, settled=begun, text=begun)
-        self._written = Written()
-
-    def grow(self, event: Grown) -> Draft | None:
-        """The text after what has happened, if it is another one."""
-        settled = self._last.settled + self._written.take(event.tokens).text
-        draft = Draft(index=event.number, settled=settled, text=event.draft)
-        if draft == self._last:
-            return None
-        self._last = draft
-        return draft
+def _event(name: str, data: BaseModel) -> bytes:
+    return format_sse_event(event=name, data_str=data.model_dump_json())
 
 
-def _event(name: str, data: BaseModel) -> str:
-    return sse.event(name, data.model_dump_json())
-
-
-def _broken(error: ApiError) -> str:
-    return sse.event("error", json.dumps(error.body(), ensure_ascii=False))
+def _broken(error: ApiError) -> bytes:
+    body = json.dumps(error.body(), ensure_ascii=False)
+    return format_sse_event(event="error", data_str=body)
 
 
 # --- the next token ------------------------------------------------------------------------
 
 
-async def _step(service: Service, asked: Asked, top: int) -> Step:
+async def _step(call: PoemCall, top: int) -> Step:
     """The distribution of the next token, worked out between two steps of the engine."""
-    served, job = asked.served, asked.order.jobs[0]
-    begun = served.model.vocabulary.decode(job.prefix)
-    return await service.compute(
+    served, [request] = call.served, call.requests
+    begun = served.model.vocabulary.decode(request.begun)
+    settings, constraint = request.candidates[0].settings, request.constraint
+    return await call.service.compute(
         lambda: next_tokens(
-            served.model, served.style, asked.couplet, job.settings, asked.constraint, begun, top
+            served.model, served.style, request.couplet, settings, constraint, begun, top
         )
     )
 
 
-def _next_answer(asked: Asked, step: Step) -> NextAnswer:
-    stops = asked.served.model.vocabulary.stops
+def _next_answer(call: PoemCall, step: Step) -> NextAnswer:
+    stops = call.served.model.vocabulary.stops
     return NextAnswer(
-        model=asked.served.name,
-        **annotate.noted(asked.notes),
+        model=call.served.name,
+        **annotate.noted(call.requests[0].notes),
         prefix=step.prefix,
         stages=[
             NextStage(
@@ -292,7 +253,7 @@ def _next_answer(asked: Asked, step: Step) -> NextAnswer:
 
 def _settings() -> SettingsAnswer:
     decode = PoemsRequest.model_json_schema()["properties"]
-    verse = Verse.model_json_schema()["properties"]
+    verse = VerseRules.model_json_schema()["properties"]
     asked = {"couplet", "model", "verse", "prefix", "stream"}
     return SettingsAnswer(
         decode={name: _setting(field) for name, field in decode.items() if name not in asked},

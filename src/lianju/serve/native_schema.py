@@ -5,8 +5,9 @@ setting does come from `lianju.config`, so that file, flag and request cannot di
 """
 
 import re
+from collections.abc import Mapping
 from copy import copy
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -27,7 +28,7 @@ _OTHER = "千山鳥飛絕，萬徑人蹤滅。孤舟蓑笠翁，獨釣寒江雪�
 _NUMBER = "^([3-9]|[1-9][0-9]|100)$"
 
 
-class Part(BaseModel):
+class StrictModel(BaseModel):
     """A body, or a part of one: unknown fields are refused, and types are strict."""
 
     model_config = ConfigDict(
@@ -35,7 +36,7 @@ class Part(BaseModel):
     )
 
 
-def _decode(name: str) -> Any:
+def decode_field(name: str) -> Any:
     """A field as `config.DecodeSettings` has it: default, range, description."""
     return copy(DecodeSettings.model_fields[name])
 
@@ -62,7 +63,7 @@ _GIVEN_SCHEMA = {
 # --- what is asked -------------------------------------------------------------------------
 
 
-class Verse(VerseSettings):
+class VerseRules(VerseSettings):
     """The rules that a poem keeps, by construction. An empty object asks for all of them."""
 
     model_config = ConfigDict(strict=True)
@@ -78,7 +79,7 @@ class Verse(VerseSettings):
     given: Annotated[_Given, WithJsonSchema(_GIVEN_SCHEMA)] = Field({}, max_length=98)
     """Whole lines by their number in the poem, 3 or more, that stand as they are while the others
     are written."""
-    particles: int = _decode("particles")
+    particles: int = decode_field("particles")
 
     @property
     def rules(self) -> VerseSettings:
@@ -86,32 +87,40 @@ class Verse(VerseSettings):
         return VerseSettings(**self.model_dump(exclude={"particles"}))
 
 
-class Asking(Part):
+class CoupletRequest(StrictModel):
     """A couplet, how it is to be gone on with, and how the next token is drawn."""
+
+    # What errors about a request's parts name.
+    params: ClassVar[Mapping[str, str]] = {"max_length": "max_tokens"}
 
     couplet: str = Field(min_length=1, max_length=LONGEST_COUPLET)
     """The first couplet of a poem. Simplified characters and other punctuation are read as verse
     writes them, which the answer's notes tell."""
     model: str | None = Field(None, max_length=300)
     """A name that GET /v1/models lists; null: the first of them."""
-    verse: Verse | None = None
+    verse: VerseRules | None = None
     """null: the form that the couplet can open, with all its rules. {"form": "free"}: no rules."""
     prefix: str = Field("", max_length=LONGEST_PREFIX)
     """What stands after the couplet already; the poem goes on from there."""
-    temperature: float = _decode("temperature")
-    top_k: int = _decode("top_k")
-    top_p: float = _decode("top_p")
-    min_p: float = _decode("min_p")
-    typical_p: float = _decode("typical_p")
-    repetition_penalty: float = _decode("repetition_penalty")
+    temperature: float = decode_field("temperature")
+    top_k: int = decode_field("top_k")
+    top_p: float = decode_field("top_p")
+    min_p: float = decode_field("min_p")
+    typical_p: float = decode_field("typical_p")
+    repetition_penalty: float = decode_field("repetition_penalty")
 
     @field_validator("temperature")
     @classmethod
     def _not_too_small(cls, value: float) -> float:
         return DecodeSettings._not_too_small(value)
 
+    @property
+    def rules(self) -> VerseSettings:
+        """The rules that the poem keeps."""
+        return self.verse.rules if self.verse else VerseSettings()
 
-class PoemsRequest(Asking):
+
+class PoemsRequest(CoupletRequest):
     """Asks for one or more ways in which a poem could go on."""
 
     model_config = ConfigDict(
@@ -126,14 +135,14 @@ class PoemsRequest(Asking):
 
     n: int = Field(1, ge=1, le=16)
     """How many poems. n × particles, where rules are kept, is at most 256."""
-    max_tokens: int | None = Field(None, ge=1, description=_decode("max_length").description)
+    max_tokens: int | None = Field(None, ge=1, description=decode_field("max_length").description)
     seed: int | None = Field(None, ge=0, lt=2**63)
     """The same seed gives the same poems; null: drawn by the server and told in the answer."""
     stream: bool = False
     """Send server-sent events as the poems grow instead of one answer at the end."""
 
 
-class NextRequest(Asking):
+class NextRequest(CoupletRequest):
     """Asks what the next token could be, and what each setting makes of that."""
 
     model_config = ConfigDict(
@@ -146,7 +155,7 @@ class NextRequest(Asking):
     """So many of the likeliest tokens at least are listed."""
 
 
-class _Judging(Part):
+class _Judging(StrictModel):
     strict: bool = False
     """The strict school: three oblique tones at the end of a line 三仄尾 are a fault, and a rare
     reading excuses nothing."""
@@ -183,7 +192,7 @@ class CheckPoemsRequest(_Judging):
 # --- errors --------------------------------------------------------------------------------
 
 
-class ErrorDetail(Part):
+class ErrorDetail(StrictModel):
     """Why a request was refused."""
 
     message: str
@@ -193,7 +202,7 @@ class ErrorDetail(Part):
     code: str | None
 
 
-class ErrorAnswer(Part):
+class ErrorAnswer(StrictModel):
     """The body of every answer that is an error."""
 
     error: ErrorDetail

@@ -1,12 +1,13 @@
 """OpenAI's answers: their models, and how texts and tokens become them, whole or streamed."""
 
-from collections.abc import Iterable
-from typing import Any, Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from lianju.decode import Token
-from lianju.serve.written import Piece
+from lianju.serve.detokenize import Piece
 
 _Finish = Literal["stop", "length"]
 # What OpenAI gives for a token that is all but impossible; JSON has no minus infinity.
@@ -18,7 +19,7 @@ class _Answer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class Usage(_Answer):
+class TokenUsage(_Answer):
     """Tokens counted."""
 
     prompt_tokens: int
@@ -37,7 +38,7 @@ class Extension(_Answer):
     """How the request was read, what of it was not used, and what cannot be kept."""
 
 
-class CompletionLogprobs(_Answer):
+class TextLogprobs(_Answer):
     """The tokens of a completion. One that is part of a character is named by its bytes, as
     bytes:\\xe7\\xa9; one that stands for no text, as what ends a poem, is listed only among the
     likeliest, as <|endoftext|>.
@@ -54,30 +55,33 @@ class CompletionLogprobs(_Answer):
     """The bytes of each; not OpenAI's."""
 
 
-class CompletionChoice(_Answer):
+class TextChoice(_Answer):
     """One completion. With several prompts they are numbered prompt by prompt."""
 
     index: int
     text: str
     """What was written, without the prompt and without the stop text."""
-    logprobs: CompletionLogprobs | None
+    logprobs: TextLogprobs | None
     finish_reason: _Finish | None
     """stop: it ended by itself or by a stop text; length: it was cut off."""
 
 
-class Completion(_Answer):
-    """The completions of all prompts."""
-
+class _Answered(_Answer):
     id: str
-    object: Literal["text_completion"]
     created: int
     """Seconds since 1970."""
     model: str
     system_fingerprint: str
     """Tells base model and adapter: with the same one a seed gives the same poems."""
-    choices: list[CompletionChoice]
-    usage: Usage
+    usage: TokenUsage
     lianju: Extension
+
+
+class TextCompletion(_Answered):
+    """The completions of all prompts."""
+
+    object: Literal["text_completion"]
+    choices: list[TextChoice]
 
 
 class TopLogprob(_Answer):
@@ -121,22 +125,14 @@ class ChatChoice(_Answer):
     """stop: it ended by itself or by a stop text; length: it was cut off."""
 
 
-class ChatCompletion(_Answer):
+class ChatCompletion(_Answered):
     """The answer to a conversation."""
 
-    id: str
     object: Literal["chat.completion"]
-    created: int
-    """Seconds since 1970."""
-    model: str
-    system_fingerprint: str
-    """Tells base model and adapter: with the same one a seed gives the same poems."""
     choices: list[ChatChoice]
-    usage: Usage
-    lianju: Extension
 
 
-class Model(_Answer):
+class ServedModel(_Answer):
     """A model that is served."""
 
     id: str
@@ -152,122 +148,109 @@ class Model(_Answer):
     """Whether an adapter is in it."""
 
 
-class ModelList(_Answer):
+class ServedModels(_Answer):
     """All models that are served, the default first."""
 
     object: Literal["list"] = "list"
-    data: list[Model]
+    data: list[ServedModel]
 
 
-class Shape(Protocol):
-    """How one endpoint answers: a choice as a whole, or in chunks of a stream."""
+class AnswerShape(ABC):
+    """How one endpoint answers, whole or in the chunks of a stream.
 
-    id: str
-    whole: str
-    chunk: str
+    `id`: what the ids of answers begin with; `whole` and `chunk`: the `object` of each. `listed`:
+    whether the tokens of choices are listed. `echo`: the text that each choice begins with.
+    """
 
-    def choice(self, index: int, pieces: list[Piece], finish: str) -> dict[str, Any]:
-        """A choice that has ended."""
+    id: ClassVar[str]
+    whole: ClassVar[str]
+    chunk: ClassVar[str]
+
+    def __init__(self, listed: bool, echo: Sequence[str] = ()):
+        self._listed, self._echo = listed, echo
+
+    @abstractmethod
+    def content(self, text: str | None, whole: bool = False) -> dict[str, Any]:
+        """What a choice says, or a chunk of it; None: that it has ended."""
+
+    @abstractmethod
+    def logprobs(self, pieces: Sequence[Piece]) -> BaseModel:
+        """The tokens of a choice."""
 
     def first(self, index: int) -> dict[str, Any] | None:
-        """What a stream sends of a choice before its text, if anything."""
+        """What a choice says before its text, if anything."""
+        return self.content(self._echo[index]) if self._echo else None
 
-    def grown(self, index: int, piece: Piece) -> dict[str, Any]:
-        """A choice in a chunk: only what is new."""
+    def choice(self, index: int, pieces: Sequence[Piece], finish: str) -> dict[str, Any]:
+        """A choice that has ended."""
+        text = (self._echo[index] if self._echo else "") + "".join(piece.text for piece in pieces)
+        return self.part(index, self.content(text, whole=True), finish, pieces)
 
-    def last(self, index: int, finish: str) -> dict[str, Any]:
-        """A choice in its last chunk, after all its text."""
+    def part(
+        self,
+        index: int,
+        content: dict[str, Any],
+        finish: str | None = None,
+        pieces: Sequence[Piece] | None = None,
+    ) -> dict[str, Any]:
+        """A choice, or its part in a chunk; `pieces`: those of which tokens are listed."""
+        listed = self._listed and pieces is not None
+        logprobs = self.logprobs(pieces or ()).model_dump() if listed else None
+        return {"index": index, **content, "logprobs": logprobs, "finish_reason": finish}
 
 
-class TextShape:
-    """The shape of completions; `echo`: the text that each choice begins with."""
+class TextShape(AnswerShape):
+    """The shape of completions."""
 
     id, whole, chunk = "cmpl", "text_completion", "text_completion"
 
-    def __init__(self, top: int | None, echo: list[str] | None):
-        self._top, self._echo = top, echo
+    def content(self, text: str | None, whole: bool = False) -> dict[str, Any]:
+        """See `AnswerShape`."""
+        return {"text": text or ""}
 
-    def choice(self, index: int, pieces: list[Piece], finish: str) -> dict[str, Any]:
-        """See `Shape`."""
-        text = (self._echo[index] if self._echo else "") + _text(pieces)
-        return _choice(index, finish, self._logprobs(pieces), text=text)
-
-    def first(self, index: int) -> dict[str, Any] | None:
-        """See `Shape`."""
-        return _choice(index, None, None, text=self._echo[index]) if self._echo else None
-
-    def grown(self, index: int, piece: Piece) -> dict[str, Any]:
-        """See `Shape`."""
-        return _choice(index, None, self._logprobs([piece]), text=piece.text)
-
-    def last(self, index: int, finish: str) -> dict[str, Any]:
-        """See `Shape`."""
-        return _choice(index, finish, None, text="")
-
-    def _logprobs(self, pieces: list[Piece]) -> dict[str, Any] | None:
-        if self._top is None:
-            return None
+    def logprobs(self, pieces: Sequence[Piece]) -> TextLogprobs:
+        """See `AnswerShape`."""
         tokens = _tokens(pieces)
-        return CompletionLogprobs(
+        return TextLogprobs(
             tokens=[_name(token.data) for token in tokens],
             token_logprobs=[_finite(token.logprob) for token in tokens],
             top_logprobs=[_likeliest(token) for token in tokens],
             text_offset=[offset for piece in pieces for offset in piece.offsets],
             bytes=[list(token.data) for token in tokens],
-        ).model_dump()
+        )
 
 
-class ChatShape:
+class ChatShape(AnswerShape):
     """The shape of chat completions."""
 
     id, whole, chunk = "chatcmpl", "chat.completion", "chat.completion.chunk"
 
-    def __init__(self, logprobs: bool):
-        self._listed = logprobs
+    def content(self, text: str | None, whole: bool = False) -> dict[str, Any]:
+        """See `AnswerShape`."""
+        if whole:
+            return {"message": {"role": "assistant", "content": text, "refusal": None}}
+        return {"delta": {} if text is None else {"content": text}}
 
-    def choice(self, index: int, pieces: list[Piece], finish: str) -> dict[str, Any]:
-        """See `Shape`."""
-        message = AnswerMessage(content=_text(pieces)).model_dump()
-        return _choice(index, finish, self._logprobs(pieces), message=message)
+    def first(self, index: int) -> dict[str, Any]:
+        """See `AnswerShape`."""
+        return {"delta": {"role": "assistant", "content": ""}}
 
-    def first(self, index: int) -> dict[str, Any] | None:
-        """See `Shape`."""
-        return _choice(index, None, None, delta={"role": "assistant", "content": ""})
-
-    def grown(self, index: int, piece: Piece) -> dict[str, Any]:
-        """See `Shape`."""
-        return _choice(index, None, self._logprobs([piece]), delta={"content": piece.text})
-
-    def last(self, index: int, finish: str) -> dict[str, Any]:
-        """See `Shape`."""
-        return _choice(index, finish, None, delta={})
-
-    def _logprobs(self, pieces: list[Piece]) -> dict[str, Any] | None:
-        if not self._listed:
-            return None
-        content = [
-            TokenLogprob(
-                token=_name(token.data),
-                logprob=_finite(token.logprob),
-                bytes=list(token.data),
-                top_logprobs=[
-                    TopLogprob(token=_name(data), logprob=_finite(value), bytes=list(data) or None)
-                    for _, data, value in token.top
-                ],
-            )
-            for token in _tokens(pieces)
-        ]
-        return ChatLogprobs(content=content).model_dump()
+    def logprobs(self, pieces: Sequence[Piece]) -> ChatLogprobs:
+        """See `AnswerShape`."""
+        tokens = _tokens(pieces)
+        return ChatLogprobs(
+            content=[
+                TokenLogprob(
+                    **_scored(token.data, token.logprob),
+                    top_logprobs=[TopLogprob(**_scored(*one[1:])) for one in token.top],
+                )
+                for token in tokens
+            ]
+        )
 
 
-def _choice(
-    index: int, finish: str | None, logprobs: dict[str, Any] | None, **content: Any
-) -> dict[str, Any]:
-    return {"index": index, **content, "logprobs": logprobs, "finish_reason": finish}
-
-
-def _text(pieces: Iterable[Piece]) -> str:
-    return "".join(piece.text for piece in pieces)
+def _scored(data: bytes, logprob: float) -> dict[str, Any]:
+    return {"token": _name(data), "logprob": _finite(logprob), "bytes": list(data) or None}
 
 
 def _tokens(pieces: Iterable[Piece]) -> list[Token]:

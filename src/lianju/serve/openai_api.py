@@ -5,31 +5,26 @@ conversation is the couplet in its last user message. What of a request the mode
 told in the answer, beside the choices.
 """
 
-import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
 
-from lianju.corpus import hear_text
-from lianju.decode import prefix_ids
-from lianju.errors import UserError
-from lianju.serve.ask import Asked, ask, check_rows
-from lianju.serve.conversation import Opening, opening_in, parted, what_to_send
-from lianju.serve.errors import ApiError
+from lianju.serve.api_errors import ApiError
+from lianju.serve.conversation import FoundCouplet, opening_in, parted, what_to_send
 from lianju.serve.openai_answers import (
+    AnswerShape,
     ChatCompletion,
     ChatShape,
-    Completion,
-    Extension,
-    Model,
-    ModelList,
-    Shape,
+    ServedModel,
+    ServedModels,
+    TextCompletion,
     TextShape,
 )
-from lianju.serve.openai_call import Call, answer, asked_call, told_call
-from lianju.serve.openai_schema import Asking, ChatRequest, CompletionRequest
+from lianju.serve.openai_call import Call, answer, told_call, written_call
+from lianju.serve.openai_schema import ChatRequest, CompletionRequest, OpenAIRequest
+from lianju.serve.poem_call import read_call
 from lianju.serve.responses import ERRORS, STREAMED
 from lianju.serve.service import Service
 
@@ -39,16 +34,16 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
     loaded = int(time.time())
 
-    @routes.post("/completions", response_model=Completion, responses=STREAMED)
+    @routes.post("/completions", response_model=TextCompletion, responses=STREAMED)
     async def completions(body: CompletionRequest) -> Any:
         """Go on from a prompt.
 
         Takes what OpenAI's completions take, and rules of verse in `verse`.
         """
-        openings = [parted(text) or opening_in(text) or Opening(text) for text in body.prompt]
-        echo = [text for text in body.prompt for _ in range(body.n or 1)] if body.echo else None
-        shape = TextShape(body.logprobs, echo)
-        return await answer(_call(service, body, openings, shape, body.logprobs, []))
+        found = [parted(text) or opening_in(text) or FoundCouplet(text) for text in body.prompt]
+        echo = [text for text in body.prompt for _ in range(body.n or 1)] if body.echo else []
+        shape = TextShape(body.logprobs is not None, echo)
+        return await answer(_call(service, body, found, shape, body.logprobs or 0, []))
 
     @routes.post("/chat/completions", response_model=ChatCompletion, responses=STREAMED)
     async def chat_completions(body: ChatRequest) -> Any:
@@ -58,16 +53,16 @@ def router(service: Service) -> APIRouter:
         """
         said, begun, notes = _conversation(body)
         shape = ChatShape(bool(body.logprobs))
-        if (opening := opening_in(said)) is None:
+        if (found := opening_in(said)) is None:
             notes.append("The message has no couplet, so the model wrote nothing.")
-            return await answer(told_call(service, body, what_to_send(said), shape, notes))
-        opening = Opening(opening.couplet, opening.begun + begun, opening.alone)
-        top = (body.top_logprobs or 0) if body.logprobs else None
-        return await answer(_call(service, body, [opening], shape, top, notes))
+            served = service.served(body.model)
+            return await answer(told_call(body, served, what_to_send(said), shape, notes))
+        found = FoundCouplet(found.couplet, found.begun + begun, found.alone)
+        return await answer(_call(service, body, [found], shape, body.top_logprobs or 0, notes))
 
-    def described(name: str | None) -> Model:
+    def described(name: str | None) -> ServedModel:
         served = service.served(name)
-        return Model(
+        return ServedModel(
             id=served.name,
             created=loaded,
             base=served.base,
@@ -75,14 +70,14 @@ def router(service: Service) -> APIRouter:
             tuned=served.folder is not None,
         )
 
-    @routes.get("/models", response_model=ModelList)
+    @routes.get("/models", response_model=ServedModels)
     async def models() -> Any:
         """The models that are served, the default first."""
         # While models are loading there are no names, and to ask for the default is refused.
         names: list[str | None] = [*service.names]
-        return ModelList(data=[described(name) for name in names or [None]])
+        return ServedModels(data=[described(name) for name in names or [None]])
 
-    @routes.get("/models/{model:path}", response_model=Model)
+    @routes.get("/models/{model:path}", response_model=ServedModel)
     async def model(model: str) -> Any:
         """One of the models."""
         return described(model)
@@ -119,48 +114,26 @@ def _conversation(body: ChatRequest) -> tuple[str, str, list[str]]:
 
 def _call(
     service: Service,
-    body: Asking,
-    openings: Sequence[Opening],
-    shape: Shape,
-    top: int | None,
+    body: OpenAIRequest,
+    found: Sequence[FoundCouplet],
+    shape: AnswerShape,
+    top: int,
     notes: list[str],
 ) -> Call:
-    """Reads a request. `openings`: couplet and beginning of each prompt."""
-    check_rows(len(openings) * body.rows, "n")
-    drawn = body.seed is None or body.seed == -1
-    seed = secrets.randbelow(2**31) if drawn else (body.seed or 0) % 2**63
-    asked = [_asked(service, body, opening, seed, top) for opening in openings]
-    for number, (one, opening) in enumerate(zip(asked, openings, strict=True), 1):
-        where = f"Prompt {number}: " if len(asked) > 1 else ""
-        if not opening.alone:
-            notes.append(f"{where}Of the text only {opening.couplet}{opening.begun} was read.")
-        notes += [where + note for note in one.notes]
-    return asked_call(service, body, asked, shape, Extension(seed=seed, notes=notes))
-
-
-def _asked(service: Service, body: Asking, opening: Opening, seed: int, top: int | None) -> Asked:
-    settings = body.decode(seed)
-    try:
-        if body.length:
-            # max_tokens counts what is written, the engine's limit also what stands already.
-            model = service.served(body.model).model
-            begun = prefix_ids(model, hear_text(opening.begun).text)
-            settings = settings.model_copy(update={"max_length": body.length + len(begun)})
-        return ask(
-            service,
-            model=body.model,
-            couplet=opening.couplet,
-            verse=body.rules,
-            decode=settings,
-            prefix=opening.begun,
-            top=top or 0,
-            until=tuple(body.stop or ()),
-            growing=bool(body.stream),
-        )
-    except UserError as error:
-        raise ApiError(400, str(error), body.field) from None
-    except ApiError as error:
-        if error.param in ("couplet", "prefix"):
-            error.param = body.field
-        error.message = error.message.replace("max_length", "max_tokens")
-        raise
+    """Read a request. `found`: couplet and beginning of each prompt."""
+    call = read_call(
+        service,
+        body,
+        [(one.couplet, one.begun) for one in found],
+        n=body.n or 1,
+        length=body.length,
+        seed=body.seed,
+        top=top,
+        until=body.stop or (),
+    )
+    for number, (one, request) in enumerate(zip(found, call.requests, strict=True), 1):
+        where = f"Prompt {number}: " if len(found) > 1 else ""
+        if not one.alone:
+            notes.append(f"{where}Of the text only {one.couplet}{one.begun} was read.")
+        notes += [where + note for note in request.notes]
+    return written_call(body, call, shape, notes)

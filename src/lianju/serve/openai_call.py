@@ -1,30 +1,27 @@
 """How a request to OpenAI's endpoints is answered: whole, or as a stream of chunks."""
 
-import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from lianju.decode import Ended, Grown
+from fastapi.sse import format_sse_event
+
+from lianju.decode import Grown
 from lianju.prompt import render
 from lianju.serve import sse
-from lianju.serve.ask import Asked
-from lianju.serve.errors import ApiError
+from lianju.serve.api_errors import ApiError
+from lianju.serve.detokenize import Detokenizer, Piece
 from lianju.serve.models import Served
-from lianju.serve.openai_answers import Extension, Shape, Usage
-from lianju.serve.openai_schema import Asking
-from lianju.serve.service import Service
-from lianju.serve.stream import events
-from lianju.serve.written import Piece, Written
+from lianju.serve.openai_answers import AnswerShape, Extension, TokenUsage
+from lianju.serve.openai_schema import OpenAIRequest
+from lianju.serve.poem_call import PoemCall
 
-_T = TypeVar("_T")
 # (choice, what is new of it, how it ended or "", the tokens written if it ended)
 Writing = AsyncGenerator[tuple[int, Piece, str, int], None]
-_DONE = "data: [DONE]\n\n"
 
 
 @dataclass(frozen=True)
@@ -34,11 +31,11 @@ class Call:
     `prompts`: how many tokens the prompts have.
     """
 
-    body: Asking
+    body: OpenAIRequest
     served: Served
     choices: int
     prompts: int
-    shape: Shape
+    shape: AnswerShape
     about: Extension
     written: Callable[[], Writing]
 
@@ -54,7 +51,7 @@ class Call:
 
     def usage(self, written: int) -> dict[str, int]:
         """Tokens counted."""
-        return Usage(
+        return TokenUsage(
             prompt_tokens=self.prompts,
             completion_tokens=written,
             total_tokens=self.prompts + written,
@@ -71,46 +68,43 @@ class Call:
         )
 
 
-def asked_call(
-    service: Service, body: Asking, asked: Sequence[Asked], shape: Shape, about: Extension
+def written_call(
+    body: OpenAIRequest, call: PoemCall, shape: AnswerShape, notes: Sequence[str]
 ) -> Call:
     """A call that the engine answers: `n` completions of each prompt."""
-    each = body.n or 1
-    prompts = 0
-    for one in asked:
-        prompts += len(render(one.served.style, one.served.model.vocabulary, one.couplet))
-        prompts += len(one.order.jobs[0].prefix)
+    served, choices = call.served, len(call.candidates)
+    prompts = sum(
+        len(render(served.style, served.model.vocabulary, one.couplet)) + len(one.begun)
+        for one in call.requests
+    )
 
     async def written() -> Writing:
-        writing = [Written(body.stop or []) for _ in range(each * len(asked))]
-        streams = [events(service, one) for one in asked]
-        async with aclosing(merged(streams)) as stream:
-            async for prompt, event in stream:
-                index = prompt * each + event.number
+        texts = [Detokenizer(body.stop or []) for _ in range(choices)]
+        async with aclosing(call.events(growing=bool(body.stream))) as heard:
+            async for event in heard:
+                text = texts[event.number]
                 if isinstance(event, Grown):
-                    piece = writing[index].take(event.tokens)
-                    if piece.tokens or piece.text:
-                        yield index, piece, "", 0
-                elif isinstance(event, Ended):
-                    piece = writing[index].end(event.tokens)
-                    finish = "stop" if writing[index].stopped else event.completion.finish
-                    yield index, piece, finish, event.completion.tokens
+                    yield event.number, text.take(event.tokens), "", 0
+                else:
+                    piece = text.end(event.tokens)
+                    finish = "stop" if text.stopped else event.completion.finish
+                    yield event.number, piece, finish, event.completion.tokens
 
-    return Call(body, asked[0].served, each * len(asked), prompts, shape, about, written)
+    about = Extension(seed=call.seed, notes=list(notes))
+    return Call(body, served, choices, prompts, shape, about, written)
 
 
 def told_call(
-    service: Service, body: Asking, said: str, shape: Shape, notes: Sequence[str]
+    body: OpenAIRequest, served: Served, said: str, shape: AnswerShape, notes: Sequence[str]
 ) -> Call:
     """A call that is answered with words, for the model has nothing to go on from."""
-    each = body.n or 1
 
     async def written() -> Writing:
-        for index in range(each):
+        for index in range(body.n or 1):
             yield index, Piece(said, (), ()), "stop", 0
 
     about = Extension(seed=body.seed or 0, notes=list(notes))
-    return Call(body, service.served(body.model), each, 0, shape, about, written)
+    return Call(body, served, body.n or 1, 0, shape, about, written)
 
 
 async def answer(call: Call) -> Any:
@@ -127,86 +121,56 @@ async def _whole(call: Call) -> dict[str, Any]:
         total += tokens
     if not any(piece.text for some in pieces for piece in some):
         raise call.nothing()
-    choices = [
-        call.shape.choice(index, pieces[index], finishes[index]) for index in range(call.choices)
-    ]
-    about = {"usage": call.usage(total), "lianju": call.about.model_dump()}
-    return {**call.head(call.shape.whole), "choices": choices, **about}
+    return {
+        **call.head(call.shape.whole),
+        "choices": [call.shape.choice(at, pieces[at], finishes[at]) for at in range(call.choices)],
+        "usage": call.usage(total),
+        "lianju": call.about.model_dump(),
+    }
 
 
 async def _chunks(call: Call) -> AsyncGenerator[dict[str, Any], None]:
     """The chunks of a stream; `lianju` is in the first. None comes before some text is written, so
     that a refusal still has a status of its own.
     """
+    shape = call.shape
     counted = bool(call.body.stream_options and call.body.stream_options.include_usage)
-    head = call.head(call.shape.chunk) | ({"usage": None} if counted else {})
-    first = [call.shape.first(number) for number in range(call.choices)]
-    held: list[Any] = [*filter(None, first)]
-    begun, total = False, 0
+    head = call.head(shape.chunk) | ({"usage": None} if counted else {})
+    first = [(index, shape.first(index)) for index in range(call.choices)]
+    held = [shape.part(index, content) for index, content in first if content]
+    about, total = {"lianju": call.about.model_dump()}, 0
     async with aclosing(call.written()) as written:
         async for index, piece, finish, tokens in written:
             if piece.text or piece.tokens:
-                held.append(call.shape.grown(index, piece))
+                held.append(shape.part(index, shape.content(piece.text), None, [piece]))
             if finish:
-                held.append(call.shape.last(index, finish))
+                held.append(shape.part(index, shape.content(None), finish))
             total += tokens
-            if not begun and not piece.text:
+            if about and not piece.text:
                 continue
             for choice in held:
-                about = {} if begun else {"lianju": call.about.model_dump()}
                 yield {**head, "choices": [choice], **about}
-                begun = True
+                about = {}
             held = []
-    if not begun:
+    if about:
         raise call.nothing()
     if counted:
         yield {**head, "choices": [], "usage": call.usage(total)}
 
 
-async def _events(call: Call) -> AsyncGenerator[str, None]:
+async def _events(call: Call) -> AsyncGenerator[bytes, None]:
     async with aclosing(_chunks(call)) as chunks:
         async for chunk in chunks:
             yield _event(chunk)
     yield _DONE
 
 
-def _broken(error: ApiError) -> str:
+def _event(value: dict[str, Any]) -> bytes:
+    return format_sse_event(data_str=json.dumps(value, ensure_ascii=False))
+
+
+def _broken(error: ApiError) -> bytes:
     return _event(error.body()) + _DONE
 
 
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
-
-
-async def merged(
-    streams: Sequence[AsyncIterator[_T]],
-) -> AsyncGenerator[tuple[int, _T], None]:
-    """What several streams yield, as it comes, with the number of its stream.
-
-    All are closed when this one is closed, or when one of them fails.
-    """
-    queue: asyncio.Queue[tuple[int, _T] | Exception | None] = asyncio.Queue()
-
-    async def pump(number: int, stream: AsyncIterator[_T]) -> None:
-        try:
-            async for item in stream:
-                queue.put_nowait((number, item))
-            queue.put_nowait(None)
-        except Exception as error:
-            queue.put_nowait(error)
-
-    tasks = [asyncio.create_task(pump(*pair)) for pair in enumerate(streams)]
-    try:
-        left = len(tasks)
-        while left:
-            item = await queue.get()
-            if isinstance(item, Exception):
-                raise item
-            if item is None:
-                left -= 1
-            else:
-                yield item
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+_DONE = format_sse_event(data_str="[DONE]")

@@ -5,6 +5,7 @@ what clients send without asking for anything. Types are strict: "0.7" is no num
 defaults and what a setting does come from `lianju.config`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -21,24 +22,13 @@ from pydantic import (
 )
 
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.serve.native_schema import Verse
+from lianju.serve.native_schema import StrictModel, VerseRules, decode_field
 from lianju.serve.unasked import without_unasked
 
 LONGEST_PROMPT = 600
 # Clients send long system texts and whole conversations along, which are not read.
 _LONGEST_MESSAGE = 100_000
 _COUPLET = "空山新雨後，天氣晚來秋。"
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-def _decode(name: str) -> Any:
-    """A field as `config.DecodeSettings` has it: default, range, description."""
-    return DecodeSettings.model_fields[name]
 
 
 def _listed(value: Any) -> Any:
@@ -65,6 +55,10 @@ def _empty(value: Any) -> Any:
 
 def _some(value: list[str]) -> list[str]:
     return [one for one in value if one]
+
+
+def _all_of_them(value: int | None) -> int | None:
+    return 0 if value == -1 else value
 
 
 def _named(value: str | None) -> str | None:
@@ -107,7 +101,7 @@ _Logprobs = Annotated[int, Field(ge=0, le=5)]
 # --- what is asked -------------------------------------------------------------------------
 
 
-class StreamOptions(_Body):
+class StreamOptions(StrictModel):
     """What a stream brings besides the text."""
 
     include_usage: bool | None = False
@@ -118,7 +112,7 @@ class StreamOptions(_Body):
     """Only false: tokens are counted at the end."""
 
 
-class Asking(_Body):
+class OpenAIRequest(StrictModel):
     """What both endpoints take. null is the same as leaving a field out."""
 
     model: Annotated[str | None, AfterValidator(_named)] = Field(None, max_length=300)
@@ -132,13 +126,13 @@ class Asking(_Body):
     server grants, which `lianju.notes` tells. A character is one token; a rare one takes a token
     for each of its bytes. null or -1: as many as needed, but no more than 128 or, with `verse`,
     what the form can need. With `verse` less than that is refused."""
-    temperature: float | None = _decode("temperature")
-    top_p: float | None = _decode("top_p")
-    top_k: int | None = Field(0, ge=-1)
+    temperature: float | None = decode_field("temperature")
+    top_p: float | None = decode_field("top_p")
+    top_k: Annotated[int | None, AfterValidator(_all_of_them)] = Field(0, ge=-1)
     """Draw from the k likeliest tokens only; 0 or -1: from all."""
-    min_p: float | None = _decode("min_p")
-    typical_p: float | None = _decode("typical_p")
-    repetition_penalty: float | None = _decode("repetition_penalty")
+    min_p: float | None = decode_field("min_p")
+    typical_p: float | None = decode_field("typical_p")
+    repetition_penalty: float | None = decode_field("repetition_penalty")
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     """The same seed gives the same poems, whatever else the server is writing; null or -1: drawn by
     the server, which tells it in `lianju.seed`. Equal prompts of one request get equal poems."""
@@ -152,7 +146,7 @@ class Asking(_Body):
     nothing can change any more is sent, in whole characters."""
     stream_options: StreamOptions | None = None
     """What a stream has; of no effect without `stream`."""
-    verse: Verse | None = None
+    verse: VerseRules | None = None
     """Not OpenAI's: the rules that the poem keeps, by construction. {}: the form that the couplet
     can open, with all its rules; null: no rules, the model writes what it likes. Several poems are
     then written side by side for each completion (`particles`), so a stream has what all of them
@@ -183,30 +177,14 @@ class Asking(_Body):
     def _only_what_is_asked(cls, body: Any) -> Any:
         return without_unasked(body, cls.model_fields) if isinstance(body, dict) else body
 
-    # Where the text stands, for errors.
+    # Where the text stands, and what errors about a request's parts name.
     field: ClassVar[str]
-
-    def decode(self, seed: int) -> DecodeSettings:
-        """How the next token is drawn; what the request leaves out is as in `lianju.config`."""
-        names = DecodeSettings.model_fields.keys() & type(self).model_fields.keys()
-        asked = {name: value for name in names if (value := getattr(self, name)) is not None}
-        if self.verse is not None:
-            asked["particles"] = self.verse.particles
-        asked |= {"seed": seed, "candidates": self.n or 1, "top_k": max(0, self.top_k or 0)}
-        return DecodeSettings(**asked)
+    params: ClassVar[Mapping[str, str]]
 
     @property
-    def rules(self) -> VerseSettings | None:
-        """The rules of verse, None for none."""
-        if self.verse is None:
-            return None
-        return VerseSettings(**self.verse.model_dump(exclude={"particles"}))
-
-    @property
-    def rows(self) -> int:
-        """How many poems are written side by side for each prompt."""
-        ruled = self.verse is not None and self.verse.form != "free"
-        return (self.n or 1) * (self.verse.particles if self.verse and ruled else 1)
+    def rules(self) -> VerseSettings:
+        """The rules that the poem keeps."""
+        return self.verse.rules if self.verse else VerseSettings(form="free")
 
     @property
     def length(self) -> int | None:
@@ -214,7 +192,11 @@ class Asking(_Body):
         return self.max_tokens
 
 
-class CompletionRequest(Asking):
+def _params(field: str) -> dict[str, str]:
+    return {"max_length": "max_tokens", "couplet": field, "prefix": field}
+
+
+class CompletionRequest(OpenAIRequest):
     """Asks for text that goes on from a prompt."""
 
     model_config = ConfigDict(
@@ -226,7 +208,7 @@ class CompletionRequest(Asking):
         }
     )
 
-    field = "prompt"
+    field, params = "prompt", _params("prompt")
     prompt: Annotated[
         _Prompts,
         BeforeValidator(_text_only, json_schema_input_type=_Prompt | _Prompts),
@@ -264,7 +246,7 @@ class CompletionRequest(Asking):
         return value
 
 
-class Part(BaseModel):
+class ContentPart(BaseModel):
     """A part of a message. What else a client says of it is not read."""
 
     model_config = ConfigDict(strict=True)
@@ -275,12 +257,14 @@ class Part(BaseModel):
 
 _Text = Annotated[str, StringConstraints(max_length=_LONGEST_MESSAGE)]
 _Parts = Annotated[
-    list[Annotated[Part, BeforeValidator(_part, json_schema_input_type=Part | _Text)]],
+    list[
+        Annotated[ContentPart, BeforeValidator(_part, json_schema_input_type=ContentPart | _Text)]
+    ],
     Field(max_length=16),
 ]
 
 
-class Message(BaseModel):
+class ChatMessage(BaseModel):
     """One message of a conversation. What else a client says of it is not read."""
 
     model_config = ConfigDict(strict=True, use_attribute_docstrings=True)
@@ -298,13 +282,13 @@ class Message(BaseModel):
         return "\n".join(part.text for part in self.content if part.text)
 
 
-class TextFormat(_Body):
+class TextFormat(StrictModel):
     """Poems are plain text."""
 
     type: Literal["text"] = "text"
 
 
-class ChatRequest(Asking):
+class ChatRequest(OpenAIRequest):
     """Asks for the poem that the last user message begins."""
 
     model_config = ConfigDict(
@@ -326,8 +310,8 @@ class ChatRequest(Asking):
         }
     )
 
-    field = "messages"
-    messages: list[Message] = Field(min_length=1, max_length=256)
+    field, params = "messages", _params("messages")
+    messages: list[ChatMessage] = Field(min_length=1, max_length=256)
     """The last user message has the first couplet of a poem in it, alone or among other words. An
     assistant message after it is the poem's beginning, from which the answer goes on without
     repeating it. The model knows no conversation: all other messages are not shown to it, which
@@ -344,7 +328,7 @@ class ChatRequest(Asking):
 
     @field_validator("messages")
     @classmethod
-    def _someone_asks(cls, value: list[Message]) -> list[Message]:
+    def _someone_asks(cls, value: list[ChatMessage]) -> list[ChatMessage]:
         if all(message.role != "user" for message in value):
             raise ValueError("need a user message: the first couplet of a poem")
         return value

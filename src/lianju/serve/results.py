@@ -21,8 +21,8 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from lianju.serve.errors import ApiError
-from lianju.serve.native_answers import Result, ResultsAnswer
+from lianju.serve.api_errors import ApiError
+from lianju.serve.native_answers import ReportRow, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
 from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
@@ -87,7 +87,7 @@ def router(service: Service, root: Path = Path()) -> APIRouter:
     return api
 
 
-def _scan(root: Path) -> Iterator[tuple[Path, Result]]:
+def _scan(root: Path) -> Iterator[tuple[Path, ReportRow]]:
     """Every report with its page. A folder that cannot be read is listed, and says why."""
     for kind in _KINDS:
         for folder in _folders(root / kind.folder):
@@ -103,7 +103,7 @@ def _scan(root: Path) -> Iterator[tuple[Path, Result]]:
             digest = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:12]
             yield (
                 page,
-                Result(
+                ReportRow(
                     id=f"{kind.name}-{digest}",
                     kind=kind.name,
                     # A file may have a name that is no text.

@@ -7,8 +7,9 @@ from typing import cast
 
 import uvicorn
 
+from lianju.serve.api_errors import log
 from lianju.serve.connections import PATIENCE, Connection, places
-from lianju.serve.service import Service, log
+from lianju.serve.service import Service
 
 # Poems that are being written when the server is told to stop have this long to end.
 GRACE = 20

@@ -1,17 +1,38 @@
 """What the server is made of: the models, the engine that writes, what it grants and counts."""
 
 import asyncio
-import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 from typing import TypeVar
 
 import torch
 
 from lianju.config import ServeSettings
-from lianju.decode import ROWS, ClosedError, Engine, FullError, Order, rows_that_fit
-from lianju.serve.errors import CLOSING, LOADING, ApiError, too_many, too_slow, unavailable
+from lianju.decode import (
+    Candidate,
+    ClosedError,
+    Ended,
+    Engine,
+    Event,
+    Failed,
+    FullError,
+    Grown,
+    Order,
+    rows_that_fit,
+)
+from lianju.model import ROWS
+from lianju.serve.api_errors import (
+    CLOSING,
+    LOADING,
+    ApiError,
+    log,
+    too_many,
+    too_slow,
+    unavailable,
+)
 from lianju.serve.metrics import Metrics
 from lianju.serve.models import Served
 from lianju.verse import Said
@@ -20,7 +41,7 @@ _T = TypeVar("_T")
 _GPU_ROWS = 256
 # More tokens than a prompt has that the API takes.
 _PROMPT = 512
-log = logging.getLogger("lianju.serve")
+_FAILED = Said("the model failed; the server's log says why", "模型出錯，原因見伺服器日誌")
 
 
 class Service:
@@ -28,7 +49,10 @@ class Service:
 
     def __init__(self, load: Callable[[], Sequence[Served]], settings: ServeSettings):
         self.settings = settings
-        self.metrics = Metrics(self)
+        self.metrics = Metrics(
+            waiting=lambda: self.engine.waiting if self.ready else 0,
+            rows=lambda: self.engine.rows if self.ready else 0,
+        )
         self.failure: BaseException | None = None
         self._load = load
         self._served: dict[str, Served] = {}
@@ -90,10 +114,39 @@ class Service:
             raise ApiError(404, missing, "model", "model_not_found")
         return self._served[name]
 
-    def forget(self, order: Order) -> None:
-        """Take back an order that nobody waits for any more."""
-        if self._engine is not None:
-            self._engine.cancel(order)
+    async def events(
+        self, model: str, candidates: Sequence[Candidate], growing: bool = False
+    ) -> AsyncGenerator[Grown | Ended, None]:
+        """Write candidates; ends when all have ended. `growing`: tell how they grow, too.
+
+        They are forgotten as soon as nobody iterates any more. Raises `ApiError`: 429 where too
+        many wait, 503 while shutting down, 504 past the time limit, 500 where something broke.
+        """
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Queue[Event] = asyncio.Queue()
+
+        def hear(event: Event) -> None:
+            # The loop may be gone at the very end, and with it whoever listened.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(heard.put_nowait, event)
+
+        order = Order(candidates, hear, growing, model)
+        engine, until = self.engine, monotonic() + self.settings.seconds
+        left = len(candidates)
+        with self._told():
+            engine.submit(order)
+            try:
+                while left:
+                    # Before Python 3.12 `wait_for` can lose a cancellation.
+                    async with asyncio.timeout(until - monotonic()):
+                        event = await heard.get()
+                    if isinstance(event, Failed):
+                        raise _failure(event.error)
+                    left -= isinstance(event, Ended)
+                    yield event
+            finally:
+                if left:
+                    engine.cancel(order)
 
     async def compute(self, task: Callable[[], _T]) -> _T:
         """Run a function in the engine's thread, between two steps."""
@@ -102,9 +155,15 @@ class Service:
             with torch.inference_mode():
                 return task()
 
-        try:
+        with self._told():
             async with asyncio.timeout(self.settings.seconds):
                 return await asyncio.wrap_future(self.engine.compute(guarded))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a client in HTTP why the engine did not do its work."""
+        try:
+            yield
         except FullError:
             raise too_many(self.settings.queue) from None
         except ClosedError:
@@ -117,3 +176,10 @@ class Service:
         engine, self._closing = self._engine, True
         if engine is not None:
             await asyncio.get_running_loop().run_in_executor(None, partial(engine.close, seconds))
+
+
+def _failure(error: BaseException) -> BaseException:
+    if isinstance(error, ClosedError):
+        return error
+    log.error("the engine failed", exc_info=error)
+    return ApiError(500, _FAILED, type="server_error")

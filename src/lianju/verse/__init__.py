@@ -7,15 +7,26 @@ Knows nothing of torch or models, and reads no files but its own data and that o
 books.
 """
 
-from lianju.verse.check import check
+from lianju.verse.checker import check
 from lianju.verse.compounds import Word, beginnings, joined, word_of
+from lianju.verse.fault_texts import Language
 from lianju.verse.glyph import standard
-from lianju.verse.hearing import anywhere, heard, possible
 from lianju.verse.kinds import form_of_lines
+from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
-from lianju.verse.opening import Opening, opening
+from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
-from lianju.verse.poem import FORMS, Form, form_of, is_han, lines_of, normal
+from lianju.verse.poem import (
+    FORMS,
+    STOPS,
+    Form,
+    form_of,
+    is_han,
+    is_plain,
+    lines_of,
+    normal,
+    visible,
+)
 from lianju.verse.reading import (
     Reading,
     alphabet,
@@ -28,11 +39,10 @@ from lianju.verse.reading import (
     secure,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
-from lianju.verse.rule_texts import Language
 from lianju.verse.said import Said, in_language
-from lianju.verse.shape import Shape, couplet_fault, shape_of
-from lianju.verse.table import Total, old_style, opening_line, style_name, totals
-from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Verdict
+from lianju.verse.shape import SENTENCE_ENDS, Shape, couplet_fault, shape_of
+from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
+from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
 
 __all__ = [
     "FORMS",
@@ -41,6 +51,8 @@ __all__ = [
     "OBLIQUE",
     "PATTERNS",
     "RHYME_RULES",
+    "SENTENCE_ENDS",
+    "STOPS",
     "Fault",
     "Form",
     "Group",
@@ -51,8 +63,10 @@ __all__ = [
     "Reading",
     "Said",
     "Shape",
+    "Style",
     "Total",
     "Verdict",
+    "Why",
     "Word",
     "alphabet",
     "anywhere",
@@ -68,6 +82,7 @@ __all__ = [
     "heard",
     "in_language",
     "is_han",
+    "is_plain",
     "joined",
     "likely",
     "lines_of",
@@ -88,5 +103,6 @@ __all__ = [
     "style_name",
     "totals",
     "type_after",
+    "visible",
     "word_of",
 ]

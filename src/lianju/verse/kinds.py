@@ -1,7 +1,7 @@
 """What kind of poem lines make by their shape alone, before tones and rhymes are looked at.
 
 >>> kind_of(["桃紅復含宿雨", "柳綠更帶春煙", "花落家童未掃", "鶯啼山客猶眠"])
-Kind(form='liuyan', style='six', judged=False)
+VerseKind(form='liuyan', style='six', judged=False)
 """
 
 import re
@@ -22,7 +22,7 @@ _LETTER = re.compile("[\\x00-\\x7f]")
 _FORMS = {(form.lines, form.characters): form.name for form in FORMS}
 
 
-class Kind(NamedTuple):
+class VerseKind(NamedTuple):
     """The form and the style of a shape; `judged`: whether tones and rhymes decide its style."""
 
     form: str | None
@@ -30,22 +30,22 @@ class Kind(NamedTuple):
     judged: bool = False
 
 
-def kind_of(lines: Sequence[str]) -> Kind:
+def kind_of(lines: Sequence[str]) -> VerseKind:
     """The kind of poem that these lines make: see `Verdict`."""
     if any(map(_LETTER.search, lines)):
-        return Kind(None, "faulty")
+        return VerseKind(None, "faulty")
     lengths = Counter(map(len, lines))
     if len(lengths) > 1:
         return _uneven(lines, lengths)
     length, count = len(lines[0]) if lines else 0, len(lines)
     if count < 4:
         couplet = count == 2
-        return Kind(None, "couplet" if couplet else "fragment", couplet and length in PATTERNS)
+        return VerseKind(None, "couplet" if couplet else "fragment", couplet and length in PATTERNS)
     if length == _SIX:
-        return Kind("liuyan", "six")
+        return VerseKind("liuyan", "six")
     if form := form_of_lines(lines):
-        return Kind(form, "regulated", judged=True)
-    return Kind(_OLD.get(length), "old-style")
+        return VerseKind(form, "regulated", judged=True)
+    return VerseKind(_OLD.get(length), "old-style")
 
 
 def form_of_lines(lines: Sequence[str]) -> str | None:
@@ -59,8 +59,8 @@ def form_of_lines(lines: Sequence[str]) -> str | None:
     return _FORMS.get((count, length))
 
 
-def _uneven(lines: Sequence[str], lengths: Counter[int]) -> Kind:
+def _uneven(lines: Sequence[str], lengths: Counter[int]) -> VerseKind:
     """One odd line in what has the lines of a regulated form is a slip; more are meant."""
     (length, most), *_ = lengths.most_common(1)
     slip = most == len(lines) - 1 and (len(lines), length) in _FORMS
-    return Kind(None, "faulty" if slip else "mixed")
+    return VerseKind(None, "faulty" if slip else "mixed")

@@ -13,11 +13,11 @@
 from dataclasses import asdict
 from typing import Any
 
+from lianju.verse.fault_texts import COUPLETS, REMARKS, RESTS, RULES, Language, Rule
 from lianju.verse.glyph import standard
 from lianju.verse.poem import FORMS
 from lianju.verse.reading import readings
 from lianju.verse.rhyme_groups import GROUPS
-from lianju.verse.rule_texts import COUPLETS, REMARKS, RESTS, RULES, Language, Rule
 from lianju.verse.verdict import PARALLEL, RARE, Fault, Mark, Verdict
 
 _Words = dict[str, dict[Language, str]]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from lianju.errors import UserError
 from lianju.evaluate import frame
 from lianju.evaluate.pairs import Pair, Pairs
-from lianju.evaluate.setting import writing
+from lianju.evaluate.typesetting import typeset
 from lianju.files import digest, write_text
 
 PAGE, KEY = "blind.html", "blind-key.json"
@@ -136,8 +136,8 @@ def _article(number: int, pair: KeyPair) -> str:
     left, right = sides(pair)
     return (
         f'<article class="card pair" aria-label="Pair {number}" hidden>\n'
-        f'<h2 class="couplet">{writing(pair.couplet)}</h2>\n<div class="sides">\n'
-        f'<div class="side"><h3>A <span lang="zh-Hant">甲</span></h3>{writing(left)}</div>\n'
-        f'<div class="side"><h3>B <span lang="zh-Hant">乙</span></h3>{writing(right)}</div>\n'
+        f'<h2 class="couplet">{typeset(pair.couplet)}</h2>\n<div class="sides">\n'
+        f'<div class="side"><h3>A <span lang="zh-Hant">甲</span></h3>{typeset(left)}</div>\n'
+        f'<div class="side"><h3>B <span lang="zh-Hant">乙</span></h3>{typeset(right)}</div>\n'
         "</div>\n</article>"
     )

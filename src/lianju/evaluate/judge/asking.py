@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lianju.errors import UserError
 from lianju.evaluate.judge.cache import Answers
 from lianju.evaluate.judge.endpoint import Endpoint, Message, NoAnswerError
+from lianju.extras import require
 from lianju.progress import SILENT, Reporter, Task
 from lianju.verse import is_han
 
@@ -92,8 +92,7 @@ class Judge:
     reporter: Reporter = SILENT
 
     def __post_init__(self) -> None:
-        if find_spec("openai") is None:
-            raise UserError("judging needs another package: pip install 'lianju[judge]'")
+        require("judge")
 
     def estimate(self, questions: Sequence[Question[Any]]) -> Estimate:
         """How much is left to ask."""

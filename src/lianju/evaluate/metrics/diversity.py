@@ -21,7 +21,7 @@ _ORDERS = (1, 2, 3, 4)
 _EPSILON = 0.1
 
 
-def diversity(groups: Sequence[Sequence[str]], number: int) -> dict[str, Figure]:
+def diversity_figures(groups: Sequence[Sequence[str]], number: int) -> dict[str, Figure]:
     """Figures on the poems of each couplet: distinct_1 and _2, self_bleu, compression, collapse.
 
     All but `collapse`, which is taken on all poems, are means over random halves of the couplets.

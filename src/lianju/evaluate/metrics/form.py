@@ -1,13 +1,15 @@
 """Shape, rhyme and tone of one poem. What is wrong in the couplet is not the writer's fault."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lianju.evaluate.schema import Mark
+from lianju.evaluate.statistics import wilson
 from lianju.verse import Fault, Opening, check, is_han, lines_of, opening, shape_of
 
 if TYPE_CHECKING:
     from lianju.decode import Completion
+    from lianju.writer import Continuation
 
 
 def form_marks(completion: "Completion") -> dict[str, Mark]:
@@ -39,6 +41,22 @@ def form_marks(completion: "Completion") -> dict[str, Mark]:
     if opened and any(not type for type, _ in opened.ways):
         return marks | {"rhyme": None, "tone": None, "full": None}
     return marks | _rules_kept(couplet, text) if shape.right else marks
+
+
+def shape_counts(poems: "Sequence[Continuation]") -> dict[str, Any]:
+    """Counts over `n` poems without rules, one a couplet (shape, version 1).
+
+    `right`: how many have the right shape, with Wilson's 95% `interval` of their share.
+    `distinct`: how many different texts. `repeated_lines`: how many hold one line twice.
+    """
+    right = sum(not poem.fault for poem in poems)
+    return {
+        "n": len(poems),
+        "right": right,
+        "distinct": len({poem.text for poem in poems}),
+        "repeated_lines": sum(len({*poem.lines}) < len(poem.lines) for poem in poems),
+        "interval": list(wilson(right, len(poems))),
+    }
 
 
 def counted_faults(couplet: str, faults: Sequence[Fault]) -> tuple[Fault, ...]:

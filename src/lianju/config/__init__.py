@@ -1,0 +1,52 @@
+"""Every setting of every verb: what it means, its range, its default. Loads without torch.
+
+A recipe is a YAML file of these settings. What it leaves out has the default written here;
+`--set section.name=value` on the command line overrides both.
+"""
+
+from lianju.config.loading import (
+    from_flags,
+    load_settings,
+    parse_assignments,
+    recipe_names,
+    setting_names,
+    validate,
+    writing_settings,
+)
+from lianju.config.messages import short
+from lianju.config.settings import (
+    FREE_LENGTH,
+    DataSettings,
+    DecodeSettings,
+    LoraSettings,
+    ModelSettings,
+    PromptSettings,
+    RunSettings,
+    ServeSettings,
+    Settings,
+    TrainSettings,
+)
+from lianju.config.verse import OPEN_RHYME, VerseSettings
+
+__all__ = [
+    "FREE_LENGTH",
+    "OPEN_RHYME",
+    "DataSettings",
+    "DecodeSettings",
+    "LoraSettings",
+    "ModelSettings",
+    "PromptSettings",
+    "RunSettings",
+    "ServeSettings",
+    "Settings",
+    "TrainSettings",
+    "VerseSettings",
+    "from_flags",
+    "load_settings",
+    "parse_assignments",
+    "recipe_names",
+    "setting_names",
+    "short",
+    "validate",
+    "writing_settings",
+]

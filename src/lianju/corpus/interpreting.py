@@ -1,0 +1,123 @@
+"""What a user's words are taken for: a couplet in traditional characters with the signs of verse.
+
+>>> interpret_couplet("空山新雨後 天氣晚來秋").text
+'空山新雨後，天氣晚來秋。'
+"""
+
+import re
+from dataclasses import dataclass
+from unicodedata import category
+
+from lianju.corpus.conversion import convert
+from lianju.corpus.verse_text import has_verse, split_heading, verse_only
+from lianju.errors import UserError
+from lianju.verse import (
+    SENTENCE_ENDS,
+    Said,
+    couplet_fault,
+    in_language,
+    is_han,
+    lines_of,
+    normal,
+    visible,
+)
+
+_LONGEST = 200
+_QUOTED, _NAMED = 100, 20
+_AS_WRITTEN = re.compile(rf"\w+[，？！；：、。]\w+[{SENTENCE_ENDS}]")
+
+
+@dataclass(frozen=True)
+class Interpreted:
+    """A text as it is read; `notes`: what to tell the user about that, one line each; the
+    `simplified` characters that it had.
+    """
+
+    text: str
+    notes: tuple[str, ...] = ()
+    simplified: str = ""
+
+
+def interpret_couplet(text: str) -> Interpreted:
+    """The couplet to complete; a note where it is read otherwise or is not what poems begin with.
+
+    Raises `UserError` for a text that is empty, too long, or no text.
+    """
+    if len(text) > _LONGEST:
+        raise UserError(
+            Said(
+                f"a couplet of {len(text)} characters is too long: at most {_LONGEST}",
+                f"首聯{len(text)}字，太長：至多{_LONGEST}字",
+            )
+        )
+    check_text(text, Said("the couplet", "首聯"))
+    text = _on_a_line(text)
+    plain = _on_a_line(verse_only(split_heading(text)[2])) if has_verse(text) else text
+    if not lines_of(plain):
+        raise UserError(
+            Said(
+                "the couplet is empty: give the first couplet of a poem, in quotes",
+                "首聯是空的：請給一首詩的頭兩句",
+            )
+        )
+    heard = to_traditional(plain)
+    couplet, notes = _punctuated(heard.text), heard.notes
+    if couplet != (text if heard.text == plain else heard.text):
+        given = text if heard.text == plain else heard.text
+        notes += (Said(f"Note: {given} is read as {couplet}", f"「{given}」讀作「{couplet}」"),)
+    if fault := couplet_fault(couplet):
+        notes += (
+            Said(
+                f"Note on {couplet}: {fault}. The model may not find a form.",
+                f"「{couplet}」：{fault.zh}，模型未必能成體。",
+            ),
+        )
+    return Interpreted(couplet, notes)
+
+
+def to_traditional(text: str) -> Interpreted:
+    """Any text in traditional characters, with a note if it was not."""
+    found = convert(text)
+    if not found.simplified:
+        return Interpreted(text)
+    given, read, some = _quoted(text), _quoted(found.text), found.simplified[:_NAMED]
+    chosen = found.chosen
+    note = Said(
+        f"Note: {given} has simplified {some}; read as {read}" + (f"; {chosen}" if chosen else ""),
+        f"「{given}」有簡體字「{some}」，讀作「{read}」" + (f"，其中{chosen.zh}" if chosen else ""),
+    )
+    return Interpreted(found.text, (note,), found.simplified)
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise `UserError` where a text that the user gave has what nobody can have meant."""
+    if any(category(sign) in ("Cc", "Cs") and not sign.isspace() for sign in text):
+        raise UserError(
+            Said(
+                f"{what} has bytes that are no text: is it written in UTF-8?",
+                f"{in_language(what, 'zh')}有不是文字的位元組：是 UTF-8 嗎？",
+            )
+        )
+
+
+def _on_a_line(text: str) -> str:
+    return " ".join(visible(text).split())
+
+
+def _quoted(text: str) -> str:
+    line = _on_a_line(text)
+    return line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
+
+
+def _punctuated(couplet: str) -> str:
+    """Two equal lines of Han characters with the signs of verse; any other text as it is."""
+    lines = lines_of(couplet)
+    if len(lines) == 1 and len(lines[0]) in (10, 14):
+        half = len(lines[0]) // 2
+        lines = (lines[0][:half], lines[0][half:])
+    found = couplet.strip()
+    equal = len(lines) == 2 and len(lines[0]) == len(lines[1]) and all(map(is_han, lines))
+    if not equal or _AS_WRITTEN.fullmatch(found):
+        return couplet
+    end = normal(found)[-1]
+    return f"{lines[0]}，{lines[1]}{end if end in SENTENCE_ENDS else '。'}"

@@ -1,0 +1,163 @@
+"""The page of a run: an evaluation of the model before and after, and how it was trained.
+
+It says what the run's own files say, in the order a reader asks: what came of it, the poems,
+how training went, what it cost, what went in. It fetches nothing and runs no script, and text
+from a model or a corpus reaches it only through `markup.text`. `run.html` is its body.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jinja2 import UndefinedError
+from markupsafe import Markup
+
+from lianju import __version__
+from lianju.decode import Completion
+from lianju.errors import UserError
+from lianju.evaluate import frame, markup
+from lianju.evaluate.compare import compare_systems
+from lianju.evaluate.measurement import measure
+from lianju.evaluate.metrics import METRICS
+from lianju.evaluate.page import shown
+from lianju.evaluate.plots import loss_figure
+from lianju.evaluate.schema import Couplet, Leaks, Metric, Report, Suite, System, WrittenPoem
+from lianju.files import read_json, read_jsonl, write_text
+
+Row = dict[str, Any]
+# What is raised where a file holds something else than a run writes.
+_ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError)
+
+_STAGES = {
+    "poems": "Poems 取詩",
+    "compute": "Choosing the precision 選擇精度",
+    "model": "Base model 取得模型",
+    "before": "Completing and scoring, before 微調前評測",
+    "finetune": "Fine-tuning 微調",
+    "after": "Completing and scoring, after 微調後評測",
+    "total": "Whole run 全程",
+}
+
+
+def write_run_page(run: Path) -> Path:
+    """Write `run/report.html` from the other files of a finished run's folder; return its path."""
+    name = markup.text(run.resolve().name)
+    with _file(run, "settings.json") as settings:
+        parts: dict[str, Any] = {"settings": _groups(settings)}
+    with _file(run, "summary.json") as summary:
+        best, tests = summary["training"]["best_step"], int(summary["after"]["test"]["n"])
+    with _file(run, "steps.jsonl") as steps:
+        parts["curve"] = Markup(loss_figure(steps, best))
+    with _file(run, "before.jsonl") as rows:
+        before = _system("before", _all(rows, tests))
+    with _file(run, "results.jsonl") as rows:
+        report = _report(before, _system("after", _all(rows, tests)))
+        parts |= shown(report)
+    with _file(run, "summary.json") as summary:
+        parts |= {
+            "decoding": _flat(summary["decoding"]),
+            "source": Path(summary["data"].get("source") or "").name,
+            "stages": _STAGES,
+            "taken": _taken(report),
+        }
+        model, used = markup.text(summary["model"]["name"]), f"{summary['data']['used']:,}"
+        page = frame.page(
+            title=f"Lianju 聯句 · run {name}",
+            heading=f'{frame.NAME} <span class="run">· run {name}</span>',
+            under=f"recipe {markup.text(summary['recipe'])} · model {model} · {used} poems",
+            body=frame.rendered("run.html", **summary | parts),
+            styles=[frame.resource("lianju.evaluate", "evaluation.css")],
+        )
+    path = run / "report.html"
+    write_text(path, page)
+    return path
+
+
+@contextmanager
+def _file(run: Path, name: str) -> Iterator[Any]:
+    """What a file of a run holds; within, what is not as a run writes it is a `UserError`."""
+    path = run / name
+    if not path.is_file():
+        raise UserError(f"{path} is missing: give the folder of a run that has finished")
+    advice = "restore it, or run again"
+    value = (read_jsonl if path.suffix == ".jsonl" else read_json)(path, advice)
+    try:
+        yield value
+    except _ODD as error:
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise UserError(f"{path} is not as a run writes it ({reason}): {advice}") from error
+
+
+def _all(rows: list[Row], number: int) -> list[Row]:
+    if len(rows) != number:
+        raise ValueError(f"{len(rows)} rows, not {number}")
+    return rows
+
+
+# --- the poems, evaluated ------------------------------------------------------------------
+
+
+def _system(label: str, rows: list[Row]) -> System:
+    """One model's poems on the test couplets as an evaluation has them."""
+    poems = [
+        Completion(
+            row["couplet"],
+            row["completion"],
+            row["finish"],
+            row["tokens"],
+            row["logprob_per_token"] * row["tokens"],
+        )
+        for row in rows
+    ]
+    measured = measure([[poem] for poem in poems], [row["truth"] for row in rows], kit=None)
+    couplets = [
+        Couplet(
+            couplet=poem.couplet,
+            truth=row["truth"],
+            source="",
+            poems=[WrittenPoem(number=0, text=poem.text, finish=poem.finish, marks=marks)],
+        )
+        for poem, row, [marks] in zip(poems, rows, measured.marks, strict=True)
+    ]
+    suite = Suite(name="hw5", digest="", poems_each=1, figures=measured.figures, couplets=couplets)
+    leaks = Leaks(checked=False, note="")
+    return System(label=label, kind="model", leaks=leaks, suites={"hw5": suite})
+
+
+def _report(before: System, after: System) -> Report:
+    return Report(
+        lianju=__version__,
+        made="",
+        machine={},
+        seconds=0.0,
+        metrics=METRICS,
+        systems=[before, after],
+        comparisons=compare_systems(after, before, METRICS),
+    )
+
+
+def _taken(report: Report) -> list[Metric]:
+    """The metrics that the page has figures of."""
+    figures = [one.suites["hw5"].figures for one in report.systems]
+    taken = {name for one in figures for name, figure in one.items() if figure.n}
+    return [metric for name, metric in report.metrics.items() if name in taken]
+
+
+def _groups(settings: Row) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every setting under the name of its group; those of no group come first, as "run"."""
+    loose = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    groups = {name: value for name, value in settings.items() if isinstance(value, dict)}
+    return [(name, _flat(group)) for name, group in {"run": loose, **groups}.items() if group]
+
+
+def _flat(group: Row, prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in group.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{name}.")
+        else:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            rows.append((prefix + name, shown))
+    return rows

@@ -1,0 +1,167 @@
+"""What a run finds out about a model, before and after: poems on `hw5`, and the loss.
+
+Both are taken with what an evaluation takes them with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from lianju.config import VerseSettings
+from lianju.corpus import Example, RunPoems, known_lines
+from lianju.decode import Completion
+from lianju.errors import UserError
+from lianju.evaluate import (
+    cached_result,
+    couplets_digest,
+    model_identity,
+    perplexity,
+    shape_counts,
+    write_poems,
+)
+from lianju.files import read_jsonl, write_jsonl, write_text
+from lianju.likelihood import encode, true_losses
+from lianju.model import Compute, LanguageModel, load_adapter, pack
+from lianju.training.fine_tuning import base_model
+from lianju.training.run_folder import Run
+from lianju.writer import Continuation, continuation
+
+_FREE = VerseSettings(form="free")
+
+
+def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
+    """Let the untouched model complete the test couplets into before.jsonl, and take its loss.
+
+    What it did in an earlier run comes from the cache.
+    """
+    model = base_model(run.settings, compute, run.reporter)
+    run.reporter.say(
+        f"{model.name}: {model.parameters / 1e6:.0f} million parameters, "
+        f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
+    )
+    # A poem that cannot be trained on is better found now than after the judging.
+    every, style = [*poems.train, *poems.split.validation], run.settings.prompt.style
+    encode(every, style, model.vocabulary, run.settings.train.cutoff)
+    judge = _Judge(run, poems, compute, model)
+    identity, validation = model_identity(model, style), poems.split.validation
+    rows = cached_result(
+        "Test couplets, before",
+        identity | {"poems": couplets_digest(poems.test), "decoding": judge.decode.model_dump()},
+        lambda name: [asdict(one) for one in judge.write(poems.test, name)],
+        run.reporter,
+    )
+    losses = cached_result(
+        "Validation loss, before",
+        identity | {"poems": couplets_digest(validation), "precision": compute.precision},
+        judge.losses,
+        run.reporter,
+    )
+    written = [continuation(Completion(**row), False, judge.find) for row in rows]
+    return judge.result(written, losses, "before")
+
+
+def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
+    """Let the fine-tuned model do the same, into results.jsonl and results.txt.
+
+    Its shapes are counted on validation couplets too: the base model's runs to the full length
+    make that slow.
+    """
+    plain = base_model(run.settings, compute, run.reporter)
+    judge = _Judge(run, poems, compute, load_adapter(plain, run.folder / "adapter"))
+    few = poems.split.validation[: run.settings.shape_couplets]
+    # Together they take fewer steps than one after the other.
+    written = judge.write([*poems.test, *few], "Couplets, after")
+    every = [continuation(one, False, judge.find) for one in written]
+    tests, others = every[: len(poems.test)], every[len(poems.test) :]
+    result = judge.result(tests, judge.losses("Validation loss, after"), "results")
+    write_text(run.folder / "results.txt", results_text(tests))
+    if others:
+        counts = shape_counts(others)
+        result["validation"] |= {f"shape_{name}": value for name, value in counts.items()}
+    return result
+
+
+def check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
+    """Raise an error where a result, `file`.jsonl or results.txt beside it is not whole."""
+    rows = read_jsonl(run.folder / f"{file}.jsonl", "it is lost")
+    if len(rows) != result["test"]["n"]:
+        raise UserError(f"{run.folder / file}.jsonl has lost poems")
+    for part, name in (
+        ("test", "right"),
+        ("validation", "perplexity"),
+        ("validation", "loss_per_character"),
+        ("model", "parameters"),
+    ):
+        float(result[part][name])
+    text = run.folder / "results.txt"
+    if file == "results" and not (text.is_file() and text.stat().st_size):
+        raise UserError(f"{text} is gone")
+
+
+def results_text(poems: Sequence[Continuation]) -> str:
+    """As the homework is handed in: one line a poem, number, couplet and completion."""
+    return "".join(
+        f"{number}. {one.couplet}{' '.join(one.text.split())}\n"
+        for number, one in enumerate(poems, 1)
+    )
+
+
+class _Judge:
+    """One model, ready to be asked: the same prompt and decoding for every model of a run."""
+
+    def __init__(self, run: Run, poems: RunPoems, compute: Compute, model: LanguageModel):
+        self.run, self.poems, self.compute, self.model = run, poems, compute, model
+        # Nothing is forced in a run, so particles play no part.
+        self.decode = run.settings.decode.model_copy(update={"candidates": 1, "particles": 1})
+        known = known_lines(run.reporter)
+        self.find = known.find if known else None
+        self.sizes = {
+            "parameters": model.parameters,
+            "vocabulary": model.vocabulary.size,
+            "full_vocabulary": model.vocabulary.full_size,
+        }
+        pack(model.network)
+
+    def write(self, examples: Sequence[Example], name: str) -> list[Completion]:
+        """One completion of each couplet."""
+        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.style
+        asked = (self.model, style, couplets, _FREE, self.decode)
+        return [poem for [poem] in write_poems(*asked, self.run.reporter, name)]
+
+    def losses(self, name: str) -> list[float | None]:
+        """The loss on each validation poem."""
+        style, validation = self.run.settings.prompt.style, self.poems.split.validation
+        precision, reporter = self.compute.precision, self.run.reporter
+        return true_losses(self.model, style, validation, precision, reporter, name)
+
+    def result(
+        self, written: Sequence[Continuation], losses: Sequence[float | None], file: str
+    ) -> dict[str, Any]:
+        """The numbers of the model; its test completions are written to `file`.jsonl."""
+        rows = [
+            _row(index, poem, example.completion or None)
+            for index, (poem, example) in enumerate(zip(written, self.poems.test, strict=True), 1)
+        ]
+        write_jsonl(self.run.folder / f"{file}.jsonl", rows)
+        sizes = [len(example.completion) for example in self.poems.split.validation]
+        nats = sum(size * (loss or 0.0) for size, loss in zip(sizes, losses, strict=True))
+        return {
+            "test": shape_counts(written),
+            "validation": {
+                "n": len(sizes),
+                "loss_per_character": nats / sum(sizes),
+                "perplexity": perplexity(nats / sum(sizes)),
+            },
+            "model": self.sizes,
+        }
+
+
+def _row(index: int, poem: Continuation, truth: str | None) -> dict[str, Any]:
+    """One line of results.jsonl: the answer, under older names too, and the real poem."""
+    return {
+        "index": index,
+        **poem.as_row(),
+        "completion": poem.text,
+        "truth": truth,
+        "logprob_per_token": poem.logprob / poem.tokens,
+    }
