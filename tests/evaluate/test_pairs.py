@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from lianju.errors import UserError
-from lianju.evaluate.pairs import Outcome, pairs_of, preference
+from lianju.evaluate.pairs import PairResult, pairs_of, preference
 from tests.evaluate import reports
 from tests.evaluate.fake_judge import pairs, two_systems
 
 
 def test_a_preference_counts_ties_as_half() -> None:
     """Wilson at 7 of 10 and the sign test of 6 against 2, from tables."""
-    outcomes: list[Outcome] = ["first", "first", "first", "tie", "second"] * 2
+    outcomes: list[PairResult] = ["first", "first", "first", "tie", "second"] * 2
     found = preference(outcomes)
     assert (found.wins, found.ties, found.losses) == (6, 2, 2)
     assert (found.share.value, found.share.n) == (0.7, 10)

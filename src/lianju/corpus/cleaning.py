@@ -10,8 +10,7 @@ from lianju.corpus.conversion import convert
 from lianju.corpus.poems import Dropped, Example
 from lianju.corpus.records import Record
 from lianju.corpus.verse_text import split_heading, verse_only
-from lianju.verse import couplet_fault, lines_of, normal
-from lianju.verse.poem import STOPS
+from lianju.verse import STOPS, couplet_fault, lines_of, normal
 
 UNUSABLE = "no usable input or output"
 PLACEHOLDER = "placeholder for a lost character"

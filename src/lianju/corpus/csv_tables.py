@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from lianju.corpus.records import Record, printable, record_of
 from lianju.errors import UserError
-from lianju.verse.poem import visible
+from lianju.verse import visible
 
 _SEPARATORS = ",\t;|｜"
 _LONGEST_HEAD = 1000

@@ -11,9 +11,16 @@ from unicodedata import category
 from lianju.corpus.conversion import convert
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
-from lianju.verse import Said, couplet_fault, in_language, is_han, lines_of, normal
-from lianju.verse.poem import visible
-from lianju.verse.shape import SENTENCE_ENDS
+from lianju.verse import (
+    SENTENCE_ENDS,
+    Said,
+    couplet_fault,
+    in_language,
+    is_han,
+    lines_of,
+    normal,
+    visible,
+)
 
 _LONGEST = 200
 _QUOTED, _NAMED = 100, 20

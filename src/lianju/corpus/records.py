@@ -17,8 +17,7 @@ from typing import Any
 
 from lianju.corpus.file_reading import Repeated, Unreadable, kind_of
 from lianju.corpus.verse_text import even_lines, verse_only
-from lianju.verse import Said, is_han, lines_of
-from lianju.verse.poem import visible
+from lianju.verse import Said, is_han, lines_of, visible
 
 # The longest Tang poem has 2,980 characters.
 LONGEST = 4000

@@ -11,8 +11,7 @@ from typing import Literal
 from lianju.corpus.characters import foreign, placeholders
 from lianju.corpus.records import LONGEST
 from lianju.corpus.verse_text import even_lines, has_verse, split_heading, verse_only
-from lianju.verse import is_han, lines_of
-from lianju.verse.poem import STOPS, visible
+from lianju.verse import STOPS, is_han, lines_of, visible
 
 # verse: lines that marks or their even length part. words: Han characters without either, a
 # heading or a line of verse, as what is around it tells. heading: surely one. none: nothing of a

@@ -15,8 +15,7 @@ from lianju.corpus.plain_text import text_records
 from lianju.corpus.records import Record, RecordPart, records_of
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
-from lianju.verse import Said, in_language, lines_of, normal
-from lianju.verse.poem import is_plain
+from lianju.verse import Said, in_language, is_plain, lines_of, normal
 
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
 _JSON_SUFFIXES = (".json", ".jsonl")

@@ -13,8 +13,7 @@ Everything here takes time in proportion to the text, whatever stands in it.
 import re
 from unicodedata import category
 
-from lianju.verse import is_han, lines_of
-from lianju.verse.poem import STOPS, is_plain, visible
+from lianju.verse import STOPS, is_han, is_plain, lines_of, visible
 
 # An opening bracket and the one that closes it; parentheses of both widths are one kind.
 _KINDS = dict(zip("（([［【〔〖", "(([[【〔〖", strict=True))

@@ -9,12 +9,12 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib import resources
-from string import Template
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from lianju.evaluate import markup
+from lianju.evaluate.typesetting import typeset
 
 NAME = 'Lianju <span lang="zh-Hant">聯句</span>'
 
@@ -26,42 +26,31 @@ def page(
 
     It fetches nothing, and nothing runs but `script`, which its policy names by its digest.
     """
-    allowed = ""
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        allowed, script = f"; script-src 'sha256-{digest}'", f"\n<script>{script}</script>"
-    return filled(
-        "lianju.evaluate",
-        "frame.html",
-        title=title,
-        heading=heading,
-        under=under,
-        style="\n".join([resource("lianju.evaluate", "report.css"), *styles]),
-        body=body.rstrip("\n"),
-        script=script,
-        allowed=allowed,
-    )
-
-
-def filled(package: str, name: str, **parts: object) -> str:
-    """The file `name` of a package with the parts in the places that it has for them."""
-    return Template(resource(package, name)).substitute(parts)
-
-
-def rendered(name: str, **values: object) -> str:
-    """A template of this room as HTML, with `values` by name."""
-    return _environment().get_template(name).render(values)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    parts = {
+        "title": title,
+        "heading": heading,
+        "under": under,
+        "style": "\n".join([resource("lianju.evaluate", "report.css"), *styles]),
+        "body": body.rstrip("\n"),
+        "script": script,
+        "allowed": f"; script-src 'sha256-{digest}'" if script else "",
+    }
+    html = {name: Markup(part) for name, part in parts.items()}
+    return rendered("lianju.evaluate", "frame.html", **html)
 
 
 @cache
-def _environment() -> Environment:
+def templates(package: str) -> Environment:
+    """The templates that come with a package, with what all pages need."""
     environment = Environment(
-        loader=FunctionLoader(partial(resource, "lianju.evaluate")),
+        loader=FunctionLoader(partial(resource, package)),
         autoescape=True,
         finalize=_as_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {
         "commas": "{:,}".format,
@@ -69,6 +58,7 @@ def _environment() -> Environment:
         "label": lambda words: Markup(markup.label(words)),
         "percent": markup.percent,
         "terms": markup.terms,
+        "typeset": lambda text: Markup(typeset(text)),
     }
     environment.globals |= {
         "facts": lambda rows: Markup(markup.facts(rows)),
@@ -78,6 +68,11 @@ def _environment() -> Environment:
         ),
     }
     return environment
+
+
+def rendered(package: str, name: str, **values: object) -> str:
+    """A template of a package as HTML, with `values` by name."""
+    return templates(package).get_template(name).render(values)
 
 
 def _as_html(value: object) -> Markup:

@@ -20,7 +20,7 @@ from lianju.evaluate.schema import Couplet, Report, System
 from lianju.evaluate.statistics import NOTHING, Figure, sign_test, wilson
 from lianju.verse import shape_of
 
-Outcome = Literal["first", "second", "tie"]
+PairResult = Literal["first", "second", "tie"]
 POETS = "the poets"
 _SEED = 20240429
 
@@ -69,7 +69,7 @@ class Preference(BaseModel):
     """Two-sided sign test over wins and losses."""
 
 
-def preference(outcomes: Sequence[Outcome]) -> Preference:
+def preference(outcomes: Sequence[PairResult]) -> Preference:
     """Count outcomes, each of another couplet."""
     counts = Counter(outcomes)
     wins, ties, losses = counts["first"], counts["tie"], counts["second"]

@@ -1,51 +1,17 @@
-"""The templates of the pages, which lie beside this file.
+"""The templates of the pages, which lie beside this file."""
 
-Whatever they are given is shown as text, unless it is `Markup`: text from a model cannot become
-anything else.
-"""
+from functools import partial
 
-from functools import cache, partial
-from typing import Any
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
-
-from lianju.evaluate import frame, markup, writing
+from lianju.evaluate import frame
 from lianju.explore import stage_words
 from lianju.verse import FORMS
 
+frame.templates("lianju.explore").globals |= {
+    "forms": {form.name: form.chinese for form in FORMS},
+    "happened": stage_words.happened,
+    "number": stage_words.number,
+    "share": stage_words.share,
+    "words_of": stage_words.words_of,
+}
 
-def rendered(name: str, **values: object) -> str:
-    """A template as HTML, with `values` by name."""
-    return _environment().get_template(name).render(values)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(partial(frame.resource, "lianju.explore")),
-        autoescape=True,
-        finalize=_as_html,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "commas": "{:,}".format,
-        "label": lambda words: Markup(markup.label(words)),
-        "writing": lambda text: Markup(writing(text)),
-    }
-    environment.globals |= {
-        "forms": {form.name: form.chinese for form in FORMS},
-        "happened": stage_words.happened,
-        "number": stage_words.number,
-        "plural": markup.plural,
-        "share": stage_words.share,
-        "words_of": stage_words.words_of,
-    }
-    return environment
-
-
-def _as_html(value: Any) -> Markup:
-    return value if isinstance(value, Markup) else Markup(markup.text(value))
+rendered = partial(frame.rendered, "lianju.explore")

@@ -16,7 +16,17 @@ from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
-from lianju.verse.poem import FORMS, STOPS, Form, form_of, is_han, lines_of, normal
+from lianju.verse.poem import (
+    FORMS,
+    STOPS,
+    Form,
+    form_of,
+    is_han,
+    is_plain,
+    lines_of,
+    normal,
+    visible,
+)
 from lianju.verse.reading import (
     Reading,
     alphabet,
@@ -30,7 +40,7 @@ from lianju.verse.reading import (
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
 from lianju.verse.said import Said, in_language
-from lianju.verse.shape import Shape, couplet_fault, shape_of
+from lianju.verse.shape import SENTENCE_ENDS, Shape, couplet_fault, shape_of
 from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
 
@@ -41,6 +51,7 @@ __all__ = [
     "OBLIQUE",
     "PATTERNS",
     "RHYME_RULES",
+    "SENTENCE_ENDS",
     "STOPS",
     "Fault",
     "Form",
@@ -71,6 +82,7 @@ __all__ = [
     "heard",
     "in_language",
     "is_han",
+    "is_plain",
     "joined",
     "likely",
     "lines_of",
@@ -91,5 +103,6 @@ __all__ = [
     "style_name",
     "totals",
     "type_after",
+    "visible",
     "word_of",
 ]

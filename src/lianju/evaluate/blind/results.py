@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
 from lianju.evaluate.blind.reading_test import BlindKey, KeyPair
-from lianju.evaluate.pairs import Outcome, Preference, preference
+from lianju.evaluate.pairs import PairResult, Preference, preference
 from lianju.evaluate.statistics import Figure, share
 from lianju.files import read_as
 
@@ -62,7 +62,7 @@ class ReadPair(_Part):
     couplet: str
     first: str
     second: str
-    chosen: dict[Outcome, int]
+    chosen: dict[PairResult, int]
 
 
 class BlindResult(_Part):
@@ -89,7 +89,7 @@ def blind_results(files: Sequence[Path], key_file: Path) -> BlindResult:
         [(number, _outcome(key.pairs[number], choice)) for number, choice in enumerate(one.choices)]
         for one in readers
     ]
-    by_pair: list[list[Outcome]] = [[] for _ in key.pairs]
+    by_pair: list[list[PairResult]] = [[] for _ in key.pairs]
     for number, outcome in (vote for reader in votes for vote in reader):
         by_pair[number].append(outcome)
     return BlindResult(
@@ -150,7 +150,7 @@ def _readers(files: Sequence[Path], key: BlindKey) -> list[ReaderChoices]:
     return readers
 
 
-def _outcome(pair: KeyPair, choice: Preferred) -> Outcome:
+def _outcome(pair: KeyPair, choice: Preferred) -> PairResult:
     if choice == "same":
         return "tie"
     if choice == "left":
@@ -158,12 +158,12 @@ def _outcome(pair: KeyPair, choice: Preferred) -> Outcome:
     return "second" if pair.left == "first" else "first"
 
 
-def _majority(outcomes: Sequence[Outcome]) -> Outcome:
+def _majority(outcomes: Sequence[PairResult]) -> PairResult:
     lead = sum((outcome == "first") - (outcome == "second") for outcome in outcomes)
     return "first" if lead > 0 else "second" if lead < 0 else "tie"
 
 
-def _read_pair(pair: KeyPair, outcomes: Sequence[Outcome]) -> ReadPair:
+def _read_pair(pair: KeyPair, outcomes: Sequence[PairResult]) -> ReadPair:
     return ReadPair(
         suite=pair.suite,
         couplet=pair.couplet,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lianju.evaluate.judge.answer import Better, read_better, read_reason
 from lianju.evaluate.judge.asking import Judge, Question, Reply
-from lianju.evaluate.pairs import Outcome, Pair, Pairs, Preference, preference
+from lianju.evaluate.pairs import Pair, PairResult, Pairs, Preference, preference
 from lianju.evaluate.statistics import Figure, share
 
 _PROMPT = """\
@@ -51,11 +51,11 @@ class JudgedPair(_Part):
     couplet: str
     first: str
     second: str
-    votes: tuple[Outcome | None, Outcome | None]
+    votes: tuple[PairResult | None, PairResult | None]
     """Which was better with the first system's poem shown first, and with it second; None: no
     answer that could be read."""
     reasons: tuple[str, str]
-    outcome: Outcome | None
+    outcome: PairResult | None
     """None where a vote is missing."""
 
 
@@ -113,7 +113,7 @@ def _judged(pair: Pair, there: Reply[Better] | None, back: Reply[Better] | None)
         _MEANING[0][there.value] if there else None,
         _MEANING[1][back.value] if back else None,
     )
-    outcome: Outcome | None = None
+    outcome: PairResult | None = None
     if votes[0] and votes[1]:
         outcome = votes[0] if votes[0] == votes[1] else "tie"
     return JudgedPair(
@@ -128,7 +128,7 @@ def _judged(pair: Pair, there: Reply[Better] | None, back: Reply[Better] | None)
 
 
 # What a choice means in either order.
-_MEANING: tuple[dict[Better, Outcome], dict[Better, Outcome]] = (
+_MEANING: tuple[dict[Better, PairResult], dict[Better, PairResult]] = (
     {"A": "first", "B": "second", "tie": "tie"},
     {"A": "second", "B": "first", "tie": "tie"},
 )
@@ -136,5 +136,5 @@ _MEANING: tuple[dict[Better, Outcome], dict[Better, Outcome]] = (
 
 def _shown_first(item: JudgedPair) -> list[bool]:
     """For each vote that prefers a poem, whether it prefers the one that was shown first."""
-    shown: tuple[Outcome, Outcome] = ("first", "second")
+    shown: tuple[PairResult, PairResult] = ("first", "second")
     return [vote == first for vote, first in zip(item.votes, shown, strict=True) if vote != "tie"]
