@@ -208,8 +208,7 @@ class Writer:
 
     @cached_property
     def _find(self) -> Find | None:
-        known = known_lines()
-        return known.find if known else None
+        return find_known()
 
     @cached_property
     def _masks(self) -> Masks:
@@ -270,13 +269,24 @@ def continuation(
         form=form_of_lines(lines_of(couplet + text)) if ruled else of_shape,
         fault="" if ruled else shape.fault,
         verdict=verdict,
-        copied=copied(verdict, find, len(lines_of(couplet))) if find else {},
+        copied=copied(verdict, find, len(lines_of(couplet))),
         notes=tuple(notes),
     )
 
 
-def copied(verdict: Verdict, find: Find, given: int = 0) -> dict[int, list[Poem]]:
+def find_known() -> Find | None:
+    """The poems that a line stands in, from any thread; None where the corpus is not there.
+
+    The index is built if it was not yet, which takes some seconds once.
+    """
+    known = known_lines()
+    return known.find if known else None
+
+
+def copied(verdict: Verdict, find: Find | None, given: int = 0) -> dict[int, list[Poem]]:
     """The poems that have a line word for word, by its number, after the first `given` ones."""
+    if find is None:
+        return {}
     every = enumerate(("".join(mark.character for mark in row) for row in verdict.marks), 1)
     return {
         number: poems

@@ -19,8 +19,13 @@ from lianju.serve.native_answers import (
     PoemAnswer,
     PoemSource,
 )
-from lianju.verse import Fault, Language, Verdict, in_language, lines_of, words
+from lianju.verse import Fault, Language, Said, Verdict, in_language, lines_of, words
 from lianju.writer import Continuation, Find, copied
+
+_NO_CORPUS = Said(
+    "Copied lines are not marked, for the corpus of Tang poems is not on this machine.",
+    "這部機器上沒有唐詩資料庫，因此不標示與前人相同的句子。",
+)
 
 
 def poem(
@@ -44,18 +49,23 @@ def ranked(poems: Iterable[PoemAnswer]) -> list[PoemAnswer]:
     return sorted(poems, key=lambda one: (-one.logprob_per_character, one.index))
 
 
-def checked(verdict: Verdict, find: Find, notes: Iterable[str] = ()) -> CheckAnswer:
+def checked(verdict: Verdict, find: Find | None, notes: Iterable[str] = ()) -> CheckAnswer:
     """The answer on a poem that a reader gave."""
     row = words.verdict_row(verdict)
     return CheckAnswer(
         **{name: row[name] for name in row.keys() & Judged.model_fields.keys()},
         rests=[_fault(verdict, rest) for rest in verdict.rests],
-        **noted(notes),
+        **noted([*notes, *no_corpus(find)]),
         lines=list(_lines(verdict, copied(verdict, find), set())),
         faults=[_fault(verdict, fault) for fault in verdict.faults],
         remarks=[_fault(verdict, remark) for remark in verdict.remarks],
         said=said(verdict),
     )
+
+
+def no_corpus(find: Find | None) -> list[str]:
+    """What to tell a reader who sees no line marked as copied."""
+    return [] if find else [_NO_CORPUS]
 
 
 def noted(notes: Iterable[str]) -> dict[str, Any]:

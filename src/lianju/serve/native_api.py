@@ -20,7 +20,7 @@ from lianju.request import PoemRequest
 from lianju.serve import annotate, sse
 from lianju.serve.api_errors import ApiError
 from lianju.serve.detokenize import Detokenizer
-from lianju.serve.known import Known, some_openings
+from lianju.serve.examples import some_openings
 from lianju.serve.native_answers import (
     CheckAnswer,
     Done,
@@ -45,7 +45,7 @@ from lianju.serve.poem_check import check_one, check_several
 from lianju.serve.responses import ERRORS, streamed
 from lianju.serve.service import Service
 from lianju.verse import GROUPS
-from lianju.writer import continuation
+from lianju.writer import Find, continuation, find_known
 
 _Responses = dict[int | str, dict[str, Any]]
 _READING: _Responses = {code: ERRORS[code] for code in (400, 401, 408, 413)}
@@ -73,13 +73,13 @@ class _Some(BaseModel):
 def router(service: Service) -> APIRouter:
     """/v1/poems, /v1/explore/next, /v1/check, /v1/check/poems, /v1/examples and /v1/settings."""
     api = APIRouter(prefix="/v1", tags=["poems"])
-    known = Known()
+    find = find_known()
     settings = _settings()
 
     @api.post("/poems", response_model=PoemsAnswer, responses=_WRITING | _POEMS)
     async def poems(body: PoemsRequest) -> Response | PoemsAnswer:
         """Write poems that go on from a couplet, with their tones, rhymes, faults and sources."""
-        writing = _writing(service, known, body)
+        writing = _writing(service, find, body)
         if not body.stream:
             return await _whole(writing)
         return await sse.stream(_events(writing), _broken)
@@ -95,12 +95,12 @@ def router(service: Service) -> APIRouter:
     @api.post("/check", responses=_READING)
     def check_poem(body: CheckRequest) -> CheckAnswer:
         """Judge a poem: its form, tones, rhymes and faults, and lines that other poems have."""
-        return check_one(known, body)
+        return check_one(find, body)
 
     @api.post("/check/poems", responses=_READING)
     def check_poems(body: CheckPoemsRequest) -> PoemsCheckAnswer:
         """Judge one or several poems: one a line, or with blank lines between them."""
-        return check_several(known, body)
+        return check_several(find, body)
 
     @api.get("/examples", responses=_READING)
     def examples(some: Annotated[_Some, Query()]) -> ExamplesAnswer:
@@ -122,7 +122,7 @@ def router(service: Service) -> APIRouter:
 class _Writing:
     """A request for poems that has been read. `given`: the numbers of lines that were given."""
 
-    known: Known
+    find: Find | None
     call: PoemCall
     given: frozenset[int]
 
@@ -144,7 +144,7 @@ class _Writing:
             "created": int(time.time()),
             "model": self.call.served.name,
             "seed": self.call.seed,
-            **annotate.noted([*self.request.notes, *self.known.notes]),
+            **annotate.noted([*self.request.notes, *annotate.no_corpus(self.find)]),
         }
 
     async def poem(self, event: Ended) -> PoemAnswer:
@@ -152,16 +152,16 @@ class _Writing:
 
         def annotated() -> PoemAnswer:
             ruled = self.request.constraint is not None
-            written = continuation(event.completion, ruled, self.known.find)
+            written = continuation(event.completion, ruled, self.find)
             return annotate.poem(event.number, written, self.begun, self.given)
 
         return await run_in_threadpool(annotated)
 
 
-def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
+def _writing(service: Service, find: Find | None, body: PoemsRequest) -> _Writing:
     couplet = (body.couplet, body.prefix)
     call = read_call(service, body, [couplet], n=body.n, length=body.max_tokens, seed=body.seed)
-    return _Writing(known, call, frozenset(body.verse.given if body.verse else ()))
+    return _Writing(find, call, frozenset(body.verse.given if body.verse else ()))
 
 
 async def _parts(writing: _Writing, growing: bool) -> AsyncGenerator[Draft | PoemAnswer, None]:

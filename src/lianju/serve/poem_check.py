@@ -11,7 +11,6 @@ from lianju.corpus import (
 )
 from lianju.serve import annotate
 from lianju.serve.api_errors import ApiError
-from lianju.serve.known import Known
 from lianju.serve.native_answers import (
     BilingualText,
     CheckAnswer,
@@ -31,24 +30,24 @@ from lianju.verse import (
     totals,
     words,
 )
+from lianju.writer import Find
 
 _NO_VERSE = Said("there is no Chinese character in the text", "文字裡沒有漢字")
 
 
-def check_one(known: Known, body: CheckRequest) -> CheckAnswer:
+def check_one(find: Find | None, body: CheckRequest) -> CheckAnswer:
     """The verdict on a text that is one poem. Raises `ApiError` where it has no verse."""
     if bool(body.text) == bool(body.poem):
         raise ApiError(400, "give one poem, as `text` or as `poem`", "text")
-    text, notes = verse_only(body.text or body.poem), known.notes
+    text = verse_only(body.text or body.poem)
     if not has_verse(text):
         raise ApiError(400, _NO_VERSE, "text" if body.text else "poem")
     read = convert(text)
-    if read.simplified:
-        notes = [_converted(read.simplified, read.chosen), *notes]
-    return annotate.checked(check(read.text, body.strict, body.borrow), known.find, notes)
+    notes = [_converted(read.simplified, read.chosen)] if read.simplified else []
+    return annotate.checked(check(read.text, body.strict, body.borrow), find, notes)
 
 
-def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
+def check_several(find: Find | None, body: CheckPoemsRequest) -> PoemsCheckAnswer:
     """The verdicts on the poems of a text, told apart as `lianju check` does."""
     if not has_verse(verse_only(body.text)):
         raise ApiError(400, _NO_VERSE, "text")
@@ -60,7 +59,7 @@ def check_several(known: Known, body: CheckPoemsRequest) -> PoemsCheckAnswer:
     notes = [*odd, *([_converted(found)] if found else [])]
     only = None
     if len(verdicts) == 1:
-        only = annotate.checked(verdicts[0], known.find, known.notes)
+        only = annotate.checked(verdicts[0], find)
     return PoemsCheckAnswer(
         **annotate.noted(notes),
         poems=[_row(*each) for each in zip(file.poems, heard, verdicts, strict=True)],

@@ -1,24 +1,18 @@
-"""What the server has of the large corpus, which it never downloads: known lines, couplets."""
+"""Couplets to begin with, famous ones and those of the large corpus, which is never downloaded."""
 
 import random
 from functools import cache
 from math import ceil
 
 from lianju.corpus import (
-    Poem,
     UnavailableError,
     cached_large,
-    known_lines,
     test_set,
     validation_poems,
 )
-from lianju.verse import Said, lines_of, opening
+from lianju.verse import lines_of, opening
 
 _UNSEEN = 500
-_NO_CORPUS = Said(
-    "Copied lines are not marked, for the corpus of Tang poems is not on this machine.",
-    "這部機器上沒有唐詩資料庫，因此不標示與前人相同的句子。",
-)
 # Couplets that every reader knows and that open regulated verse; of poems that are neither among
 # the homework's, which recipes train on, nor among its 15 tests.
 FAMOUS = (
@@ -50,25 +44,6 @@ FAMOUS = (
     "千里鶯啼綠映紅，水村山郭酒旗風。",
     "銀燭秋光冷畫屏，輕羅小扇撲流螢。",
 )
-
-
-class Known:
-    """Finds the poems that a line stands in; may be asked from any thread.
-
-    The index is built here if it was not yet, which takes some seconds once.
-    """
-
-    def __init__(self) -> None:
-        self._lines = known_lines()
-
-    @property
-    def notes(self) -> list[str]:
-        """What to tell a reader who sees no line marked as copied."""
-        return [] if self._lines else [_NO_CORPUS]
-
-    def find(self, line: str) -> list[Poem]:
-        """The poems of the corpus that have this line; none where the corpus is not there."""
-        return self._lines.find(line) if self._lines else []
 
 
 def some_openings(count: int) -> list[str]:
