@@ -10,6 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
@@ -104,40 +105,19 @@ def _digest(shown: list[KeyPair]) -> str:
 
 def _page(key: BlindKey, same_form: bool) -> str:
     count = len(key.pairs)
-    body = frame.filled(
-        __package__,
-        "blind.html",
-        digest=key.digest,
-        count=count,
-        form=_SAME_FORM if same_form else _ANY_FORM,
-        pairs="\n".join(_article(number, pair) for number, pair in enumerate(key.pairs, 1)),
-    )
+    template = frame.environment("lianju.evaluate.blind").get_template("blind.html")
     return frame.page(
         title="Which continuation is better? 孰佳 · Lianju 聯句",
         heading='Which continuation is better? <span lang="zh-Hant">孰佳</span>',
         under=f'A reading test of {count} pairs <span lang="zh-Hant">盲讀，共 {count} 對</span>',
-        body=body,
-        styles=[frame.resource(__package__, "blind.css")],
-        script=frame.resource(__package__, "blind.js"),
-    )
-
-
-_SAME_FORM = (
-    "<p>The two are always of the same form, so that form gives nothing away.</p>"
-    '<p lang="zh-Hant">兩篇句數、字數都相同，無從憑體裁分辨。</p>'
-)
-_ANY_FORM = (
-    "<p>The two may differ in form. Try to look past that: form is measured elsewhere.</p>"
-    '<p lang="zh-Hant">兩篇體裁可能不同；格式另有評量，請勿以此取捨。</p>'
-)
-
-
-def _article(number: int, pair: KeyPair) -> str:
-    left, right = sides(pair)
-    return (
-        f'<article class="card pair" aria-label="Pair {number}" hidden>\n'
-        f'<h2 class="couplet">{typeset(pair.couplet)}</h2>\n<div class="sides">\n'
-        f'<div class="side"><h3>A <span lang="zh-Hant">甲</span></h3>{typeset(left)}</div>\n'
-        f'<div class="side"><h3>B <span lang="zh-Hant">乙</span></h3>{typeset(right)}</div>\n'
-        "</div>\n</article>"
+        body=template.render(
+            digest=key.digest,
+            same_form=same_form,
+            pairs=[
+                [Markup(typeset(text)) for text in (pair.couplet, *sides(pair))]
+                for pair in key.pairs
+            ],
+        ),
+        styles=[frame.resource("lianju.evaluate.blind", "blind.css")],
+        script=frame.resource("lianju.evaluate.blind", "blind.js"),
     )
