@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib import resources
-from string import Template
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -30,22 +29,16 @@ def page(
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         allowed, script = f"; script-src 'sha256-{digest}'", f"\n<script>{script}</script>"
-    return filled(
-        "lianju.evaluate",
-        "frame.html",
-        title=title,
-        heading=heading,
-        under=under,
-        style="\n".join([resource("lianju.evaluate", "report.css"), *styles]),
-        body=body.rstrip("\n"),
-        script=script,
-        allowed=allowed,
-    )
-
-
-def filled(package: str, name: str, **parts: object) -> str:
-    """The file `name` of a package with the parts in the places that it has for them."""
-    return Template(resource(package, name)).substitute(parts)
+    parts = {
+        "title": title,
+        "heading": heading,
+        "under": under,
+        "style": "\n".join([resource("lianju.evaluate", "report.css"), *styles]),
+        "body": body.rstrip("\n"),
+        "script": script,
+        "allowed": allowed,
+    }
+    return rendered("frame.html", **{name: Markup(html) for name, html in parts.items()})
 
 
 def rendered(name: str, **values: object) -> str:
