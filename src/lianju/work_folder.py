@@ -99,7 +99,7 @@ class WorkFolder:
     def once(
         self,
         file: str,
-        kind: type[_Stage],
+        stage_type: type[_Stage],
         work: Callable[[], _Stage],
         check: Callable[[_Stage], object] = lambda stage: None,
     ) -> _Stage:
@@ -111,7 +111,7 @@ class WorkFolder:
         path = self.folder / file
         if path.is_file():
             try:
-                return self.read(file, kind, check)
+                return self.read(file, stage_type, check)
             except UserError as error:
                 self.reporter.say(f"The stage {path.stem!r} is done again: {error}.")
         stage = work()
@@ -121,7 +121,7 @@ class WorkFolder:
     def read(
         self,
         file: str,
-        kind: type[_Stage],
+        stage_type: type[_Stage],
         check: Callable[[_Stage], object] = lambda stage: None,
     ) -> _Stage:
         """What stands in the file of a stage.
@@ -130,7 +130,7 @@ class WorkFolder:
         raises one, or an error of a missing key or a wrong type or value.
         """
         path = self.folder / file
-        stage = read_as(kind, path, "what it held is lost")
+        stage = read_as(stage_type, path, "what it held is lost")
         try:
             check(stage)
         except (LookupError, TypeError, ValueError) as error:

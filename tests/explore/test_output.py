@@ -11,7 +11,6 @@ import pytest
 from lianju.config import VerseSettings
 from lianju.evaluate.statistics import NOTHING, Figure
 from lianju.explore import Findings, Grid, ScoredCell, Sweep, output, tables, write_all
-from lianju.explore import png as png_module
 from lianju.explore.drawing import alone, ticks
 from lianju.explore.grid import cell_words
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
@@ -113,7 +112,7 @@ def test_every_plot_lies_there_as_svg_and_png(done: Done) -> None:
 
 
 def test_a_png_shows_text_where_there_is_a_font(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(png_module, "svg_to_bytes", lambda svg_string: b"the same")
+    monkeypatch.setattr("resvg_py.svg_to_bytes", lambda svg_string: b"the same")
     assert not has_letters.__wrapped__()
     monkeypatch.undo()
     plain = '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"></svg>'

@@ -141,7 +141,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(judged: Any, kept: Path) -
 
 
 def test_a_result_whose_poems_are_lost_is_not_whole(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+    run = Run(tmp_path, settings=load_settings())
     sound = {
         "test": {"n": 2, "right": 0},
         "validation": {"perplexity": 9.5, "loss_per_character": 2.3},

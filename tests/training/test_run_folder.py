@@ -28,7 +28,7 @@ class Hearing(Reporter):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run(tmp_path, Hearing(), RunSettings())
+    return Run(tmp_path, Hearing(), settings=RunSettings())
 
 
 def _never() -> dict[str, Any]:

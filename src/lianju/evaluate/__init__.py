@@ -79,7 +79,9 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'lianju.evaluate' has no attribute {name!r}")
-    return getattr(import_module(f"lianju.evaluate.{_HOMES.get(name, 'evaluation')}"), name)
+if not TYPE_CHECKING:  # else no name would be unknown to a type checker
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'lianju.evaluate' has no attribute {name!r}")
+        return getattr(import_module(f"lianju.evaluate.{_HOMES.get(name, 'evaluation')}"), name)

@@ -12,7 +12,16 @@ from typing import Any
 
 import lianju
 from lianju.errors import UserError
-from lianju.evaluate.schema import VERSION, Comparison, Couplet, Metric, Report, System
+from lianju.evaluate.schema import (
+    VERSION,
+    Comparison,
+    Contamination,
+    Couplet,
+    Mark,
+    Metric,
+    Report,
+    System,
+)
 from lianju.evaluate.statistics import difference, paired, sign_test
 from lianju.evaluate.verdict import verdict_sentences
 from lianju.files import read_as, read_json
@@ -127,6 +136,31 @@ def _values(couplet: Couplet, metric: str, poets: bool) -> dict[int, float]:
     }
 
 
+def report_of(
+    systems: list[System],
+    metrics: dict[str, Metric],
+    machine: dict[str, Mark],
+    seconds: float,
+    contamination: Contamination | None,
+) -> Report:
+    """A report of one system, or of two compared in pairs, with what came of it in its verdict."""
+    comparisons: list[Comparison] = []
+    if len(systems) == 2:
+        first, second = named_apart(*systems)
+        systems, comparisons = [first, second], compare_systems(first, second, metrics)
+    report = Report(
+        lianju=lianju.__version__,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=machine,
+        seconds=seconds,
+        metrics=metrics,
+        systems=systems,
+        comparisons=comparisons,
+        contamination=contamination,
+    )
+    return report.model_copy(update={"verdict": verdict_sentences(report)})
+
+
 # --- reports that were written before ------------------------------------------------------
 
 
@@ -160,20 +194,11 @@ def compare_reports(a: Report, b: Report) -> Report:
     What is known of contamination is kept if both systems have the same base model. Raises
     `UserError` as `compare` does, and where a metric has changed between the two reports.
     """
-    first, second = named_apart(a.systems[0], b.systems[0])
-    metrics = _same_metrics(a, b)
+    first, second = a.systems[0], b.systems[0]
     same_model = (first.model, first.sha256) == (second.model, second.sha256)
-    report = Report(
-        lianju=lianju.__version__,
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=a.machine,
-        seconds=a.seconds + b.seconds,
-        metrics=metrics,
-        systems=[first, second],
-        comparisons=compare_systems(first, second, metrics),
-        contamination=(a.contamination or b.contamination) if same_model else None,
-    )
-    return report.model_copy(update={"verdict": verdict_sentences(report)})
+    known = (a.contamination or b.contamination) if same_model else None
+    metrics = _same_metrics(a, b)
+    return report_of([first, second], metrics, a.machine, a.seconds + b.seconds, known)
 
 
 def named_apart(first: System, second: System) -> tuple[System, System]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -24,7 +23,7 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
-from lianju.evaluate.compare import compare_systems, named_apart
+from lianju.evaluate.compare import report_of
 from lianju.evaluate.contamination import probe_contamination
 from lianju.evaluate.facing import learn_facing
 from lianju.evaluate.leaks import find_leaks
@@ -35,7 +34,6 @@ from lianju.evaluate.rank import ranks
 from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, couplets_digest, suite
 from lianju.evaluate.untouched_results import cached_result, model_identity
-from lianju.evaluate.verdict import verdict_sentences
 from lianju.files import cache_dir, locked, weights_digest, write_text
 from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
@@ -124,41 +122,29 @@ def evaluate_systems(
     `base` loads the untouched model, which is tested for poems that it knows by heart. Raises
     `UserError` where the folder holds an evaluation of something else.
     """
-    work = _Evaluation(folder, reporter)
-    with work.held():
+    parts = _Evaluation(folder, reporter)
+    with parts.held():
         started = time.perf_counter()
         reporter.say(f"Writing to {folder}; if stopped, the same with --out {folder} goes on")
         examples = {name: suite(name, None, reporter)[: plan.couplets] for name in plan.suites}
         for author in authors:
             _check_rules(author, examples)
-        work.agree(
+        parts.agree(
             _Asked(
                 plan=plan,
                 systems=[author.settings() for author in authors],
-                suites={name: couplets_digest(part) for name, part in examples.items()},
+                suites={name: couplets_digest(those) for name, those in examples.items()},
                 metrics={name: metric.version for name, metric in METRICS.items()},
             )
         )
         kit = tools(reporter)
         systems = [
-            _system(work, f"parts/{number}", author, plan, examples, kit)
+            _system(parts, f"parts/{number}", author, plan, examples, kit)
             for number, author in enumerate(authors, 1)
         ]
-        if len(systems) == 2:
-            systems = [*named_apart(*systems)]
-        report = schema.Report(
-            lianju=__version__,
-            made=datetime.now(UTC).isoformat(timespec="seconds"),
-            machine=machine.describe(),
-            seconds=sum(system.seconds for system in systems),
-            metrics=METRICS,
-            systems=systems,
-            comparisons=compare_systems(systems[0], systems[1], METRICS)
-            if len(systems) == 2
-            else [],
-            contamination=_contamination(systems[0].sha256, base, reporter),
-        )
-        report = report.model_copy(update={"verdict": verdict_sentences(report)})
+        seconds = sum(system.seconds for system in systems)
+        heart = _contamination(systems[0].sha256, base, reporter)
+        report = report_of(systems, METRICS, machine.describe(), seconds, heart)
         write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
     return report

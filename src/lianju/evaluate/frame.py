@@ -14,6 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from lianju.evaluate import markup
+from lianju.evaluate.typesetting import typeset
 
 NAME = 'Lianju <span lang="zh-Hant">聯句</span>'
 
@@ -25,10 +26,7 @@ def page(
 
     It fetches nothing, and nothing runs but `script`, which its policy names by its digest.
     """
-    allowed = ""
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        allowed, script = f"; script-src 'sha256-{digest}'", f"\n<script>{script}</script>"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     parts = {
         "title": title,
         "heading": heading,
@@ -36,31 +34,16 @@ def page(
         "style": "\n".join([resource("lianju.evaluate", "report.css"), *styles]),
         "body": body.rstrip("\n"),
         "script": script,
-        "allowed": allowed,
+        "allowed": f"; script-src 'sha256-{digest}'" if script else "",
     }
-    return rendered("frame.html", **{name: Markup(html) for name, html in parts.items()})
-
-
-def rendered(name: str, **values: object) -> str:
-    """A template of this room as HTML, with `values` by name."""
-    return _templates().get_template(name).render(values)
+    html = {name: Markup(part) for name, part in parts.items()}
+    return rendered("lianju.evaluate", "frame.html", **html)
 
 
 @cache
-def _templates() -> Environment:
-    found = environment("lianju.evaluate")
-    found.globals |= {
-        "facts": lambda rows: Markup(markup.facts(rows)),
-        "tile": lambda name, value, *notes: Markup(
-            markup.tile(markup.label(name), *map(markup.text, (value, *notes)))
-        ),
-    }
-    return found
-
-
-def environment(package: str) -> Environment:
-    """What renders the templates that lie in `package`; callers may add what theirs use."""
-    found = Environment(
+def templates(package: str) -> Environment:
+    """The templates that come with a package, with what all pages need."""
+    environment = Environment(
         loader=FunctionLoader(partial(resource, package)),
         autoescape=True,
         finalize=_as_html,
@@ -69,15 +52,27 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {
+    environment.filters |= {
         "commas": "{:,}".format,
         "duration": markup.duration,
         "label": lambda words: Markup(markup.label(words)),
         "percent": markup.percent,
         "terms": markup.terms,
+        "typeset": lambda text: Markup(typeset(text)),
     }
-    found.globals |= {"plural": markup.plural}
-    return found
+    environment.globals |= {
+        "facts": lambda rows: Markup(markup.facts(rows)),
+        "plural": markup.plural,
+        "tile": lambda name, value, *notes: Markup(
+            markup.tile(markup.label(name), *map(markup.text, (value, *notes)))
+        ),
+    }
+    return environment
+
+
+def rendered(package: str, name: str, **values: object) -> str:
+    """A template of a package as HTML, with `values` by name."""
+    return templates(package).get_template(name).render(values)
 
 
 def _as_html(value: object) -> Markup:

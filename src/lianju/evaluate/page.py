@@ -16,7 +16,6 @@ from lianju.evaluate import figures, frame, markup, page_plots
 from lianju.evaluate.page_poems import Card, cards_of
 from lianju.evaluate.schema import Comparison, Metric, Report
 from lianju.evaluate.statistics import Figure
-from lianju.evaluate.typesetting import typeset
 from lianju.evaluate.verdict import by_size, figure_of, title
 from lianju.files import write_text
 
@@ -50,6 +49,7 @@ def write_page(report: Report, path: Path) -> None:
         heading=heading,
         under=f'{frame.NAME} evaluation <span lang="zh-Hant">評測</span> · {under}',
         body=frame.rendered(
+            "lianju.evaluate",
             "evaluation.html",
             tiles=_tiles(report),
             seeds=[one.decoding.get("seed") for one in report.systems if one.kind == "model"],
@@ -72,7 +72,6 @@ def shown(report: Report) -> dict[str, Any]:
         "poems_each": _poems_each,
         "dots": lambda *of: Markup(page_plots.dots(*of)),
         "faults": lambda *of: Markup(page_plots.faults(*of)),
-        "typeset": lambda text: Markup(typeset(text)),
         "title": title,
         "level": figures.LEVEL,
         **{word.__name__: word for word in _WORDS},

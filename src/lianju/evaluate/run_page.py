@@ -67,7 +67,7 @@ def write_run_page(run: Path) -> Path:
             title=f"Lianju 聯句 · run {name}",
             heading=f'{frame.NAME} <span class="run">· run {name}</span>',
             under=f"recipe {markup.text(summary['recipe'])} · model {model} · {used} poems",
-            body=frame.rendered("run.html", **summary | parts),
+            body=frame.rendered("lianju.evaluate", "run.html", **summary | parts),
             styles=[frame.resource("lianju.evaluate", "evaluation.css")],
         )
     path = run / "report.html"

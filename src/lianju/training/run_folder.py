@@ -83,8 +83,8 @@ class Run(WorkFolder):
         parts=("stages", "checkpoints"),
     )
 
-    settings: RunSettings = field(default_factory=RunSettings)
-    processes: Processes = ALONE
+    settings: RunSettings = field(kw_only=True)
+    processes: Processes = field(default=ALONE, kw_only=True)
 
     def stage(
         self,
@@ -174,7 +174,7 @@ def new_run(
 
     A folder that holds a run, or anything else, is refused.
     """
-    run = Run(folder, reporter, settings, processes)
+    run = Run(folder, reporter, settings=settings, processes=processes)
     with run.held() as begun:
         if begun:
             raise UserError(
@@ -189,9 +189,9 @@ def open_run(
     folder: Path, reporter: Reporter = SILENT, processes: Processes = ALONE
 ) -> Iterator[Run]:
     """The run that a folder holds, to go on with it; the folder is held for the body."""
-    read_settings(folder)  # what is not a run is not to be locked
-    run = Run(folder, reporter, processes=processes)
+    settings = read_settings(folder)  # what is not a run is not to be locked
+    run = Run(folder, reporter, settings=settings, processes=processes)
     with run.held():
-        run.settings = read_settings(folder)
+        run.settings = read_settings(folder)  # another process may have worked on it
         run.tidy()
         yield run

@@ -10,13 +10,11 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 
 from lianju.errors import UserError
 from lianju.evaluate import frame
 from lianju.evaluate.pairs import Pair, Pairs
-from lianju.evaluate.typesetting import typeset
 from lianju.files import digest, write_text
 
 PAGE, KEY = "blind.html", "blind-key.json"
@@ -105,19 +103,13 @@ def _digest(shown: list[KeyPair]) -> str:
 
 def _page(key: BlindKey, same_form: bool) -> str:
     count = len(key.pairs)
-    template = frame.environment("lianju.evaluate.blind").get_template("blind.html")
+    pairs = [(pair, *sides(pair)) for pair in key.pairs]
+    body = frame.rendered(__package__, "blind.html", key=key, same_form=same_form, pairs=pairs)
     return frame.page(
         title="Which continuation is better? 孰佳 · Lianju 聯句",
         heading='Which continuation is better? <span lang="zh-Hant">孰佳</span>',
         under=f'A reading test of {count} pairs <span lang="zh-Hant">盲讀，共 {count} 對</span>',
-        body=template.render(
-            digest=key.digest,
-            same_form=same_form,
-            pairs=[
-                [Markup(typeset(text)) for text in (pair.couplet, *sides(pair))]
-                for pair in key.pairs
-            ],
-        ),
-        styles=[frame.resource("lianju.evaluate.blind", "blind.css")],
-        script=frame.resource("lianju.evaluate.blind", "blind.js"),
+        body=body,
+        styles=[frame.resource(__package__, "blind.css")],
+        script=frame.resource(__package__, "blind.js"),
     )
