@@ -23,7 +23,7 @@ def _said(folder: Path) -> Iterator[tuple[str, set[str]]]:
             if isinstance(name, ast.Constant):
                 yield str(name.value), given
             elif isinstance(name, ast.JoinedStr) and isinstance(name.values[0], ast.Constant):
-                yield f"{name.values[0].value}*", given
+                yield str(name.values[0].value) + "*", given
 
 
 def _fields(text: str) -> set[str]:
