@@ -26,7 +26,6 @@ from lianju.decode.explore import (
 from lianju.decode.generate import (
     complete,
     length_limit,
-    prefix_ids,
     rows_that_fit,
     write_each,
 )
@@ -86,7 +85,6 @@ __all__ = [
     "min_p",
     "next_tokens",
     "penalize",
-    "prefix_ids",
     "rows_that_fit",
     "rules_for",
     "rules_notes",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, log
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,6 +48,10 @@ class StageFigures:
         """How many equally likely choices would be as uncertain: exp(entropy)."""
         return exp(self.entropy)
 
+    def as_row(self) -> dict[str, Any]:
+        """Everything, as the command line's JSON and the native API have it."""
+        return {**vars(self), "bits": self.bits, "effective": self.effective}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -61,6 +66,11 @@ class Choice:
     text: str
     probabilities: tuple[float, ...]
     cut_at: int | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Everything, and whether the token ends the poem; see `StageFigures.as_row`."""
+        listed = list(self.probabilities)
+        return {**vars(self), "probabilities": listed, "ends": self.text == END}
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,15 @@ class Step:
     stages: tuple[StageFigures, ...]
     choices: tuple[Choice, ...]
     rest: tuple[float, ...]
+
+    def as_row(self) -> dict[str, Any]:
+        """Everything; see `StageFigures.as_row`."""
+        return {
+            "prefix": self.prefix,
+            "stages": [stage.as_row() for stage in self.stages],
+            "choices": [choice.as_row() for choice in self.choices],
+            "rest": list(self.rest),
+        }
 
 
 @dataclass(frozen=True)
