@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -151,6 +152,23 @@ def test_a_verdict_is_there_at_once() -> None:
         lianju.check("hello")
 
 
+# What is in the folder of a run that has ended; `*` for a number.
+FILES = {
+    *("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/lianju.json"),
+    *("checkpoints/step-*/checkpoint.json", "checkpoints/step-*/state.safetensors"),
+    *("checkpoints/step-*/steps.jsonl", "before.jsonl", "results.jsonl", "results.txt"),
+    *("report.html", "settings.json", "steps.jsonl", "summary.json", "stages/after.json"),
+    *("stages/before.json", "stages/compute.json", "stages/finetune.json", "stages/plan.json"),
+    *("stages/poems.json", "stages/spent.json"),
+}
+
+
+def files_of(folder: Path) -> set[str]:
+    """The files in a folder, with `*` for numbers."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {re.sub(r"\d{6}", "*", path.relative_to(folder).as_posix()) for path in files}
+
+
 def test_a_run_is_trained_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     checkpoints.llama(tmp_path / "tiny")
@@ -165,6 +183,7 @@ def test_a_run_is_trained_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert run.folder == Path("first") and (run.adapter / "adapter_model.safetensors").is_file()
     assert run.metrics == json.loads(Path("first/summary.json").read_text())
     assert run.metrics["after"]["validation"]["n"] == 4
+    assert files_of(run.folder) == FILES
     [poem] = run.writer().write(COUPLET, form="free", max_length=4)
     assert poem.finish == "length"
     with pytest.raises(lianju.UserError, match="first exists already"):

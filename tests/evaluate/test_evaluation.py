@@ -214,6 +214,7 @@ def test_the_verb(
     assert settings.rules["form"] == "free" and settings.decoding["max_length"] == 12
 
 
+@pytest.mark.slow
 def test_the_verb_on_the_real_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As a user types it: packed, ranks and all."""
     out = tmp_path / "real"

@@ -97,13 +97,13 @@ def made_up(
     One poem a couplet: the first ones are of the right shape, so cells compare in pairs.
     """
     cells = []
-    for number, (cell, (shape, pairs, liking)) in enumerate(zip(grid.cells(), rows, strict=True)):
+    for number, (cell, (shape, pairs, logprob)) in enumerate(zip(grid.cells(), rows, strict=True)):
         right = [[index < shape * couplets] for index in range(couplets)]
         marks: list[list[dict[str, Mark]]] = [[{"shape": value}] for [value] in right]
         figures = {
             "shape": share(right),
             "distinct_2": Figure(value=pairs, low=pairs - 0.02, high=pairs + 0.02, n=couplets),
-            "logprob": Figure(value=liking, low=liking - 0.1, high=liking + 0.1, n=couplets),
+            "logprob": Figure(value=logprob, low=logprob - 0.1, high=logprob + 0.1, n=couplets),
         }
         cells.append(ScoredCell(WrittenCell(number, cell, 1.0, []), marks, figures))
     return cells

@@ -6,10 +6,8 @@ from typing import Any
 import huggingface_hub.constants
 import pytest
 import torch
-from datasets import Dataset
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import AutoTokenizer
-from trl import SFTConfig, SFTTrainer
 
 from lianju.config import LoraSettings, ModelSettings, TrainSettings
 from lianju.corpus import Example
@@ -46,8 +44,10 @@ def _model(folder: Path) -> LanguageModel:
     return attach(base, LoraSettings(rank=4))
 
 
-def _in_order(items: list[Encoded]) -> Dataset:
+def _in_order(items: list[Encoded]) -> Any:
     """The examples one after another as our plan shows them, with what the loss covers."""
+    from datasets import Dataset
+
     lengths = [item.length for item in items]
     steps = plan(lengths, SETTINGS.batch_size, SETTINGS.accumulation, SETTINGS.epochs, 0)
     shown = [items[index] for step in steps for micro_batch in step for index in micro_batch]
@@ -64,6 +64,9 @@ def _in_order(items: list[Encoded]) -> Dataset:
 
 
 def _by_trl(folder: Path, items: list[Encoded], output: Path) -> list[dict[str, Any]]:
+    # Here, for it takes long to import.
+    from trl import SFTConfig, SFTTrainer
+
     network = _model(folder).network
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(

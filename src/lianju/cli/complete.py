@@ -104,18 +104,18 @@ def _show(poem: "Continuation", rules: "Rules | None", lang: Language, heading: 
     remark on.
     """
     verdict = poem.verdict
-    liking = f"{poem.logprob_per_character:.2f}"
-    liking = f"{liking} nats a character" if lang == "en" else f"每字 {liking} 奈特"
+    likelihood = f"{poem.logprob_per_character:.2f}"
+    likelihood = f"{likelihood} nats a character" if lang == "en" else f"每字 {likelihood} 奈特"
     if not verdict.form or poem.finish != "stop":
         said = f"✗ {in_language(poem.fault, lang)}"
         if rules:
             said = f"{'in ' if lang == 'en' else '守'}{in_language(rules.kept, lang)}"
-        out.print(f"{heading}{said} · {liking}", style="dim", markup=False)
+        out.print(f"{heading}{said} · {likelihood}", style="dim", markup=False)
         out.print(poem.couplet, markup=False, style="bold")
         for line in poem.text.replace("。", "。\n").splitlines():
             out.print(line, markup=False)
     else:
-        parts = [words.form_words(verdict, lang), words.style_words(verdict, lang), liking]
+        parts = [words.form_words(verdict, lang), words.style_words(verdict, lang), likelihood]
         out.print(f"{heading}{' · '.join(parts)}", style="dim", markup=False)
         sources = {number: f"= {_named(poems)}" for number, poems in poem.copied.items()}
         draw(verdict, sources, given=len(lines_of(poem.couplet)))

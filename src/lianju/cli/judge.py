@@ -13,8 +13,10 @@ from lianju.errors import UserError
 from lianju.files import cache_dir, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lianju.evaluate import Pairs
-    from lianju.evaluate.judge import Estimate, HomeworkResult, Judge, PairwiseResult
+    from lianju.evaluate.judge import Estimate, HomeworkResult, Judge, PairwiseResult, Question
 
 _KEY = "OPENAI_API_KEY"
 _ENDPOINT = Group("Endpoint 端點: who judges, and what it costs", sort_key=1)
@@ -48,32 +50,26 @@ class JudgeFlags:
     ] = None
     yes: Annotated[bool, _flag(_ENDPOINT, "Do not wait for a yes to the estimate.")] = False
 
-    def judge(self) -> "Judge":
-        """The judge with its memory. Raises `UserError` for a bad address or key."""
+    def agreed(self, questions: "Sequence[Question[Any]]") -> "Judge":
+        """The judge with its memory, once what asking will take has been said and agreed to.
+
+        Raises `UserError` for a bad address or key, or without a yes.
+        """
         from lianju.evaluate.judge import Answers, Endpoint, Judge
 
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out go together")
         endpoint = Endpoint(self.endpoint, self.model, _key(self.key_env))
-        return Judge(endpoint, Answers(cache_dir() / "judge"), TerminalReporter())
-
-    def agree(self, estimate: "Estimate", answers: Path) -> None:
-        """Say what asking will take, and get a yes to it; raises `UserError` without one."""
-        if not estimate.requests:
+        judge = Judge(endpoint, Answers(cache_dir() / "judge"), TerminalReporter())
+        estimate = judge.estimate(questions)
+        if estimate.requests:
+            err.print(self._words(estimate), markup=False)
+            err.print(f"Answers are kept as they come, in {judge.answers.folder}", markup=False)
+            if not self.yes:
+                _ask()
+        else:
             err.print(f"All {estimate.known:,} answers are there already; nothing is asked.")
-            return
-        err.print(self._words(estimate), markup=False)
-        err.print(f"Answers are kept as they come, in {answers}", markup=False)
-        if self.yes:
-            return
-        if not (sys.stdin.isatty() and err.is_terminal):
-            raise UserError("not asked yet: add --yes to send these requests")
-        try:
-            answer = err.input("Ask? [y/N] ", markup=False)
-        except EOFError:
-            answer = ""
-        if answer.strip().lower() not in ("y", "yes", "是"):
-            raise UserError("nothing was asked")
+        return judge
 
     def _words(self, estimate: "Estimate") -> str:
         known = f" ({estimate.known:,} more are known)" if estimate.known else ""
@@ -151,6 +147,14 @@ def judge_command(
     Example: lianju evaluate --judge evaluations/20261122 --real --endpoint
     http://localhost:8000/v1 --model qwen3-8b
     """
+    from lianju.evaluate import read_report
+    from lianju.evaluate.judge import (
+        homework_questions,
+        judge_homework,
+        judge_pairs,
+        pair_questions,
+    )
+
     result: HomeworkResult | PairwiseResult
     if homework:
         if against or which or pairs:
@@ -158,34 +162,31 @@ def judge_command(
                 "--homework marks the poems of hw5 by themselves: leave out the second report, "
                 "--real, --suite and --pairs"
             )
-        result = _homework(report, service)
+        marked = read_report(report)
+        asked = service.agreed(homework_questions(marked))
+        result = judge_homework(asked, marked)
+        _tell_homework(result)
     else:
-        result = _compare((which or PairFlags()).pairs(report, against).drawn(pairs), service)
+        compared = (which or PairFlags()).pairs(report, against).drawn(pairs)
+        asked = service.agreed(pair_questions(compared.pairs))
+        result = judge_pairs(asked, compared)
+        _tell_pairs(result)
     name = "judge-homework.json" if homework else "judge.json"
     path = out_ or (report if report.is_dir() else report.parent) / name
     write_text(path, result.model_dump_json(indent=2) + "\n")
     print_line(f"Every answer: {path}")
 
 
-def _compare(pairs: "Pairs", service: JudgeFlags) -> "PairwiseResult":
-    from lianju.evaluate.judge import judge_pairs, pair_questions
-
-    asked = service.judge()
-    service.agree(asked.estimate(pair_questions(pairs.pairs)), asked.answers.folder)
-    result = judge_pairs(asked, pairs)
-    _tell_pairs(result)
-    return result
-
-
-def _homework(report: Path, service: JudgeFlags) -> "HomeworkResult":
-    from lianju.evaluate import read_report
-    from lianju.evaluate.judge import homework_questions, judge_homework
-
-    asked, found = service.judge(), read_report(report)
-    service.agree(asked.estimate(homework_questions(found)), asked.answers.folder)
-    result = judge_homework(asked, found)
-    _tell_homework(result)
-    return result
+def _ask() -> None:
+    """Get a yes; raises `UserError` without one."""
+    if not (sys.stdin.isatty() and err.is_terminal):
+        raise UserError("not asked yet: add --yes to send these requests")
+    try:
+        answer = err.input("Ask? [y/N] ", markup=False)
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes", "是"):
+        raise UserError("nothing was asked")
 
 
 def _key(variable: str) -> str:

@@ -61,7 +61,7 @@ def walk_page(walk: Walk, context: PageContext) -> str:
         freest=max(stage.effective for stage in stages),
         first=sum(map(_is_first, walk.positions)),
         rarest=rarest.taken,
-        lots_of=_lots,
+        candidates_of=_candidates,
         end=END,
     )
 
@@ -115,7 +115,7 @@ def _lines(walk: Walk) -> list[list[tuple[int, Position]]]:
     return [list(part) for _, part in groupby(enumerate(walk.positions), key=line)]
 
 
-def _lots(position: Position) -> list[Choice]:
+def _candidates(position: Position) -> list[Choice]:
     """The tokens shown of a place and the one that was taken, the likeliest by the model first."""
     every = {choice.token: choice for choice in (*position.step.choices, position.taken)}
     return sorted(every.values(), key=lambda choice: -choice.probabilities[0])

@@ -72,7 +72,7 @@ class Findings:
         return [heat_map(grid, panel, self.cells, metric, self.chosen) for panel in grid.panels()]
 
     def scatters(self) -> list[str]:
-        """Right shape, then liking, each against different pairs, with the Pareto front."""
+        """Right shape, then likelihood, each against different pairs, with the Pareto front."""
         grid = self.sweep.plan.grid
         every = range(len(self.cells))
         shapely = self.choice.shapely if self.choice else list(every)

@@ -6,7 +6,7 @@ answered once is never paid for again. Poems reach it as quoted data, and its an
 where they can be read strictly.
 """
 
-from lianju.evaluate.judge.asking import Estimate, Judge
+from lianju.evaluate.judge.asking import Estimate, Judge, Question
 from lianju.evaluate.judge.cache import Answers
 from lianju.evaluate.judge.endpoint import Endpoint
 from lianju.evaluate.judge.homework import HomeworkResult, homework_questions, judge_homework
@@ -19,6 +19,7 @@ __all__ = [
     "HomeworkResult",
     "Judge",
     "PairwiseResult",
+    "Question",
     "homework_questions",
     "judge_homework",
     "judge_pairs",
