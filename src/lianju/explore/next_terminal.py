@@ -101,7 +101,8 @@ def walk_lines(walk: Walk) -> Iterator[RenderableType]:
     yield table
     yield Text(
         "Model, Drawn: the token's probability by the model and in the end 模型與抽籤時的機率 · "
-        "Choices: as uncertain as so many equal ones 相當於幾選一 · ✗ could not be drawn 籤筒裡沒有",
+        "Choices: as uncertain as so many equal ones 相當於幾選一 · "
+        "✗ could not be drawn 籤筒裡沒有",
         "dim",
     )
 
