@@ -149,7 +149,7 @@ class Writer:
     """
 
     def __init__(self, model: LanguageModel, style: str):
-        """`model` in eval mode; `style`: the prompt that it knows, "plain", "homework" or "chat"."""
+        """`model` in eval mode; `style`: its prompt, "plain", "homework" or "chat"."""
         self.model, self.style = model, style
 
     @classmethod
