@@ -70,9 +70,9 @@ def test_a_walk_names_every_token_and_road(model: LanguageModel) -> None:
     text = "\n".join(_printed(walk_lines(found), 100))
     for position in found.positions:
         assert position.taken.text in text
-        for road in position.roads:
+        for alternative in position.alternatives:
             before = position.step.prefix
-            rest = road.completion.text[len(before) :]
+            rest = alternative.completion.text[len(before) :]
             shown = f"…{before[-6:]}" if len(before) > 6 else before
             assert f"% {shown}{rest}" in text or f"✗ {shown}{rest}" in text
 
@@ -89,9 +89,9 @@ def test_one_step_in_every_form_of_output(tmp_path: Path) -> None:
     assert [stage["name"] for stage in row["stages"]] == names
     assert row["stages"][3]["left"] == 20 and row["stages"][1]["cut"] > 0
     for at in range(len(names)):
-        shown = sum(token["probabilities"][at] for token in row["tokens"])
+        shown = sum(token["probabilities"][at] for token in row["choices"])
         assert shown + row["rest"][at] == pytest.approx(1)
-    assert {token["cut_by"] for token in row["tokens"]} >= {None, "rules", "top_k"}
+    assert {token["cut_at"] for token in row["choices"]} >= {None, 1, 3}
     assert (
         "Rules: wujue 五絕 or wulü 五律 · rhyme 韻 尤 · keeping length, rhyme, metre" in done.stderr
     )
@@ -112,8 +112,8 @@ def test_the_steps_of_a_completion(tmp_path: Path) -> None:
     assert row["positions"][-1]["taken"]["text"] == END
     assert f'id="t{len(row["positions"])}"' in (tmp_path / "p.html").read_text(encoding="utf-8")
     for position in row["positions"]:
-        for road in position["roads"]:
-            assert check(COUPLET + road["completion"]).regular
+        for alternative in position["alternatives"]:
+            assert check(COUPLET + alternative["completion"]).regular
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def served(model: LanguageModel, name: str = "tang", folder: Path | None = None)
     """A model as the server holds it."""
     model = replace(model, changed=1.0 if folder else 0.0)
     words = model.vocabulary
-    return Served(name, model, "plain", model.name, folder, Masks(words), f"test-{name}")
+    return Served(model, "plain", model.name, folder, name, Masks(words), f"test-{name}")
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import Completion, Constraint, Masks, complete, next_tokens, rules_for
+from lianju.errors import UserError
 from lianju.serve import Service, annotate, create_app
-from lianju.verse import GROUPS, check, lines_of, words
+from lianju.verse import GROUPS, check, in_language, lines_of, words
+from lianju.writer import Writer
 from tests import tiny
 from tests.serve.library import POEM, one_poem
 from tests.serve.running import held, open_service, running, served
@@ -503,6 +505,30 @@ def test_a_refusal_says_what_to_do(
         return
     said = answer.json()["error"]["message"]
     assert said.startswith(message) and (said == message or "rows" in said or "ends" in said)
+
+
+@pytest.mark.parametrize(
+    ("verse", "length", "field"),
+    [
+        ({"form": "qijue"}, None, "verse"),
+        ({"rhyme": "狗"}, None, "verse"),
+        ({"acrostic": "一"}, None, "verse"),
+        ({"form": "wujue"}, 5, "max_length"),
+    ],
+)
+def test_every_door_refuses_with_the_same_words(
+    client: TestClient, verse: dict[str, Any], length: int | None, field: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        asked: dict[str, Any] = verse | ({"max_length": length} if length else {})
+        Writer(MODEL, "plain").write(COUPLET, **asked)
+    assert refused.value.field == field
+    message = str(refused.value).replace("max_length", "max_tokens")
+    param, body = field.replace("max_length", "max_tokens"), {"verse": verse, "max_tokens": length}
+    for path, text in ((POEMS, {"couplet": COUPLET}), ("/v1/completions", {"prompt": COUPLET})):
+        answer = client.post(path, json=text | body).json()
+        assert (answer["error"]["message"], answer["error"]["param"]) == (message, param)
+        assert answer["message_zh"] == in_language(refused.value.words, "zh")
 
 
 def test_hints_know_a_query_too(client: TestClient) -> None:

@@ -20,7 +20,7 @@ from lianju.verse import FORMS, names
 
 if TYPE_CHECKING:
     from lianju.config import DecodeSettings
-    from lianju.decode import Choice, Constraint, Rules, Step, Walk
+    from lianju.decode import Constraint, Rules, Walk
     from lianju.explore import PageContext
     from lianju.model import LanguageModel
 
@@ -131,7 +131,7 @@ def _step(asked: "Asked", after: str, context: "PageContext", outputs: Outputs) 
         write_text(outputs.svg, chart_file(step, context.couplet, context.settings))
         err.print(f"Chart: {outputs.svg}", markup=False)
     _page(outputs, step_page(step, context))
-    row = {"couplet": context.couplet, **_step_row(step)}
+    row = {"couplet": context.couplet, **step.as_row()}
     _print(
         outputs,
         f"{context.couplet}{step.prefix}",
@@ -167,35 +167,6 @@ def _print(
         out.print(line)
 
 
-def _step_row(step: "Step") -> dict[str, Any]:
-    return {
-        "prefix": step.prefix,
-        "stages": [
-            {
-                "name": stage.name,
-                "entropy_nats": stage.entropy,
-                "entropy_bits": stage.bits,
-                "effective_choices": stage.effective,
-                "left": stage.left,
-                "cut": stage.cut,
-            }
-            for stage in step.stages
-        ],
-        "tokens": [_choice_row(choice, step) for choice in step.choices],
-        "rest": list(step.rest),
-    }
-
-
-def _choice_row(choice: "Choice", step: "Step") -> dict[str, Any]:
-    cut = choice.cut_at
-    return {
-        "text": choice.text,
-        "id": choice.token,
-        "probabilities": list(choice.probabilities),
-        "cut_by": None if cut is None else step.stages[cut].name,
-    }
-
-
 def _walk_row(walk: "Walk") -> dict[str, Any]:
     return {
         "couplet": walk.completion.couplet,
@@ -203,15 +174,15 @@ def _walk_row(walk: "Walk") -> dict[str, Any]:
         "finish": walk.completion.finish,
         "positions": [
             {
-                **_step_row(position.step),
-                "taken": _choice_row(position.taken, position.step),
-                "roads": [
+                **position.step.as_row(),
+                "taken": position.taken.as_row(),
+                "alternatives": [
                     {
-                        **_choice_row(road.choice, position.step),
-                        "completion": road.completion.text,
-                        "finish": road.completion.finish,
+                        **alternative.choice.as_row(),
+                        "completion": alternative.completion.text,
+                        "finish": alternative.completion.finish,
                     }
-                    for road in position.roads
+                    for alternative in position.alternatives
                 ],
             }
             for position in walk.positions

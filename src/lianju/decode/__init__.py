@@ -14,9 +14,9 @@ from lianju.decode.engine import ClosedError, Engine, FullError
 from lianju.decode.explore import (
     END,
     TOP,
+    Alternative,
     Choice,
     Position,
-    Road,
     StageFigures,
     Step,
     Walk,
@@ -26,7 +26,6 @@ from lianju.decode.explore import (
 from lianju.decode.generate import (
     complete,
     length_limit,
-    prefix_ids,
     rows_that_fit,
     write_each,
 )
@@ -53,6 +52,7 @@ from lianju.decode.scheduler import Ended, Event, Failed, Grown, Order, Schedule
 __all__ = [
     "END",
     "TOP",
+    "Alternative",
     "Candidate",
     "Choice",
     "ClosedError",
@@ -67,7 +67,6 @@ __all__ = [
     "Masks",
     "Order",
     "Position",
-    "Road",
     "Rules",
     "Scheduler",
     "Stage",
@@ -86,7 +85,6 @@ __all__ = [
     "min_p",
     "next_tokens",
     "penalize",
-    "prefix_ids",
     "rows_that_fit",
     "rules_for",
     "rules_notes",

@@ -1,8 +1,9 @@
-"""What the next token could have been: distributions stage by stage, and roads not taken."""
+"""What the next token could have been: distributions stage by stage, and where each would lead."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import exp, log
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from lianju.prompt import render
 END = "end 止"
 # So many of the likeliest tokens are shown where nothing else is asked for.
 TOP = 12
-# What is rarer than this nobody would call another road; mostly it is a byte of the token taken.
+# What is rarer than this nobody would call an alternative; mostly it is a byte of the token taken.
 _FAINT = 0.001
 
 
@@ -47,6 +48,10 @@ class StageFigures:
         """How many equally likely choices would be as uncertain: exp(entropy)."""
         return exp(self.entropy)
 
+    def as_row(self) -> dict[str, Any]:
+        """Everything, as the command line's JSON and the native API have it."""
+        return {**vars(self), "bits": self.bits, "effective": self.effective}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -61,6 +66,11 @@ class Choice:
     text: str
     probabilities: tuple[float, ...]
     cut_at: int | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Everything, and whether the token ends the poem; see `StageFigures.as_row`."""
+        listed = list(self.probabilities)
+        return {**vars(self), "probabilities": listed, "ends": self.text == END}
 
 
 @dataclass(frozen=True)
@@ -78,9 +88,18 @@ class Step:
     choices: tuple[Choice, ...]
     rest: tuple[float, ...]
 
+    def as_row(self) -> dict[str, Any]:
+        """Everything; see `StageFigures.as_row`."""
+        return {
+            "prefix": self.prefix,
+            "stages": [stage.as_row() for stage in self.stages],
+            "choices": [choice.as_row() for choice in self.choices],
+            "rest": list(self.rest),
+        }
+
 
 @dataclass(frozen=True)
-class Road:
+class Alternative:
     """A token that was not taken, and the poem that it leads to."""
 
     choice: Choice
@@ -93,7 +112,7 @@ class Position:
 
     step: Step
     taken: Choice
-    roads: tuple[Road, ...]
+    alternatives: tuple[Alternative, ...]
 
 
 @dataclass(frozen=True)
@@ -162,11 +181,11 @@ def walk(
         for at, (_, _, others) in enumerate(seen, len(begun))
         for choice in others
     ]
-    ends = iter(_roads(model, style, couplet, settings, constraint, turns, reporter))
+    ends = iter(_alternatives(model, style, couplet, settings, constraint, turns, reporter))
     return Walk(
         completion,
         tuple(
-            Position(step, taken, tuple(Road(choice, next(ends)) for choice in others))
+            Position(step, taken, tuple(Alternative(choice, next(ends)) for choice in others))
             for step, taken, others in seen
         ),
     )
@@ -197,7 +216,7 @@ def _stages(
         yield stages(row.unsqueeze(0), allowed, seen, settings)
 
 
-def _roads(
+def _alternatives(
     model: LanguageModel,
     style: str,
     couplet: str,

@@ -65,17 +65,13 @@ def write(
 ) -> list[Completion]:
     """Write every candidate to its end; completions in the order of the candidates."""
     # Prompts of one length stand together, so that they are read together.
-    order = sorted(
-        range(len(candidates)),
-        key=lambda at: len(candidates[at].couplet) + len(candidates[at].prefix),
-    )
-    results: dict[int, Completion] = {}
-    ordered = [candidates[at] for at in order]
+    ordered = sorted(candidates, key=lambda one: len(one.couplet) + len(one.prefix))
+    results: dict[Candidate, Completion] = {}
     most = _rows_at_once(model, style, candidates)
     with reporter.task(name, len(candidates)) as task:
         for number, done in write_each(model, style, ordered, most, task):
-            results[order[number]] = done
-    return [results[at] for at in range(len(candidates))]
+            results[ordered[number]] = done
+    return [results[one] for one in candidates]
 
 
 def write_each(

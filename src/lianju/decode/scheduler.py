@@ -46,30 +46,27 @@ class Failed:
 Event = Grown | Ended | Failed
 
 
-@dataclass(eq=False)
 class Order:
     """Candidates that are asked for together, numbered in order.
 
     No more of them is read than can be written next. `hear` is told of every `Event`, of `Grown`
-    only where `growing`. `model`: which of an engine's models is to write.
+    only where `growing`. `model`: which of an engine's models is to write. `first`: the number and
+    the candidate that waits first, None if none does.
     """
 
-    candidates: Iterable[Candidate]
-    hear: Callable[[Event], None] = lambda event: None
-    growing: bool = False
-    model: str = ""
-
-
-class _Waiting:
-    """The candidates of an order that are not being written yet; `first` of them, if any."""
-
-    def __init__(self, order: Order):
-        self.order = order
-        self._coming = enumerate(order.candidates)
+    def __init__(
+        self,
+        candidates: Iterable[Candidate],
+        hear: Callable[[Event], None] = lambda event: None,
+        growing: bool = False,
+        model: str = "",
+    ):
+        self.hear, self.growing, self.model = hear, growing, model
+        self._coming = enumerate(candidates)
         self.first = next(self._coming, None)
 
-    def take(self) -> None:
-        """Let the first one go."""
+    def advance(self) -> None:
+        """The first candidate waits no more."""
         self.first = next(self._coming, None)
 
 
@@ -102,7 +99,7 @@ class Scheduler:
         self._batch = Batch(model, style)
         self._since = 0
         self._writing: dict[Candidate, _Written] = {}
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Order] = []
 
     @property
     def waiting(self) -> int:
@@ -122,18 +119,20 @@ class Scheduler:
     @property
     def orders(self) -> list[Order]:
         """All that have not ended."""
-        written = [one.order for one in self._writing.values()]
-        return list(dict.fromkeys([*(one.order for one in self._waiting), *written]))
+        return list(dict.fromkeys([*self._waiting, *self._written]))
+
+    @property
+    def _written(self) -> list[Order]:
+        return [one.order for one in self._writing.values()]
 
     def submit(self, order: Order) -> None:
         """Take an order."""
-        waiting = _Waiting(order)
-        if waiting.first:
-            self._waiting.append(waiting)
+        if order.first:
+            self._waiting.append(order)
 
     def drop(self, order: Order) -> None:
         """Forget an order; nothing more is heard of it."""
-        self._waiting = [one for one in self._waiting if one.order is not order]
+        self._waiting = [one for one in self._waiting if one is not order]
         gone = [candidate for candidate, one in self._writing.items() if one.order is order]
         for candidate in gone:
             del self._writing[candidate]
@@ -143,9 +142,9 @@ class Scheduler:
         """Begin anew after something broke; returns the orders that were being written, which are
         forgotten.
         """
-        broken = list(dict.fromkeys(one.order for one in self._writing.values()))
+        broken = list(dict.fromkeys(self._written))
         self._batch, self._writing = Batch(self.model, self.style), {}
-        self._waiting = [one for one in self._waiting if one.order not in broken]
+        self._waiting = [one for one in self._waiting if one not in broken]
         return broken
 
     def step(self) -> None:
@@ -169,19 +168,19 @@ class Scheduler:
         joining: list[Candidate] = []
         turns = deque(self._waiting)
         while turns:
-            waiting = turns.popleft()
-            if waiting.first is None:
+            order = turns.popleft()
+            if order.first is None:
                 continue
-            number, candidate = waiting.first
+            number, candidate = order.first
             size = len(candidate.particles)
             # Nobody overtakes a candidate that is too wide, or it would wait for ever.
             if size > room and room < self.most:
                 break
             room -= size
             joining.append(candidate)
-            self._writing[candidate] = _Written(waiting.order, number)
-            waiting.take()
-            turns.append(waiting)
+            self._writing[candidate] = _Written(order, number)
+            order.advance()
+            turns.append(order)
         if joining:
             self._waiting = [one for one in self._waiting if one.first]
             self._since = 0

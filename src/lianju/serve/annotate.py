@@ -14,6 +14,7 @@ from lianju.serve.native_answers import (
     CharacterAnswer,
     CheckAnswer,
     FaultAnswer,
+    Judged,
     LineAnswer,
     PoemAnswer,
     PoemSource,
@@ -47,7 +48,7 @@ def checked(verdict: Verdict, find: Find, notes: Iterable[str] = ()) -> CheckAns
     """The answer on a poem that a reader gave."""
     row = words.verdict_row(verdict)
     return CheckAnswer(
-        **{name: row[name] for name in ("form", "style", "why", "rhyme", "types", "regular")},
+        **{name: row[name] for name in row.keys() & Judged.model_fields.keys()},
         rests=[_fault(verdict, rest) for rest in verdict.rests],
         **noted(notes),
         lines=list(_lines(verdict, copied(verdict, find), set())),

@@ -5,7 +5,7 @@ becomes of it when nobody waits any more.
 import asyncio
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 import anyio
@@ -68,7 +68,7 @@ class Guard:
             await send(message)
 
         try:
-            await self._answer(scope, receive, counted)
+            await self._answer(scope, receive, counted, lambda: status != _GONE)
         except ApiError as error:
             await answer(error)(scope, receive, counted)
         except Exception as error:
@@ -81,21 +81,16 @@ class Guard:
             self.metrics.requests.labels(route, str(status)).inc()
             self.metrics.seconds.labels(route).observe(monotonic() - start)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, begun: Callable[[], bool]
+    ) -> None:
         headers = Headers(scope=scope)
         self._check_host(headers)
         self._check_key(scope, headers)
         body = await _body(receive)
-        begun = False
-
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         with anyio.move_on_after(self.seconds) as time:
-            await _while_there(self.app, scope, body, receive, noted)
-        if time.cancelled_caught and not begun:
+            await _while_there(self.app, scope, body, receive, send)
+        if time.cancelled_caught and not begun():
             raise too_slow(self.seconds)
 
     def _check_host(self, headers: Headers) -> None:

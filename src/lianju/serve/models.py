@@ -8,7 +8,7 @@ from lianju import __version__
 from lianju.decode import Masks
 from lianju.errors import UserError
 from lianju.files import weights_digest
-from lianju.model import LanguageModel, adapter_name, find_adapter, read_card
+from lianju.model import adapter_name, find_adapter, read_card
 from lianju.progress import Reporter
 from lianju.writer import LoadedModel, load_models
 
@@ -16,18 +16,13 @@ BASE = "base"
 
 
 @dataclass(frozen=True)
-class Served:
+class Served(LoadedModel):
     """A model under the name that requests give.
 
-    `base`, `folder`: see `LoadedModel`. `fingerprint` changes with the weights and with the
-    program.
+    `fingerprint` changes with the weights and with the program.
     """
 
     name: str
-    model: LanguageModel
-    style: str
-    base: str
-    folder: Path | None
     masks: Masks
     fingerprint: str
 
@@ -62,9 +57,8 @@ def _served(name: str, loaded: LoadedModel) -> Served:
     weights = weights_digest(loaded.folder) if loaded.folder else ""
     parts = (f"lianju-{__version__}", loaded.model.sha256[:12], weights)
     fingerprint = "-".join(filter(None, parts))
-    return Served(
-        name, **vars(loaded), masks=Masks(loaded.model.vocabulary), fingerprint=fingerprint
-    )
+    masks = Masks(loaded.model.vocabulary)
+    return Served(**vars(loaded), name=name, masks=masks, fingerprint=fingerprint)
 
 
 def named(folders: Sequence[str]) -> dict[str, Path]:

@@ -84,8 +84,8 @@ class VerdictFault(StrictModel):
     rule_zh: str
 
 
-class PoemVerdict(StrictModel):
-    """What the checker says of couplet and text together."""
+class Judged(StrictModel):
+    """What the checker says of a poem."""
 
     form: str | None
     """wujue, qijue, wulü, qilü, wupai or qipai; of old-style verse wugu 五古, qigu 七古, or wujue
@@ -98,15 +98,22 @@ class PoemVerdict(StrictModel):
     """Why it is not judged as regulated verse; empty where it is."""
     regular: bool
     """Whether it keeps every rule."""
+    rhyme: str
+    """The names of the groups that most rhymes share."""
+    types: str
+    """The line types A to D of the metre that it was fitted to, one a line."""
+    said: BilingualLines
+    """Form, style, opening and rhyme; why it is old-style verse; what the verdict rests on."""
+
+
+class PoemVerdict(Judged):
+    """What the checker says of couplet and text together, as the command line's JSON has it."""
+
     rhymes: bool
     """Whether every rhyme is right."""
     scans: bool
     """Whether every tone is right that is no rhyme's."""
-    rhyme: str
-    """The names of the groups that most rhymes share."""
     rhyme_titles: list[str]
-    types: str
-    """The line types A to D of the metre that it was fitted to, one a line."""
     unknown: str
     """The characters that neither rhyme book has."""
     lines: list[VerdictLine]
@@ -114,8 +121,6 @@ class PoemVerdict(StrictModel):
     remarks: list[VerdictFault]
     rests: list[VerdictFault]
     """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
-    said: BilingualLines
-    """Form, style, opening and rhyme; why it is old-style verse; what the verdict rests on."""
 
 
 class PoemAnswer(StrictModel):
@@ -252,22 +257,15 @@ class FaultAnswer(StrictModel):
     """The rule."""
 
 
-class CheckAnswer(Noted):
+class CheckAnswer(Noted, Judged):
     """What the checker says of a poem."""
 
-    form: str | None
-    style: Style
-    why: Why
-    rhyme: str
-    types: str
-    regular: bool
     lines: list[LineAnswer]
     faults: list[FaultAnswer]
     """Of old-style verse: what keeps it from being regulated."""
     remarks: list[FaultAnswer]
     rests: list[FaultAnswer]
     """The rare readings 罕讀 and unknown characters 未詳 that the verdict rests on."""
-    said: BilingualLines
 
 
 class PoemRow(StrictModel):

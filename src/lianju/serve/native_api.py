@@ -27,8 +27,6 @@ from lianju.serve.native_answers import (
     Draft,
     ExamplesAnswer,
     NextAnswer,
-    NextChoice,
-    NextStage,
     PoemAnswer,
     PoemsAnswer,
     PoemsCheckAnswer,
@@ -90,7 +88,9 @@ def router(service: Service) -> APIRouter:
     async def explore_next(body: NextRequest) -> NextAnswer:
         """What the next token could be, and what rules, temperature and each cut make of that."""
         call = read_call(service, body, [(body.couplet, body.prefix)], seed=0)
-        return _next_answer(call, await _step(call, body.top))
+        step = await _step(call, body.top)
+        notes = annotate.noted(call.requests[0].notes)
+        return NextAnswer(model=call.served.name, **notes, **step.as_row())
 
     @api.post("/check", responses=_READING)
     def check_poem(body: CheckRequest) -> CheckAnswer:
@@ -164,31 +164,39 @@ def _writing(service: Service, known: Known, body: PoemsRequest) -> _Writing:
     return _Writing(known, call, frozenset(body.verse.given if body.verse else ()))
 
 
+async def _parts(writing: _Writing, growing: bool) -> AsyncGenerator[Draft | PoemAnswer, None]:
+    """The poems as they end; before that, how each grows."""
+    numbers = range(len(writing.request.candidates))
+    drafts = [Draft(index=at, settled=writing.begun, text=writing.begun) for at in numbers]
+    texts = [Detokenizer() for _ in numbers]
+    async with aclosing(writing.call.events(growing)) as heard:
+        async for event in heard:
+            if isinstance(event, Ended):
+                yield await writing.poem(event)
+                continue
+            at = event.number
+            settled = drafts[at].settled + texts[at].take(event.tokens).text
+            draft = Draft(index=at, settled=settled, text=event.draft)
+            if draft != drafts[at]:
+                drafts[at] = draft
+                yield draft
+
+
 async def _whole(writing: _Writing) -> PoemsAnswer:
     """All poems, when all have ended."""
-    async with aclosing(writing.call.events(growing=False)) as heard:
-        poems = [await writing.poem(event) async for event in heard if isinstance(event, Ended)]
+    async with aclosing(_parts(writing, growing=False)) as parts:
+        poems = [part async for part in parts if isinstance(part, PoemAnswer)]
     return PoemsAnswer(**writing.head, poems=annotate.ranked(poems))
 
 
 async def _events(writing: _Writing) -> AsyncGenerator[bytes, None]:
     """The poems as they grow, as server-sent events."""
-    numbers = range(len(writing.request.candidates))
-    drafts = [Draft(index=at, settled=writing.begun, text=writing.begun) for at in numbers]
-    texts = [Detokenizer() for _ in numbers]
     poems = []
-    async with aclosing(writing.call.events(growing=True)) as heard:
-        async for event in heard:
-            at = event.number
-            if isinstance(event, Ended):
-                poems.append(await writing.poem(event))
-                yield _event("poem", poems[-1])
-                continue
-            settled = drafts[at].settled + texts[at].take(event.tokens).text
-            draft = Draft(index=at, settled=settled, text=event.draft)
-            if draft != drafts[at]:
-                drafts[at] = draft
-                yield _event("draft", draft)
+    async with aclosing(_parts(writing, growing=True)) as parts:
+        async for part in parts:
+            if isinstance(part, PoemAnswer):
+                poems.append(part)
+            yield _event("poem" if isinstance(part, PoemAnswer) else "draft", part)
     order = [poem.index for poem in annotate.ranked(poems)]
     yield _event("done", Done(**writing.head, order=order))
 
@@ -214,37 +222,6 @@ async def _step(call: PoemCall, top: int) -> Step:
         lambda: next_tokens(
             served.model, served.style, request.couplet, settings, constraint, begun, top
         )
-    )
-
-
-def _next_answer(call: PoemCall, step: Step) -> NextAnswer:
-    stops = call.served.model.vocabulary.stops
-    return NextAnswer(
-        model=call.served.name,
-        **annotate.noted(call.requests[0].notes),
-        prefix=step.prefix,
-        stages=[
-            NextStage(
-                name=stage.name,
-                entropy=stage.entropy,
-                bits=stage.bits,
-                effective=stage.effective,
-                left=stage.left,
-                cut=stage.cut,
-            )
-            for stage in step.stages
-        ],
-        choices=[
-            NextChoice(
-                token=choice.token,
-                text=choice.text,
-                ends=choice.token in stops,
-                probabilities=list(choice.probabilities),
-                cut_at=choice.cut_at,
-            )
-            for choice in step.choices
-        ],
-        rest=list(step.rest),
     )
 
 

@@ -68,6 +68,7 @@ class TextChoice(_Answer):
 
 class _Answered(_Answer):
     id: str
+    object: str
     created: int
     """Seconds since 1970."""
     model: str

@@ -2,45 +2,38 @@
 
 from typing import Any
 
+from lianju.serve.api_errors import LOADING, ApiError, too_many, too_slow, unavailable
 from lianju.serve.native_schema import ErrorAnswer
 
 
-def _error(
-    description: str, message: str, type: str, param: str | None = None, code: str | None = None
-) -> dict[str, Any]:
-    error = {"message": message, "type": type, "param": param, "code": code}
-    content = {"application/json": {"example": {"error": error}}}
+def _documented(description: str, example: ApiError) -> dict[str, Any]:
+    content = {"application/json": {"example": example.body()}}
     return {"model": ErrorAnswer, "description": description, "content": content}
 
 
-_INVALID = "invalid_request_error"
+_RANGE = "temperature: input should be less than or equal to 10"
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: _error(
+    400: _documented(
         "A field is unknown, missing, of the wrong type or out of range; or the rules contradict "
         "the couplet.",
-        "temperature: input should be less than or equal to 10",
-        _INVALID,
-        "temperature",
+        ApiError(400, _RANGE, "temperature"),
     ),
-    401: _error(
+    401: _documented(
         "The server asks for an API key, and this is none of its keys.",
-        "give the API key as Authorization: Bearer …",
-        _INVALID,
-        code="invalid_api_key",
+        ApiError(401, "this server needs an API key", code="invalid_api_key"),
     ),
-    404: _error(
-        "No such model.", "no model of that name", _INVALID, "model", code="model_not_found"
+    404: _documented(
+        "No such model.", ApiError(404, "there is no such model", "model", "model_not_found")
     ),
-    408: _error("The request did not come to its end in time.", "no end", _INVALID),
-    413: _error("The request is too long.", "the request is too long", _INVALID),
-    429: _error(
-        "Too many requests wait already: try again after `retry-after` seconds.",
-        "too many requests wait: try again in a moment",
-        "rate_limit_error",
-        code="rate_limit_exceeded",
+    408: _documented(
+        "The request did not come to its end in time.", ApiError(408, "the request did not end")
     ),
-    503: _error("The server is stopping.", "the server is stopping", "server_error"),
-    504: _error("It took longer than the server allows.", "time is up", "server_error"),
+    413: _documented("The request is too long.", ApiError(413, "the request is too long")),
+    429: _documented(
+        "Too many requests wait already: try again after `retry-after` seconds.", too_many(64)
+    ),
+    503: _documented("The server is starting or stopping.", unavailable(LOADING)),
+    504: _documented("It took longer than the server allows.", too_slow(120)),
 }
 
 
