@@ -2,15 +2,16 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from lianju.config import ServeSettings
+from lianju.decode import FullError, Order
 from lianju.serve import Served, Service
 from tests import tiny
 from tests.serve.conftest import running, served
 
-__all__ = ["held", "open_service", "running", "served"]
+__all__ = ["full", "held", "open_service", "running", "served"]
 
 
 def open_service(*models: Served, **settings: Any) -> Service:
@@ -23,10 +24,26 @@ def open_service(*models: Served, **settings: Any) -> Service:
 @contextmanager
 def held(service: Service) -> Iterator[None]:
     """Keep the engine from writing, so that requests wait."""
-    go_on = threading.Event()
-    waiting = service.engine.compute(go_on.wait)
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        go_on.wait()
+
+    waiting = service.engine.compute(hold)
+    assert held.wait(10)
     try:
         yield
     finally:
         go_on.set()
         waiting.result(10)
+
+
+@contextmanager
+def full(service: Service) -> Iterator[None]:
+    """As `held`, and as many requests wait as may."""
+    with held(service):
+        with suppress(FullError):
+            while True:
+                service.engine.submit(Order([], model=service.names[0]))
+        yield
