@@ -384,7 +384,7 @@ def test_finetune_writes_an_adapter_that_complete_takes(tmp_path: Path) -> None:
     words = ("--model=tiny", "--recipe=hw5", "--poems=16", "--out=x", *SMALL[:-1])
     done = lianju("finetune", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 steps" in done.stdout and "Only 1 optimizer step taken" in done.stderr
+    assert "2 steps" in done.stdout and "Only 2 optimizer steps taken" in done.stderr
     free = ("--form=free", "--max-length=4")
     written = lianju("complete", COUPLET, "--adapter=x/adapter", *free, cwd=tmp_path)
     assert written.returncode == 0 and COUPLET in written.stdout

@@ -70,9 +70,9 @@ def test_a_walk_names_every_token_and_road(model: LanguageModel) -> None:
     text = "\n".join(_printed(walk_lines(found), 100))
     for position in found.positions:
         assert position.taken.text in text
-        for road in position.roads:
+        for alternative in position.alternatives:
             before = position.step.prefix
-            rest = road.completion.text[len(before) :]
+            rest = alternative.completion.text[len(before) :]
             shown = f"…{before[-6:]}" if len(before) > 6 else before
             assert f"% {shown}{rest}" in text or f"✗ {shown}{rest}" in text
 
@@ -112,8 +112,8 @@ def test_the_steps_of_a_completion(tmp_path: Path) -> None:
     assert row["positions"][-1]["taken"]["text"] == END
     assert f'id="t{len(row["positions"])}"' in (tmp_path / "p.html").read_text(encoding="utf-8")
     for position in row["positions"]:
-        for road in position["roads"]:
-            assert check(COUPLET + road["completion"]).regular
+        for alternative in position["alternatives"]:
+            assert check(COUPLET + alternative["completion"]).regular
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def _model(settings: ModelSettings, adapter: Path | None = None) -> LanguageMode
     ("make", "bits"),
     [
         pytest.param(checkpoints.llama, 16, id="taide"),
-        pytest.param(checkpoints.mistral, 4, id="breeze"),
+        pytest.param(checkpoints.mistral, 4, id="breeze", marks=pytest.mark.slow),
     ],
 )
 def test_the_whole_path(make: Callable[[Path], Path], bits: int, tmp_path: Path) -> None:

@@ -139,10 +139,17 @@ class Writer:
     """A model that writes poems, with the adapter that taught it.
 
     Not to be used from several threads at once.
+
+    >>> writer = Writer.load("gemma-3-270m")
+    >>> [poem] = writer.write("空山新雨後，天氣晚來秋。", form="wujue", particles=1)
+    >>> poem.lines[:2], len(poem.lines), poem.verdict.regular
+    (('空山新雨後', '天氣晚來秋'), 4, True)
+    >>> [stage.name for stage in writer.next("空山新雨後，天氣晚來秋。", form="wujue").stages]
+    ['raw', 'rules', 'top_p']
     """
 
     def __init__(self, model: LanguageModel, style: str):
-        """`model` in eval mode; `style`: the prompt that it knows, "plain", "hw5" or "chat"."""
+        """`model` in eval mode; `style`: its prompt, "plain", "homework" or "chat"."""
         self.model, self.style = model, style
 
     @classmethod

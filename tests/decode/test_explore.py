@@ -153,7 +153,7 @@ def test_a_walk_is_the_poem_of_complete_and_its_roads_are_poems(
         so_far = model.vocabulary.decode(written[:at])
         assert position.step.prefix == so_far
         assert position.taken.probabilities[-1] > 0
-        for turn in position.roads:
+        for turn in position.alternatives:
             assert turn.choice.token != position.taken.token
             ids = [*written[:at], turn.choice.token]
             if turn.choice.text == END:
@@ -177,8 +177,8 @@ def test_the_alternatives_are_the_likeliest_that_the_rules_allow(
         allowed = [c for c in position.step.choices if c.probabilities[1] >= 0.001]
         ranked = sorted(allowed, key=lambda choice: -choice.probabilities[1])
         others = [choice for choice in ranked if choice.token != position.taken.token][:3]
-        assert [turn.choice for turn in position.roads] == others
-    assert any(turn.choice.cut_at == 3 for p in road.positions for turn in p.roads)
+        assert [turn.choice for turn in position.alternatives] == others
+    assert any(turn.choice.cut_at == 3 for p in road.positions for turn in p.alternatives)
 
 
 @pytest.mark.parametrize("ruled", [True, False])
@@ -254,4 +254,6 @@ def test_the_real_model_walks_as_it_completes(gemma: LanguageModel) -> None:
     road = walk(gemma, "plain", COUPLET, settings, rules, alternatives=1)
     [[poem]] = complete(gemma, "plain", [COUPLET], settings, constraints=[rules])
     assert road.completion == poem
-    assert all(check(COUPLET + t.completion.text).regular for p in road.positions for t in p.roads)
+    assert all(
+        check(COUPLET + t.completion.text).regular for p in road.positions for t in p.alternatives
+    )

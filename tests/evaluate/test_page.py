@@ -9,8 +9,6 @@ from xml.etree import ElementTree
 import pytest
 
 from lianju.evaluate.page import write_page
-from lianju.evaluate.page_plots import dots, faults
-from lianju.evaluate.page_poems import cards_of
 from lianju.evaluate.schema import Leaks, Report
 from lianju.evaluate.statistics import Figure
 from tests.evaluate.reports import (
@@ -135,12 +133,13 @@ def test_a_suite_that_only_one_system_has_is_shown_for_it_alone(tmp_path: Path) 
 # --- the drawing and what goes wrong -------------------------------------------------------
 
 
-def test_figures_are_drawn_where_they_stand_on_the_scale() -> None:
+def _drawings(page: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(svg) for svg in re.findall("<svg.*?</svg>", page, re.DOTALL)]
+
+
+def test_figures_are_drawn_where_they_stand_on_the_scale(tmp_path: Path) -> None:
     made = report(system("a", suite(written(TRUTH, TRUTH, SHORT, SHORT))))
-    drawings = [
-        ElementTree.fromstring(svg)
-        for svg in re.findall("<svg.*?</svg>", dots(made, "heldout"), re.DOTALL)
-    ]
+    drawings = _drawings(_page(tmp_path, made))
     assert [svg.get("class") for svg in drawings] == ["wide", "narrow"]
     for svg in drawings:
         grid = [float(line.get("x1", "")) for line in svg.findall("line")]
@@ -153,23 +152,23 @@ def test_figures_are_drawn_where_they_stand_on_the_scale() -> None:
         assert [(end - grid[0]) / width for end in ends] == pytest.approx([0.150, 0.850], abs=2e-3)
 
 
-def test_the_second_system_has_another_shape() -> None:
-    svg = ElementTree.fromstring(dots(_pair(), "heldout").split("\n<svg")[0])
+def test_the_second_system_has_another_shape(tmp_path: Path) -> None:
+    svg, _ = _drawings(_page(tmp_path, _pair()))
     marks = [(g.get("class"), [child.tag for child in g][-1]) for g in svg.findall("g")]
     assert set(marks) == {("s0", "circle"), ("s1", "path")}
 
 
-def test_faults_are_counted_by_poem_and_kind() -> None:
+def test_faults_are_counted_by_poem_and_kind(tmp_path: Path) -> None:
     twice = [couplet(poem(OFF_RHYME), poem(SHORT, 1)), couplet(poem(SHORT), poem(TRUTH, 1))]
     made = report(system("a", suite(twice)))
-    text = Reader(faults(made, cards_of(made, "heldout"))).text
+    text = Reader(_page(tmp_path, made)).text
     assert "a line of the wrong length 字數不合2 of 4 50.0%" in text
     assert "off the rhyme 落韻1 of 2 judged 50.0%" in text
 
 
-def test_where_no_shape_is_right_faults_of_rhyme_are_not_judged() -> None:
+def test_where_no_shape_is_right_faults_of_rhyme_are_not_judged(tmp_path: Path) -> None:
     made = _pair()
-    text = Reader(faults(made, cards_of(made, "heldout"))).text
+    text = Reader(_page(tmp_path, made)).text
     assert "off the rhyme 落韻2 of 9 judged 22.2%not judged 未評" in text
     assert "a line of the wrong length 字數不合0 of 9 0%9 of 9 100%" in text
 
@@ -183,9 +182,9 @@ def test_few_couplets_tell_nothing_whichever_way_they_go(tmp_path: Path, n: int,
     assert "5 better, 0 worse" in rows["shape"] and said in rows["shape"]
 
 
-def test_no_fault_at_all_is_said() -> None:
+def test_no_fault_at_all_is_said(tmp_path: Path) -> None:
     made = report(system("a", suite(written(TRUTH))))
-    assert "No poem here has a fault" in faults(made, cards_of(made, "heldout"))
+    assert "No poem here has a fault" in _page(tmp_path, made)
 
 
 # --- the poems -----------------------------------------------------------------------------
@@ -225,7 +224,7 @@ def test_what_is_wrong_in_the_couplet_is_not_the_writers_fault(tmp_path: Path) -
     rows = [couplet(poem(), couplet="白日依山盡，黃鶴入海流。")]
     made = report(system("a", suite(rows)))
     assert "出律" not in Reader(_page(tmp_path, made)).text
-    assert "No poem here has a fault" in faults(made, cards_of(made, "heldout"))
+    assert "No poem here has a fault" in _page(tmp_path, made)
 
 
 def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path) -> None:
@@ -237,7 +236,7 @@ def test_a_rhyme_that_is_wrong_has_its_reason_even_in_the_couplet(tmp_path: Path
     assert "✗rhyme 押韻" in text
     assert "落韻 off the rhyme, line 2, character 5 秋" in text
     assert "most lines written leave the couplet's rhyme" in text
-    drawn = Reader(faults(made, cards_of(made, "heldout"))).text
+    drawn = Reader(_page(tmp_path, made)).text
     assert "off the rhyme 落韻1 of 1 judged 100%" in drawn
 
 

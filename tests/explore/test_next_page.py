@@ -189,11 +189,11 @@ def test_text_of_a_model_stays_text(poem: Walk) -> None:
     assert "</p><img src=x>" in page.text and "img" not in page.tags and "b" not in page.tags
     first = poem.positions[0]
     bad = replace(first.taken, text="<script>")
-    road = replace(
-        first.roads[0],
-        completion=replace(first.roads[0].completion, text="<script>1</script>"),
+    alternative = replace(
+        first.alternatives[0],
+        completion=replace(first.alternatives[0].completion, text="<script>1</script>"),
     )
-    walked = replace(poem, positions=(replace(first, taken=bad, roads=(road,)),))
+    walked = replace(poem, positions=(replace(first, taken=bad, alternatives=(alternative,)),))
     page = Page(walk_page(walked, shown))
     assert "script" not in page.tags and "<script>" in page.text
 
@@ -211,8 +211,8 @@ def test_the_page_of_a_walk_leads_to_every_place_and_every_road(poem: Walk) -> N
     for panel, position in zip(panels, poem.positions, strict=True):
         said = Page(panel).text.replace(" ", "")
         assert panel.count('class="mine"') == 1
-        for road in position.roads:
-            assert road.completion.text in said
+        for alternative in position.alternatives:
+            assert alternative.completion.text in said
             seen += 1
     assert seen > count and f":has(#t{count}:target)" in html
 

@@ -90,7 +90,12 @@ def _real(family: str, style: str) -> ExportTokenizer:
 
 @pytest.mark.parametrize(
     ("family", "style"),
-    [("gemma", "homework"), ("qwen", "plain"), ("qwen", "homework"), ("smollm2", "plain")],
+    [
+        pytest.param("gemma", "homework", marks=pytest.mark.slow),
+        ("qwen", "plain"),
+        pytest.param("qwen", "homework", marks=pytest.mark.slow),
+        ("smollm2", "plain"),
+    ],
 )
 def test_real_tokenizers_spell(family: str, style: str) -> None:
     words = _real(family, style)

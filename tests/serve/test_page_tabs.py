@@ -122,16 +122,16 @@ def test_the_last_answer_wins(browser_page: Any, server: str) -> None:
 
 def test_draw_back_and_take(browser_page: Any, server: str) -> None:
     lab(browser_page, server, seed="7")
-    lot = browser_page.locator(".lot b").inner_text()
+    random = browser_page.locator(".random b").inner_text()
     draw = browser_page.get_by_role("button", name="Draw", exact=True)
     draw.click()
     answered(browser_page)
     first = written(browser_page)
-    assert len(first) == 1 and f"falls on {first}." in lot
+    assert len(first) == 1 and f"falls on {first}." in random
     browser_page.get_by_role("button", name="Back", exact=True).click()
     answered(browser_page)
     assert written(browser_page) == ""
-    assert browser_page.locator(".lot b").inner_text() == lot
+    assert browser_page.locator(".random b").inner_text() == random
     # Any bar can be taken, with the keyboard too, but none that the form forbids.
     token = browser_page.locator(".token:enabled").nth(2)
     text = token.inner_text()
@@ -170,7 +170,7 @@ def test_a_lot_on_the_others_is_drawn_by_the_server(browser_page: Any, server: s
     }"""
     seed = browser_page.evaluate(last)
     lab(browser_page, server, top_p="1", temperature="0.8", seed=str(seed))
-    assert "one of the others" in browser_page.locator(".lot b").inner_text()
+    assert "one of the others" in browser_page.locator(".random b").inner_text()
     browser_page.get_by_text(re.compile("Show all")).click()
     listed = browser_page.locator(".token").all_inner_texts()
     browser_page.get_by_role("button", name="Draw", exact=True).click()

@@ -129,7 +129,7 @@ def test_head_is_answered_as_get_without_a_body() -> None:
             *("/v1/models/none", "/v1/results/none", "/v1/completions", "/v1/poems", "/nothing"),
         ]
         for path in paths:
-            got, head = (httpx2.request(m, address + path) for m in ("GET", "HEAD"))
+            got, head = (httpx2.request(m, address + path, timeout=60) for m in ("GET", "HEAD"))
             assert (head.status_code, head.content) == (got.status_code, b""), path
             assert head.headers["content-type"] == got.headers["content-type"]
             if path not in ("/metrics", "/v1/examples"):

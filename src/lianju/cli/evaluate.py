@@ -11,7 +11,7 @@ from cyclopts import App, Group, Parameter, validators
 from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import default_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
-from lianju.console import TerminalReporter, print_line
+from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
@@ -211,8 +211,11 @@ def _loader(adapter: Path | None, model: str | None, tuned: bool = True) -> "Loa
 
 def _tell(report: "Report", folder: Path) -> None:
     """What came of it, in a few lines, and where the rest lies."""
-    from lianju.evaluate import summary_lines
+    from lianju.evaluate import summary_tables
 
-    for line in summary_lines(report):
-        print_line(line)
+    for sentence in report.verdict:
+        print_line(sentence)
+    for head, *rows in summary_tables(report):
+        print_line("")
+        print_table(rows, "<" * len(head), head)
     print_line(f"Report: {folder / 'report.html'}")

@@ -176,13 +176,13 @@ def _walk_row(walk: "Walk") -> dict[str, Any]:
             {
                 **position.step.as_row(),
                 "taken": position.taken.as_row(),
-                "roads": [
+                "alternatives": [
                     {
-                        **road.choice.as_row(),
-                        "completion": road.completion.text,
-                        "finish": road.completion.finish,
+                        **alternative.choice.as_row(),
+                        "completion": alternative.completion.text,
+                        "finish": alternative.completion.finish,
                     }
-                    for road in position.roads
+                    for alternative in position.alternatives
                 ],
             }
             for position in walk.positions

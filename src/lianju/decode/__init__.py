@@ -14,9 +14,9 @@ from lianju.decode.engine import ClosedError, Engine, FullError
 from lianju.decode.explore import (
     END,
     TOP,
+    Alternative,
     Choice,
     Position,
-    Road,
     StageFigures,
     Step,
     Walk,
@@ -52,6 +52,7 @@ from lianju.decode.scheduler import Ended, Event, Failed, Grown, Order, Schedule
 __all__ = [
     "END",
     "TOP",
+    "Alternative",
     "Candidate",
     "Choice",
     "ClosedError",
@@ -66,7 +67,6 @@ __all__ = [
     "Masks",
     "Order",
     "Position",
-    "Road",
     "Rules",
     "Scheduler",
     "Stage",

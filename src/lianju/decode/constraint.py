@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lianju.decode import rule_errors as texts
 from lianju.decode.line_patterns import TONES, OpenLine
 from lianju.decode.masks import Before, Demand, MaskKey, Masks
+from lianju.decode.rule_errors import say
 from lianju.decode.rules import Rules
 from lianju.decode.spelling_table import COMMA, STOP, Flags
 from lianju.errors import UserError
@@ -48,12 +48,12 @@ class Constraint:
         masks = masks.knowing(given)
         self.rules, self.masks, self.table = rules, masks, masks.table
         for wanted, remedy in (
-            (rules.heads, texts.OTHER_ACROSTIC),
-            ("".join(rules.tails), texts.OTHER_RHYMES),
-            (given, texts.OTHER_LINE),
+            (rules.heads, say("other_acrostic")),
+            ("".join(rules.tails), say("other_rhymes")),
+            (given, say("other_line")),
         ):
             if missing := "".join(sorted(set(wanted) - set(self.table.characters))):
-                raise UserError(texts.lacking(missing, remedy))
+                raise UserError(say("lacking", characters=missing, remedy=remedy))
         # How many lines after its own a token may reach into.
         self._span = (rules.length + masks.reach - 1) // (rules.length + 1)
         self.start = State(3, 0, frozenset(self._spellable(rules.start)), rules.used)

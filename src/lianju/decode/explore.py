@@ -1,4 +1,4 @@
-"""What the next token could have been: distributions stage by stage, and roads not taken."""
+"""What the next token could have been: distributions stage by stage, and where each would lead."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from lianju.prompt import render
 END = "end 止"
 # So many of the likeliest tokens are shown where nothing else is asked for.
 TOP = 12
-# What is rarer than this nobody would call another road; mostly it is a byte of the token taken.
+# What is rarer than this nobody would call an alternative; mostly it is a byte of the token taken.
 _FAINT = 0.001
 
 
@@ -99,7 +99,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Road:
+class Alternative:
     """A token that was not taken, and the poem that it leads to."""
 
     choice: Choice
@@ -112,7 +112,7 @@ class Position:
 
     step: Step
     taken: Choice
-    roads: tuple[Road, ...]
+    alternatives: tuple[Alternative, ...]
 
 
 @dataclass(frozen=True)
@@ -181,11 +181,11 @@ def walk(
         for at, (_, _, others) in enumerate(seen, len(begun))
         for choice in others
     ]
-    ends = iter(_roads(model, style, couplet, settings, constraint, turns, reporter))
+    ends = iter(_alternatives(model, style, couplet, settings, constraint, turns, reporter))
     return Walk(
         completion,
         tuple(
-            Position(step, taken, tuple(Road(choice, next(ends)) for choice in others))
+            Position(step, taken, tuple(Alternative(choice, next(ends)) for choice in others))
             for step, taken, others in seen
         ),
     )
@@ -216,7 +216,7 @@ def _stages(
         yield stages(row.unsqueeze(0), allowed, seen, settings)
 
 
-def _roads(
+def _alternatives(
     model: LanguageModel,
     style: str,
     couplet: str,

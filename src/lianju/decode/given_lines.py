@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from lianju.decode import rule_errors as texts
 from lianju.decode.line_patterns import TONES, OpenLine, after
+from lianju.decode.rule_errors import say
 from lianju.errors import UserError
 from lianju.verse import PATTERNS, Pattern, Said, anywhere, heard, names, possible, standard
 
@@ -46,16 +46,10 @@ def check_shape(given: Mapping[int, str], length: int, heads: str) -> None:
     """Raise `UserError` for a given line of another length, or that begins unlike its head."""
     for number, text in given.items():
         if len(text) != length:
-            raise UserError(texts.given_length(number, len(text), length))
+            raise UserError(say("given_length", line=number, count=len(text), length=length))
         head = heads[number - 3 : number - 2]
         if head and head != text[0]:
-            raise UserError(
-                texts.of_line(
-                    number,
-                    text,
-                    texts.other_head(head),
-                )
-            )
+            raise UserError(_of_line(number, text, say("other_head", head=head)))
 
 
 def check_repeats(given: Mapping[int, str], couplet: Iterable[str]) -> None:
@@ -64,8 +58,8 @@ def check_repeats(given: Mapping[int, str], couplet: Iterable[str]) -> None:
     for number, text in _even(given):
         before = seen.setdefault(standard(text[-1]), number)
         if before != number:
-            fault = texts.repeated_rhyme(text[-1], before)
-            raise UserError(texts.of_line(number, text, fault))
+            fault = say("repeated_rhyme", end=text[-1], before=before)
+            raise UserError(_of_line(number, text, fault))
 
 
 def ends(given: Mapping[int, str]) -> frozenset[str]:
@@ -109,8 +103,7 @@ def _rhyming(
             asked = 0
             for _, rhyme in open_lines:
                 asked |= rhyme
-            fault = texts.unrhymed(names(asked))
-            raise UserError(texts.of_line(number, text, fault))
+            raise UserError(_of_line(number, text, say("unrhymed", groups=names(asked))))
         open_lines = left
     return open_lines
 
@@ -160,11 +153,13 @@ def _misfit(number: int, text: str, known: Sequence[int], patterns: Iterable[Pat
     if not alone:
         nearest = min(patterns, key=lambda pattern: (len(_wrong(known, pattern)), pattern.marks))
         at = _wrong(known, nearest)[0]
-        why = texts.unmetrical(text[at], nearest.marks[at])
+        why = say(f"unmetrical_{nearest.marks[at]}", character=text[at])
     elif alone & {pattern.type for pattern in patterns}:
-        why = texts.unrescued(number - 1)
+        why = say("unrescued", line=number - 1)
     else:
-        rule = "失粘" if number % 2 else "失對"
-        why = texts.unlinked(rule)
-    fault = texts.replaceable(why)
-    return texts.of_line(number, text, fault)
+        why = say("unlinked", rule="失粘" if number % 2 else "失對")
+    return _of_line(number, text, say("replaceable", why=why))
+
+
+def _of_line(number: int, text: str, fault: Said) -> Said:
+    return say("of_line", line=number, text=text, fault=fault)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from lianju.config import OPEN_RHYME, VerseSettings
-from lianju.decode import rule_errors as texts
 from lianju.decode.line_patterns import Ways
+from lianju.decode.rule_errors import one_of, say, unwritable
 from lianju.errors import UserError
 from lianju.verse import LEVEL, OBLIQUE, Said, alphabet, heard, names, possible, standard
 
@@ -26,8 +26,8 @@ def place_tails(
             return frozenset({end}), _each(rhymes)
         if len(rhymes) == end // 2 and whole:
             return frozenset({end}), _each(rhymes[1:])
-    wanted = [end // 2 - 1 for end in sorted(ends)]
-    raise UserError(texts.rhymes_length(len(rhymes), wanted, own))
+    wanted = one_of(end // 2 - 1 for end in sorted(ends))
+    raise UserError(say("rhymes_length", count=len(rhymes), wanted=wanted, own=own))
 
 
 def check_tails(tails: Tails, settings: VerseSettings, couplet: Sequence[str]) -> None:
@@ -38,7 +38,8 @@ def check_tails(tails: Tails, settings: VerseSettings, couplet: Sequence[str]) -
     for number, tail in _placed(tails):
         text = given.get(number)
         if text and standard(text[-1]) != standard(tail):
-            raise UserError(texts.of_line(number, text, texts.other_end(tail)))
+            fault = say("other_end", character=tail)
+            raise UserError(say("of_line", line=number, text=text, fault=fault))
     if settings.rhyme == "off":
         return
     seen = {standard(line[-1]): number for number, line in enumerate(couplet, 1)}
@@ -46,7 +47,7 @@ def check_tails(tails: Tails, settings: VerseSettings, couplet: Sequence[str]) -
     for number, tail in _placed(tails):
         before = seen.setdefault(standard(tail), number)
         if before != number:
-            raise UserError(texts.repeated_end(number, tail, before))
+            raise UserError(say("repeated_end", line=number, character=tail, before=before))
 
 
 def rhyming(tails: Tails, ways: Ways) -> tuple[Ways, list[str]]:
@@ -69,7 +70,7 @@ def _each(rhymes: str) -> Tails:
     """What each line ends with, odd lines with anything."""
     tails = ["" if character == OPEN_RHYME else character for character in rhymes]
     if missing := set(tails) - {"", *alphabet()}:
-        raise UserError(texts.unwritable("".join(sorted(missing)), texts.OTHER_RHYMES))
+        raise UserError(unwritable(missing, say("other_rhymes")))
     return tuple(end for tail in tails for end in ("", tail))
 
 
@@ -93,6 +94,7 @@ def _misfit(number: int, tail: str, ways: Ways) -> Said:
     for _, rhyme in ways:
         asked |= rhyme
     if not asked:
-        return texts.oblique_end(number, tail)
+        return say("oblique_end", line=number, character=tail)
     known = heard(tail)[-1]
-    return texts.unrhymed_end(number, tail, names(known & LEVEL or known), names(asked))
+    own = names(known & LEVEL or known)
+    return say("unrhymed_end", line=number, character=tail, own=own, asked=names(asked))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lianju.config import VerseSettings
-from lianju.decode import rule_errors as texts
 from lianju.decode.given_lines import Patterns, check_repeats, check_shape, ends, settle
 from lianju.decode.line_patterns import TONES, OpenLine, Ways, after, third
 from lianju.decode.rhyme_characters import check_tails, place_tails, rhyming
+from lianju.decode.rule_errors import one_of, say, unwritable
 from lianju.errors import UserError
 from lianju.verse import (
     FORMS,
@@ -150,20 +150,20 @@ def rules_for(couplet: str, settings: VerseSettings) -> Rules | None:
     """
     if settings.form == "free":
         if settings != VerseSettings(form="free"):
-            raise UserError(texts.FREE)
+            raise UserError(say("free"))
         return None
     lines = lines_of(couplet)
     if not _couplet(lines):
         if settings == VerseSettings():
             return None
-        raise UserError(texts.none(couplet))
+        raise UserError(say("none", couplet=couplet))
     length = len(lines[0])
     numbers, heads = _heads(lines, _ends(length, settings), settings.acrostic)
     numbers, tails = place_tails(settings.rhymes, numbers, lines)
     ways, faults, notes = _ways(lines, settings)
     check_tails(tails, settings, lines)
     ways, rare = rhyming(tails, ways)
-    notes += tuple(map(texts.rare_rhyme, rare))
+    notes += tuple(say("rare_rhyme", character=tail) for tail in rare)
     used = frozenset(standard(end) for end in (*(line[-1] for line in lines), *tails) if end)
     rules = Rules(length, numbers, frozenset(), used, heads, tails, faults, notes)
     if settings.given:
@@ -194,9 +194,9 @@ def _with_given(rules: Rules, lines: Sequence[str], ways: Ways, settings: VerseS
     found = settle(given, rules.heads, starts)
     notes = list(rules.notes)
     if found.rare:
-        notes.append(texts.RARE_GIVEN)
+        notes.append(say("rare_given"))
     if found.attempt:
-        notes.append(texts.TURNED)
+        notes.append(say("turned"))
     return replace(
         rules,
         start=found.start,
@@ -215,15 +215,17 @@ def _ends(length: int, settings: VerseSettings) -> frozenset[int]:
     """The numbers of lines that the poem may have."""
     form = _FORMS.get(settings.form)
     if form and form.characters != length:
-        raise UserError(texts.other_length(form, settings.form, length))
+        own = {"form": form.chinese, "name": settings.form, "own": form.characters}
+        raise UserError(say("other_length", **own, length=length))
     if form and settings.lines and settings.lines != form.lines:
-        raise UserError(texts.other_lines(form, settings.form, settings.lines))
+        own = {"form": form.chinese, "name": settings.form, "own": form.lines}
+        raise UserError(say("other_lines", **own, lines=settings.lines))
     lines = settings.lines or (form.lines if form else 0)
     every = {lines} if lines else {_SHORT, _LONG}
     given = max(settings.given, default=0)
     enough = frozenset(number for number in every if number >= given)
     if not enough:
-        raise UserError(texts.beyond(given, max(every)))
+        raise UserError(say("beyond", line=given, lines=max(every)))
     return enough
 
 
@@ -236,13 +238,13 @@ def _heads(lines: Sequence[str], ends: frozenset[int], acrostic: str) -> tuple[f
             return frozenset({end}), _writable(acrostic)
         if len(acrostic) == end and acrostic[:2] == lines[0][0] + lines[1][0]:
             return frozenset({end}), _writable(acrostic[2:])
-    wanted = [end - 2 for end in sorted(ends)]
-    raise UserError(texts.acrostic_length(len(acrostic), wanted, lines[0][0] + lines[1][0]))
+    wanted, own = one_of(end - 2 for end in sorted(ends)), lines[0][0] + lines[1][0]
+    raise UserError(say("acrostic_length", count=len(acrostic), wanted=wanted, own=own))
 
 
 def _writable(heads: str) -> str:
     if missing := set(heads) - set(alphabet()):
-        raise UserError(texts.unwritable("".join(sorted(missing)), texts.OTHER_ACROSTIC))
+        raise UserError(unwritable(missing, say("other_acrostic")))
     return heads
 
 
@@ -258,24 +260,24 @@ def _ways(
         seen = opening(lines)
         ways, faults = seen.ways, seen.faults
         if seen.rare and settings.tone == "on":
-            notes.append(texts.RARE_COUPLET)
+            notes.append(say("rare_couplet"))
     else:
         end = heard(lines[1])[-1] if known else LEVEL
         ways = frozenset({("", end & LEVEL or end)})
         if settings.tone == "on":
-            notes.append(texts.no_metre(len(lines[0])))
+            notes.append(say("no_metre", length=len(lines[0])))
     if not known and settings.rhyme == "auto":
-        notes.append(texts.unknown_rhyme(last))
+        notes.append(say("unknown_rhyme", end=last))
     if settings.rhyme == "off":
         if settings.tone == "on" and any(not type for type, _ in ways):
-            notes.append(texts.OBLIQUE_COUPLET)
+            notes.append(say("oblique_couplet"))
         ways = frozenset((type, 0) for type, _ in ways)
     elif settings.rhyme != "auto":
         group = _group(settings.rhyme)
         if not known & group:
-            notes.append(texts.other_rhyme(last, names(group)))
+            notes.append(say("other_rhyme", end=last, group=names(group)))
         if settings.tone == "on" and not group & LEVEL and any(type for type, _ in ways):
-            notes.append(texts.OBLIQUE_RHYME)
+            notes.append(say("oblique_rhyme"))
         ways = frozenset((type if group & LEVEL else "", group) for type, _ in ways)
     if settings.tone == "off":
         ways = frozenset(("", rhyme) for _, rhyme in ways)
@@ -293,4 +295,4 @@ def _group(text: str) -> int:
         if text and group.title.endswith(text):
             return bit(group.name)
     level = "".join(group.name for group in GROUPS[:30])
-    raise UserError(texts.no_group(text, level))
+    raise UserError(say("no_group", text=text, level=level))

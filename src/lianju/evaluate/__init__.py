@@ -19,7 +19,7 @@ from lianju.evaluate.plots import nice_ticks
 from lianju.evaluate.schema import Mark, Report
 from lianju.evaluate.statistics import Figure, difference, mean, perplexity
 from lianju.evaluate.suites import couplets_digest, suite
-from lianju.evaluate.summary import summary_lines
+from lianju.evaluate.summary import summary_tables
 from lianju.evaluate.typesetting import typeset
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ __all__ = [
     "shape_counts",
     "share_words",
     "suite",
-    "summary_lines",
+    "summary_tables",
     "tools",
     "typeset",
     "write_evaluation",

@@ -143,8 +143,8 @@ def evaluate_systems(
             for number, author in enumerate(authors, 1)
         ]
         seconds = sum(system.seconds for system in systems)
-        heart = _contamination(systems[0].sha256, base, reporter)
-        report = report_of(systems, METRICS, machine.describe(), seconds, heart)
+        known = _contamination(systems[0].sha256, base, reporter)
+        report = report_of(systems, METRICS, machine.describe(), seconds, known)
         write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
     return report

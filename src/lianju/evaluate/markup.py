@@ -75,16 +75,3 @@ def facts(rows: Iterable[tuple[str, object]]) -> str:
         if value is not None
     )
     return f'<dl class="facts">{items}</dl>'
-
-
-def table(name: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of HTML cells in a box of its own that scrolls when the page is too narrow."""
-    heads = "".join(f'<th scope="col">{label(cell)}</th>' for cell in head)
-    lines = []
-    for first, *rest in rows:
-        cells = "".join(f"<td>{cell}</td>" for cell in rest)
-        lines.append(f'<tr><th scope="row">{label(first)}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )

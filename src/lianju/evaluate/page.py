@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from lianju.evaluate import figures, frame, markup, page_plots
+from lianju.evaluate import figures, frame, markup
+from lianju.evaluate.page_faults import fault_counts
 from lianju.evaluate.page_poems import Card, cards_of
 from lianju.evaluate.schema import Comparison, Metric, Report
 from lianju.evaluate.statistics import Figure
@@ -70,8 +69,8 @@ def shown(report: Report) -> dict[str, Any]:
         "choices": _choices(report, [card for found in cards.values() for card in found]),
         "table_of": _table_of,
         "poems_each": _poems_each,
-        "dots": lambda *of: Markup(page_plots.dots(*of)),
-        "faults": lambda *of: Markup(page_plots.faults(*of)),
+        "shares_of": _shares_of,
+        "fault_counts": fault_counts,
         "title": title,
         "level": figures.LEVEL,
         **{word.__name__: word for word in _WORDS},
@@ -102,6 +101,17 @@ def _table_of(
             row = report.metrics[name], taken
             groups.setdefault(of.get(name, "Other 其他"), []).append(row)
     return places, compared, groups
+
+
+def _shares_of(report: Report, suite: str) -> list[tuple[Metric, list[tuple[int, Figure]]]]:
+    """All shares of a suite, with the places of the systems that have them."""
+    places, _, groups = _table_of(report, suite)
+    shares = {}
+    for metric, taken in (row for rows in groups.values() for row in rows):
+        having = [(at, one) for at, one in zip(places, taken, strict=True) if one.value is not None]
+        if metric.unit == "share" and having:
+            shares[metric.name] = metric, having
+    return [shares[name] for name in report.metrics if name in shares]
 
 
 def _poems_each(report: Report, suite: str) -> list[int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import lianju
 from lianju import machine
 from lianju.errors import UserError
-from lianju.files import cache_dir, locked, read_json, write_json
+from lianju.files import cache_dir, digest, locked, read_json, write_json
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import fingerprint
 
@@ -40,7 +40,7 @@ def cached_result(
     """
     here = machine.describe()
     asked = {**asked, "code": _code(), "machine": {part: here[part] for part in _MACHINE}}
-    path = folder() / f"{_digest(asked)[:24]}.json"
+    path = folder() / f"{digest(asked)[:24]}.json"
     try:
         found = _read(path)
     except UserError as error:
@@ -52,7 +52,7 @@ def cached_result(
     result = json.loads(json.dumps(work(name)))
     held = {"asked": asked, "result": result}
     with suppress(UserError), locked(path):
-        write_json(path, {**held, "sha256": _digest(held)})
+        write_json(path, {**held, "sha256": digest(held)})
     return result
 
 
@@ -72,14 +72,9 @@ def _read(path: Path) -> Any:
     if not path.is_file():
         return None
     held = read_json(path, advice="it is worked out again")
-    if not isinstance(held, dict) or held.pop("sha256", "") != _digest(held):
+    if not isinstance(held, dict) or held.pop("sha256", "") != digest(held):
         raise UserError(f"{path} is damaged: it is worked out again")
     return held
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @cache

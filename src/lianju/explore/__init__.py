@@ -8,7 +8,6 @@ and everything said about them is computed from these files without the model.
 from lianju.explore.grid import Cell, Grid, read_grid
 from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.next_terminal import step_lines, walk_lines
-from lianju.explore.output import write_all
 from lianju.explore.reported_suites import REPORTED_SUITES
 from lianju.explore.sweep import (
     ScoredCell,
@@ -19,6 +18,7 @@ from lianju.explore.sweep import (
     score,
     write_poems,
 )
+from lianju.explore.sweep_files import write_all
 from lianju.explore.sweep_page import Findings
 
 __all__ = [

@@ -13,7 +13,7 @@ from lianju.explore.stage_words import number, share, words_of
 
 # Without bars a table is still worth its room; longer ones say no more.
 _SHORTEST, _LONGEST = 4, 24
-# So much of the poem stands before another road, for the eye to find the place.
+# So much of the poem stands before another alternative, for the eye to find the place.
 _BEFORE = 6
 _LABELS, _COLUMN = 12, 8
 _ABBREVIATED = {"Temperature": "Temp."}
@@ -101,7 +101,8 @@ def walk_lines(walk: Walk) -> Iterator[RenderableType]:
     yield table
     yield Text(
         "Model, Drawn: the token's probability by the model and in the end 模型與抽籤時的機率 · "
-        "Choices: as uncertain as so many equal ones 相當於幾選一 · ✗ not in the lot 籤筒裡沒有",
+        "Choices: as uncertain as so many equal ones 相當於幾選一 · "
+        "✗ could not be drawn 籤筒裡沒有",
         "dim",
     )
 
@@ -113,15 +114,19 @@ def _position(position: Position) -> Iterator[RenderableType]:
     yield share(position.taken.probabilities[-1])
     yield f"{last.left:,}"
     yield number(last.effective)
-    roads = Text()
-    for at, road in enumerate(position.roads):
-        cut = road.choice.cut_at is not None
+    alternatives = Text()
+    for at, alternative in enumerate(position.alternatives):
+        cut = alternative.choice.cut_at is not None
         before = len(position.step.prefix)
-        roads.append("\n" if at else "")
-        roads.append(f"{road.choice.text} {share(road.choice.probabilities[0])}", "cyan")
-        roads.append(" ✗" if cut else "", "red")
-        roads.append(f" {_tail(position.step.prefix)}", "dim").append(road.completion.text[before:])
-    yield roads
+        alternatives.append("\n" if at else "")
+        alternatives.append(
+            f"{alternative.choice.text} {share(alternative.choice.probabilities[0])}", "cyan"
+        )
+        alternatives.append(" ✗" if cut else "", "red")
+        alternatives.append(f" {_tail(position.step.prefix)}", "dim").append(
+            alternative.completion.text[before:]
+        )
+    yield alternatives
 
 
 def _tail(text: str) -> str:

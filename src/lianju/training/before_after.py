@@ -1,6 +1,6 @@
 """What a run finds out about a model, before and after: poems on `hw5`, and the loss.
 
-Both are taken with what an evaluation takes them with.
+Both use the functions that an evaluation uses.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,6 @@ books.
 
 from lianju.verse.checker import check
 from lianju.verse.compounds import Word, beginnings, joined, word_of
-from lianju.verse.fault_texts import Language
 from lianju.verse.glyph import standard
 from lianju.verse.kinds import form_of_lines
 from lianju.verse.line_readings import anywhere, heard, possible
@@ -39,7 +38,7 @@ from lianju.verse.reading import (
     secure,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
-from lianju.verse.said import Said, in_language
+from lianju.verse.said import Language, Said, Sentences, in_language
 from lianju.verse.shape import SENTENCE_ENDS, Shape, couplet_fault, shape_of
 from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
@@ -62,6 +61,7 @@ __all__ = [
     "Pattern",
     "Reading",
     "Said",
+    "Sentences",
     "Shape",
     "Style",
     "Total",

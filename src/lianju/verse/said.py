@@ -1,6 +1,11 @@
 """Words for users in both languages, written once where they arise."""
 
-from typing import Literal, Self
+import tomllib
+from functools import cached_property
+from importlib import resources
+from typing import Any, Literal, Self
+
+Language = Literal["en", "zh"]
 
 
 class Said(str):
@@ -24,6 +29,31 @@ class Said(str):
         return type(self), (str(self), self.zh)
 
 
-def in_language(words: str, lang: Literal["en", "zh"]) -> str:
+def in_language(words: str, lang: Language) -> str:
     """`words` in a language; as they are where they have no Chinese."""
     return words.zh if lang == "zh" and isinstance(words, Said) else str(words)
+
+
+class Sentences:
+    """The sentences of a room in both languages, from a TOML file beside its code.
+
+    A table is a sentence under its name, with `en` and `zh`; what stands in braces is filled in.
+
+    >>> say = Sentences("lianju.decode", "rule_errors.toml")
+    >>> in_language(say("unwritable", characters="咖啡", remedy=say("other_rhymes")), "zh")
+    '唐人幾乎不用「咖啡」：請換韻字'
+    """
+
+    def __init__(self, package: str, file: str):
+        self._package, self._file = package, file
+
+    @cached_property
+    def table(self) -> dict[str, Any]:
+        """All of them, by name and language."""
+        return tomllib.loads(resources.files(self._package).joinpath(self._file).read_text("utf-8"))
+
+    def __call__(self, name: str, /, **values: object) -> Said:
+        """A sentence with `values`, of which those in both languages are said in its own."""
+        chinese = {k: v.zh if isinstance(v, Said) else v for k, v in values.items()}
+        sentence = self.table[name]
+        return Said(sentence["en"].format(**values), sentence["zh"].format(**chinese))

@@ -1,5 +1,7 @@
 """A verdict in words, English and Chinese, for learners; and as one JSON object.
 
+The sentences stand in data/words.toml.
+
 >>> from lianju.verse import check
 >>> verdict = check("白日依山盡，黃河入海流。欲窮千里目，更上一層峰。")
 >>> form_words(verdict, "en"), style_words(verdict, "en")
@@ -11,16 +13,16 @@
 """
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
-from lianju.verse.fault_texts import COUPLETS, REMARKS, RESTS, RULES, Language, Rule
 from lianju.verse.glyph import standard
 from lianju.verse.poem import FORMS
 from lianju.verse.reading import readings
 from lianju.verse.rhyme_groups import GROUPS
+from lianju.verse.said import Language, Sentences
 from lianju.verse.verdict import PARALLEL, RARE, Fault, Mark, Verdict
 
-_Words = dict[str, dict[Language, str]]
+_WORDS = Sentences("lianju.verse", "data/words.toml")
 
 _FORMS = {form.name: form.chinese for form in FORMS} | {
     "wupai": "五排",
@@ -43,47 +45,6 @@ _GOES = {
     "C": ("中仄", "中平平仄仄"),
     "D": ("中平", "中仄仄平平"),
 }
-
-
-_STYLES: _Words = {
-    "rare": {
-        "en": "regular only by a rare reading",
-        "zh": "近體詩，合律，惟賴罕用讀音",
-    },
-    "undecided": {
-        "en": "no fault found, but a reading is unknown",
-        "zh": "近體詩，未見失律，惟有字音不詳",
-    },
-    "old-style": {"en": "old-style verse 古體詩", "zh": "古體詩"},
-    "six": {"en": "six-character verse 六言詩", "zh": "六言詩"},
-    "couplet": {"en": "a couplet 一聯", "zh": "一聯"},
-    "fragment": {"en": "a fragment 殘句", "zh": "殘句"},
-    "mixed": {"en": "a ci or lines of several lengths 詞或雜言", "zh": "詞或雜言"},
-}
-_SHAPE: dict[Language, str] = {
-    "en": "Regulated verse has 4, 8, or an even number of 10 or more lines, all of five "
-    "characters or all of seven.",
-    "zh": "近體詩須為四句、八句，或十句以上的偶數句，每句同為五字或七字。",
-}
-_SIX: dict[Language, str] = {
-    "en": "Lines of six characters have no fixed order of tones, so only the rhyme is shown.",
-    "zh": "六言近體的平仄沒有定式，故只標韻腳。",
-}
-_WHY: _Words = {
-    "oblique rhyme": {
-        "en": "The even lines end oblique 仄; the rhymes of regulated verse are level 平.",
-        "zh": "偶數句以仄聲收尾；近體詩押平聲韻。",
-    },
-    "no rhyme": {
-        "en": "Fewer than half of the even lines rhyme with each other.",
-        "zh": "過半偶數句不相押韻。",
-    },
-    "metre": {
-        "en": "More than half of the lines break the rules of regulated verse.",
-        "zh": "過半詩句不合近體詩格律。",
-    },
-}
-_BRIEF = {"oblique rhyme": "押仄韻", "no rhyme": "不同韻", "metre": "不合平仄"}
 
 
 def form_words(verdict: Verdict, lang: Language) -> str:
@@ -111,7 +72,7 @@ def style_words(verdict: Verdict, lang: Language) -> str:
         if lang == "zh":
             return f"近體詩，{number} 處不合律" if number else "近體詩，合律"
         return f"regulated verse 近體詩 with {counted}"
-    said = _STYLES[verdict.style][lang]
+    said = _word("styles", verdict.style, lang)
     if verdict.style == "couplet" and verdict.types and not verdict.why:
         if lang == "zh":
             return said + (f"，{number} 處不合律" if number else "，合律")
@@ -122,12 +83,12 @@ def style_words(verdict: Verdict, lang: Language) -> str:
 def why_words(verdict: Verdict, lang: Language) -> str:
     """Why this is not judged as regulated verse, in a sentence or two; empty where it is."""
     if verdict.style == "six":
-        return _SIX[lang]
+        return _word("why", "six", lang)
     if verdict.why == "shape":
         found = _shape_words(verdict, lang)
         stop = ". " if lang == "en" else "。"
-        return f"{found[0].upper()}{found[1:]}{stop}{_SHAPE[lang]}"
-    return _WHY[verdict.why][lang] if verdict.why else ""
+        return f"{found[0].upper()}{found[1:]}{stop}{_word('why', 'shape', lang)}"
+    return _word("why", verdict.why, lang) if verdict.why else ""
 
 
 def opening_words(verdict: Verdict, lang: Language) -> str:
@@ -179,7 +140,7 @@ def fault_words(verdict: Verdict, fault: Fault, lang: Language) -> str:
     mark = verdict.marks[fault.line - 1][fault.position - 1]
     character = mark.character
     rule = _rule(fault)
-    detail = rule.detail[lang].format(
+    detail = rule[lang].format(
         found=_reading(fault.found) if fault.rule == RARE else _named(fault.found, lang),
         usual=_reading(_usual(mark)) if mark.readings else "",
         expected=_named(fault.expected, lang),
@@ -189,12 +150,12 @@ def fault_words(verdict: Verdict, fault: Fault, lang: Language) -> str:
     if lang == "zh":
         return f"{fault.rule}：第{fault.line}句第{fault.position}字「{character}」{detail}"
     place = f"line {fault.line}, character {fault.position} {character}"
-    return f"{fault.rule} {rule.name}, {place}: {detail}"
+    return f"{fault.rule} {rule['name']}, {place}: {detail}"
 
 
 def rule_words(fault: Fault, lang: Language) -> str:
     """The rule that a fault breaks, or what to think of a remark, explained to a learner."""
-    return _rule(fault).rule[lang]
+    return _rule(fault)[f"rule_{lang}"]
 
 
 def brief_words(verdict: Verdict, lang: Language) -> str:
@@ -207,7 +168,7 @@ def brief_words(verdict: Verdict, lang: Language) -> str:
     if verdict.why == "shape":
         return _shape_words(verdict, lang)
     if verdict.why:
-        return verdict.why if lang == "en" else _BRIEF[verdict.why]
+        return verdict.why if lang == "en" else _word("why", verdict.why, "brief")
     if not verdict.faults:
         return _rest_brief(verdict, lang)
     fault = verdict.faults[0]
@@ -287,18 +248,23 @@ def _couplet_words(verdict: Verdict, fault: Fault, lang: Language) -> str:
         lines, comma = f"第{above}、{below}句", "："
         couplet = f"{name}（{lines}）" if name else lines
     else:
-        couplet, comma = f"lines {above} and {below} {name}".rstrip(), f" {_rule(fault).name}: "
-    detail = _rule(fault).detail[lang].format(couplet=couplet, found=COUPLETS[fault.found][lang])
-    return fault.rule + comma + detail
+        couplet, comma = f"lines {above} and {below} {name}".rstrip(), f" {_rule(fault)['name']}: "
+    found = _word("couplets", fault.found, lang)
+    return fault.rule + comma + _rule(fault)[lang].format(couplet=couplet, found=found)
 
 
-def _rule(fault: Fault) -> Rule:
-    """Of a fault; of a remark, which has nothing expected; or of what the verdict rests on."""
-    if fault.rule in RESTS:
-        return RESTS[fault.rule]
-    return (
-        REMARKS[fault.rule] if not fault.expected and fault.rule in REMARKS else RULES[fault.rule]
-    )
+def _rule(fault: Fault) -> dict[str, str]:
+    """The words for a fault; for a remark, which has nothing expected; or for what the verdict
+    rests on.
+    """
+    table = _WORDS.table
+    kinds = ("rests", "rules") if fault.expected else ("rests", "remarks", "rules")
+    return next(table[kind][fault.rule] for kind in kinds if fault.rule in table[kind])
+
+
+def _word(kind: str, name: str, lang: Language | Literal["brief"]) -> str:
+    word: str = _WORDS.table[kind][name][lang]
+    return word
 
 
 def _named(found: str, lang: Language) -> str:

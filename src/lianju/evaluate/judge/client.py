@@ -29,6 +29,7 @@ class Client:
             base_url=endpoint.url.removesuffix("chat/completions"),
             api_key=endpoint.key or "none",  # else one is taken from the environment
             max_retries=endpoint.retries,
+            timeout=httpx2.Timeout(endpoint.timeout, connect=min(10.0, endpoint.timeout)),
             http_client=_Http(endpoint),
         )
         self._replaced: set[str] = set()
@@ -107,8 +108,7 @@ class _Http(httpx2.AsyncClient):
     """
 
     def __init__(self, endpoint: Endpoint):
-        timeout = httpx2.Timeout(endpoint.timeout, connect=min(10.0, endpoint.timeout))
-        super().__init__(timeout=timeout, follow_redirects=False)
+        super().__init__(follow_redirects=False)
         self._endpoint, self._reached = endpoint, False
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:

@@ -1,4 +1,4 @@
-// The distribution of one token as pictures: the tokens at every stage, and the lot that is drawn.
+// The distribution of one token as pictures: the tokens at every stage, and the random number that picks one.
 
 import { el } from "./dom.js";
 import { fallsOn } from "./decode_draw.js";
@@ -150,9 +150,9 @@ function figures(step, app) {
     ...step.stages.map((stage) => el("td", { textContent: words(stage) }))));
 }
 
-// The last stage laid end to end from 0 to 1, and where the lot falls on it.
-export function strip(step, lot, app) {
-  const hit = fallsOn(step, lot);
+// The last stage laid end to end from 0 to 1, and where the random number falls on it.
+export function strip(step, random, app) {
+  const hit = fallsOn(step, random);
   const picture = svg("svg", { class: "strip", "aria-hidden": "true" });
   let from = 0;
   for (const choice of step.choices) {
@@ -163,15 +163,15 @@ export function strip(step, lot, app) {
   }
   const rest = Math.max(0, 1 - from);
   if (rest > 1e-6) picture.append(segment(from, rest, hit ? "rest" : "rest hit", app.t("lab.others")));
-  const needle = svg("svg", { x: `${100 * lot}%`, class: "needle" },
+  const needle = svg("svg", { x: `${100 * random}%`, class: "needle" },
     svg("path", { d: "M-5 0h10l-5 7zM-.75 6h1.5v34h-1.5z" }));
   picture.append(needle);
   const words = hit
-    ? app.t("lab.lot", { lot: lot.toFixed(3), token: reading(hit, app) })
-    : app.t("lab.lot.others", { lot: lot.toFixed(3) });
-  return el("div", { class: "lot" }, picture,
-    el("p", { title: app.t("lab.lot.help") }, el("b", { textContent: words }), " ",
-      el("span", { class: "quiet", textContent: app.t("lab.lot.help") })));
+    ? app.t("lab.random", { random: random.toFixed(3), token: reading(hit, app) })
+    : app.t("lab.random.others", { random: random.toFixed(3) });
+  return el("div", { class: "random" }, picture,
+    el("p", { title: app.t("lab.random.help") }, el("b", { textContent: words }), " ",
+      el("span", { class: "quiet", textContent: app.t("lab.random.help") })));
 }
 
 function segment(from, part, kind, words) {

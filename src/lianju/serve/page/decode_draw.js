@@ -11,13 +11,13 @@ export function chance(seed, place) {
   return ((bits ^ (bits >>> 15)) >>> 0) / 2 ** 32;
 }
 
-// The token on which a lot falls when the last stage is laid end to end; null if it falls on one of
+// The token on which a random number falls when the last stage is laid end to end; null if it falls on one of
 // those that the answer does not list.
-export function fallsOn(step, lot) {
+export function fallsOn(step, random) {
   let end = 0;
   for (const choice of step.choices) {
     end += choice.probabilities.at(-1);
-    if (lot < end) return choice;
+    if (random < end) return choice;
   }
   return null;
 }
@@ -29,14 +29,14 @@ export function written(choice) {
 
 const isPart = (choice) => /^⟨.*⟩$/.test(choice.text);
 
-// One draw as {text, ends}. A lot on a token that is not listed, or on a part of a character, is
+// One draw as {text, ends}. A number that falls on a token that is not listed, or on a part of a character, is
 // drawn by the server: characters from the same distribution, until one is not listed.
-export async function draw(app, body, step, lot, signal) {
-  const hit = fallsOn(step, lot);
+export async function draw(app, body, step, random, signal) {
+  const hit = fallsOn(step, random);
   if (hit && !isPart(hit)) return { text: written(hit), ends: hit.ends };
   const listed = new Set(step.choices.filter((choice) => choice.probabilities.at(-1) && !isPart(choice))
     .map(written));
-  const text = await unlisted(app, { ...body, seed: Math.floor(lot * 2 ** 31) }, listed, signal);
+  const text = await unlisted(app, { ...body, seed: Math.floor(random * 2 ** 31) }, listed, signal);
   return { text, ends: text === "" };
 }
 

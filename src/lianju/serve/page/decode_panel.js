@@ -1,4 +1,4 @@
-// One set of settings with the distribution that it makes: sliders, chart, lot, draw.
+// One set of settings with the distribution that it makes: sliders, chart, random number, draw.
 
 import { busy, button, errorBox, notes } from "./controls.js";
 import { chart, highest, strip } from "./decode_chart.js";
@@ -89,7 +89,7 @@ export class Panel {
     }
   }
 
-  get #lot() {
+  get #random() {
     return chance(this.lab.state.seed, this.lab.state.written.length);
   }
 
@@ -99,7 +99,7 @@ export class Panel {
     if (!step) return;
     const { app, shown, values } = this;
     const held = shown.contains(document.activeElement) ? document.activeElement.dataset.token : null;
-    shown.replaceChildren(notes(step), strip(step, this.#lot, app), chart(step, {
+    shown.replaceChildren(notes(step), strip(step, this.#random, app), chart(step, {
       app, settings: values, scale, every: this.#every,
       take: (choice) => { this.stop(); this.lab.take(choice); },
       turn: () => this.#turn(),
@@ -120,7 +120,7 @@ export class Panel {
       await this.#settled();
       if (!this.#step || this.lab.state.ended) return;
       const { signal } = this.#controller;
-      const found = await draw(this.app, this.body(), this.#step, this.#lot, signal);
+      const found = await draw(this.app, this.body(), this.#step, this.#random, signal);
       if (!signal.aborted) this.lab.put(found);
     } catch (failure) {
       if (failure.name !== "AbortError") this.#fail(failure);

@@ -38,7 +38,7 @@ const STAGES = {
 const LAB = {
   "lab.title": ["The next character", "下一字"],
   "lab.lead": [
-    "A language model writes one token at a time, in verse one character. It gives each a probability, and one is drawn by lot. Move the settings and see what they make of the lot.",
+    "A language model writes one token at a time, in verse one character. It gives each a probability, and one is drawn at random. Move the settings and see how the chances change.",
     "語言模型一次寫一個字：先給每個字一個機率，再抽籤。動一動設定，看籤筒如何變化。",
   ],
   "lab.couplet": ["First couplet", "首聯"],
@@ -103,10 +103,10 @@ const LAB = {
   "lab.key.after": ["after it", "此步之後"],
   "lab.key.cut": ["struck here", "於此刪去"],
   "lab.key.click": ["Click a token to take it.", "點一個字，就取它。"],
-  "lab.lot": ["Lot {lot}: it falls on {token}.", "籤 {lot}：落在「{token}」。"],
-  "lab.lot.others": ["Lot {lot}: it falls on one of the others.", "籤 {lot}：落在其餘的字。"],
-  "lab.lot.help": [
-    "The last column laid end to end; the lot, drawn from the seed, says where.",
+  "lab.random": ["Random number {random}: it falls on {token}.", "籤 {random}：落在「{token}」。"],
+  "lab.random.others": ["Random number {random}: it falls on one of the others.", "籤 {random}：落在其餘的字。"],
+  "lab.random.help": [
+    "The last column laid end to end; the random number, drawn from the seed, says where.",
     "末一欄的機率首尾相接；籤由種子而來，落在哪裡就取哪個字。",
   ],
   "lab.took": ["Taken: {token}.", "取「{token}」。"],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from lianju.explore import tables
+from lianju.explore import sweep_tables
 from lianju.explore.drawing import alone
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
 from lianju.explore.png import has_letters, svg_to_png
@@ -30,12 +30,12 @@ def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Find
     if not no_png and not has_letters():
         no_png = _NO_FONT
     for name, rows in (
-        ("cells", tables.cell_rows(cells)),
-        ("poems", tables.poem_rows(sweep, cells)),
+        ("cells", sweep_tables.cell_rows(cells)),
+        ("poems", sweep_tables.poem_rows(sweep, cells)),
     ):
-        tables.write_csv(sweep.folder / f"{name}.csv", rows)
+        sweep_tables.write_csv(sweep.folder / f"{name}.csv", rows)
         if not no_parquet:
-            tables.write_parquet(sweep.folder / f"{name}.parquet", rows)
+            sweep_tables.write_parquet(sweep.folder / f"{name}.parquet", rows)
     for missing in filter(None, (no_parquet, no_png)):
         reporter.say(missing)
     charts = list(_plots(found))

@@ -10,7 +10,7 @@ import pytest
 
 from lianju.config import VerseSettings
 from lianju.evaluate.statistics import NOTHING, Figure
-from lianju.explore import Findings, Grid, ScoredCell, Sweep, output, tables, write_all
+from lianju.explore import Findings, Grid, ScoredCell, Sweep, sweep_files, sweep_tables, write_all
 from lianju.explore.drawing import alone, ticks
 from lianju.explore.grid import cell_words
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
@@ -59,12 +59,12 @@ def test_csv_and_parquet_hold_the_same_numbers(done: Done) -> None:
 
 def test_tables_say_what_was_measured(done: Done) -> None:
     sweep, cells = done
-    row = tables.cell_rows(cells)[5]
+    row = sweep_tables.cell_rows(cells)[5]
     figure = cells[5].figures["characters"]
     assert (row["temperature"], row["top_p"], row["top_k"]) == (1.0, 0.5, 0)
     assert row["characters"] == figure.value and row["characters_low"] == figure.low
     assert row["characters_high"] == figure.high and row["characters_n"] == figure.n == 10
-    poem = tables.poem_rows(sweep, cells)[10 * 5 + 4]
+    poem = sweep_tables.poem_rows(sweep, cells)[10 * 5 + 4]
     assert (poem["cell"], poem["couplet_index"], poem["number"]) == (5, 2, 0)
     assert poem["couplet"] == OPENINGS[2].couplet and poem["source"] == "poem 2"
     assert poem["text"] == cells[5].written.poems[2][0].text
@@ -83,7 +83,7 @@ def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
     sweep, cells = done
     (tmp_path / "choices.json").write_bytes((sweep.folder / "choices.json").read_bytes())
     monkeypatch.setattr("lianju.extras.find_spec", lambda name: name != "pyarrow")
-    monkeypatch.setattr(output, "has_letters", lambda: False)
+    monkeypatch.setattr(sweep_files, "has_letters", lambda: False)
     reporter = Listening()
     write_all(replace(sweep, folder=tmp_path), cells, reporter)
     assert "pip install 'lianju[parquet]'" in reporter.said
