@@ -203,7 +203,7 @@ class CompletionRequest(OpenAIRequest):
         json_schema_extra={
             "examples": [
                 {"prompt": _COUPLET, "verse": {}, "n": 2, "seed": 7},
-                {"prompt": _COUPLET, "logprobs": 3, "stop": "。"},
+                {"prompt": _COUPLET, "logprobs": 3, "stop": "。", "seed": 7},
             ]
         }
     )
