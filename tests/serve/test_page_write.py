@@ -84,6 +84,7 @@ def test_first_visit_one_click(browser_page: Page, server: str) -> None:
     assert text_of(best) == han(answer["poems"][0]["couplet"] + answer["poems"][0]["text"])
 
 
+@pytest.mark.slow
 def test_below_eight_lines_stands_what_is_parallel(browser_page: Page, server: str) -> None:
     open_poems(browser_page, address(server, form="wulu", n=2, seed=5))
     for sheet in browser_page.locator(".poem").all():
@@ -143,6 +144,7 @@ def test_pop_over_by_keyboard(browser_page: Page, server: str) -> None:
     assert page.locator('.poem .ch[tabindex="0"]').count() == 1
 
 
+@pytest.mark.slow
 def test_what_was_given_has_no_alternatives(browser_page: Page, server: str) -> None:
     """Of the couplet only readings are told."""
     page = browser_page
@@ -194,6 +196,7 @@ def test_shared_link(browser_page: Page, server: str) -> None:
     assert han(page.evaluate("navigator.clipboard.readText()")) == texts[1]
 
 
+@pytest.mark.slow
 def test_picture(browser_page: Page, server: str, tmp_path: Path) -> None:
     """A poem as a PNG: higher in columns than in rows, and not blank."""
     page = browser_page
@@ -246,6 +249,7 @@ def test_every_word_in_both_languages(browser_page: Page, server: str) -> None:
     assert set(asked) <= {*words, *"123456"}
 
 
+@pytest.mark.slow
 def test_wrong_shape_is_said_and_not_refused(browser_page: Page, server: str) -> None:
     """A gentle word on the couplet; ten characters in a row are two lines."""
     page = browser_page
@@ -298,6 +302,7 @@ def events(*pairs: tuple[str, object]) -> str:
     return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in pairs)
 
 
+@pytest.mark.slow
 def test_broken_stream_says_what_to_do(browser_page: Page, server: str) -> None:
     """An error in the middle keeps what came, and offers to try again; markup stays text."""
     page = browser_page
@@ -406,6 +411,7 @@ def test_a_whole_poem_is_led_to_check(browser_page: Page, server: str) -> None:
     expect(page.locator(".met-poem")).to_contain_text("《登鸛雀樓》 王之渙")
 
 
+@pytest.mark.slow
 def test_acrostic(phone: Page, server: str) -> None:
     """The lines to come begin with what was asked, and stand out; what does not fit is named."""
     phone.goto(server)
@@ -425,6 +431,7 @@ def test_acrostic(phone: Page, server: str) -> None:
     expect(field).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_rhyme_characters(phone: Page, server: str) -> None:
     """The even lines end with what was asked, one is left open; what does not fit is named."""
     phone.goto(server)
@@ -471,6 +478,7 @@ def test_a_poem_to_look_at_before_the_first_click(browser_page: Page, server: st
     expect(example).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_what_is_no_verse_stands_in_rows(browser_page: Page, server: str) -> None:
     """Letters are not set in columns, Han characters are."""
     page = browser_page
@@ -481,6 +489,7 @@ def test_what_is_no_verse_stands_in_rows(browser_page: Page, server: str) -> Non
     expect(page.locator(".poem .verse.vertical")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_nothing_to_redraw(browser_page: Page, server: str) -> None:
     """Where all lines are kept no other poem can be asked for."""
     page = browser_page
@@ -491,6 +500,7 @@ def test_nothing_to_redraw(browser_page: Page, server: str) -> None:
     expect(page.get_by_role("button", name="Redraw the rest")).to_be_disabled()
 
 
+@pytest.mark.slow
 def test_decode_begins_with_what_was_written(browser_page: Page, server: str) -> None:
     """The menu leads to the couplet that was written last, and back to the poem."""
     page = browser_page
