@@ -9,7 +9,11 @@ from string import Formatter
 import pytest
 
 ROOT = Path("src/lianju")
-FILES = {ROOT / "decode": "rule_errors.toml"}
+FILES = {
+    ROOT / "corpus": "sentences.toml",
+    ROOT / "decode": "rule_errors.toml",
+    ROOT / "verse": "data/shapes.toml",
+}
 
 
 def _said(folder: Path) -> Iterator[tuple[str, set[str]]]:

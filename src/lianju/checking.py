@@ -2,7 +2,7 @@
 
 from lianju.corpus import check_text, to_traditional
 from lianju.errors import UserError
-from lianju.verse import Said, Verdict, is_han
+from lianju.verse import Bilingual, Verdict, is_han
 from lianju.verse import check as judge
 
 
@@ -17,7 +17,7 @@ def check(poem: str, *, strict: bool = False, borrow: bool = True) -> Verdict:
     >>> [(f.rule, f.line) for f in check("白日依山盡，黃河入海流。欲窮千里目，更上一層山。").faults]
     [('落韻', 4)]
     """
-    check_text(poem, Said("the poem", "這首詩"))
+    check_text(poem, Bilingual("the poem", "這首詩"))
     if not any(map(is_han, poem)):
-        raise UserError(Said("the poem has no Chinese character", "這首詩沒有漢字"))
+        raise UserError(Bilingual("the poem has no Chinese character", "這首詩沒有漢字"))
     return judge(to_traditional(poem).text, strict, borrow)

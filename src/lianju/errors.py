@@ -14,6 +14,6 @@ class UserError(Exception):
 
     @property
     def words(self) -> str:
-        """The message; a `verse.Said`, which knows its Chinese, where one was given."""
+        """The message; a `verse.Bilingual`, which knows its Chinese, where one was given."""
         message: str = self.args[0]
         return message

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from lianju.errors import UserError
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 # By extra: what it is for, and the modules that it brings.
 _EXTRAS = {
@@ -20,13 +20,15 @@ _EXTRAS = {
 }
 
 
-def lacking(extra: str) -> Said | None:
+def lacking(extra: str) -> Bilingual | None:
     """What to do about an extra that is not installed, in a line; None where it is."""
     purpose, chinese, modules = _EXTRAS[extra]
     if all(find_spec(module) for module in modules):
         return None
     command = f"pip install 'lianju[{extra}]'"
-    return Said(f"{purpose}: not installed; {command}", f"{chinese}：尚未安裝，請執行 {command}")
+    return Bilingual(
+        f"{purpose}: not installed; {command}", f"{chinese}：尚未安裝，請執行 {command}"
+    )
 
 
 def require(extra: str) -> None:

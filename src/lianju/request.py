@@ -20,7 +20,7 @@ from lianju.decode import (
     rules_notes,
 )
 from lianju.errors import UserError
-from lianju.verse import Said, lines_of, normal
+from lianju.verse import Bilingual, lines_of, normal
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _length(
     if most and constraint and constraint.longest() > most:
         lines = constraint.rules.last
         raise UserError(
-            Said(
+            Bilingual(
                 f"a poem of {lines} lines can need {constraint.longest()} tokens, and {called} of "
                 f"this server is {most}: ask for fewer lines",
                 f"{lines} 句的詩可能需要 {constraint.longest()} 個 token，此伺服器至多 {most}："
@@ -112,7 +112,7 @@ def _length(
     cut: list[str] = []
     if most and (decode.max_length or 0) > most:
         said = f"This server writes poems of at most {most} tokens: {called} was cut."
-        cut.append(Said(said, f"此伺服器每首至多寫 {most} 個 token，長度已照此截短。"))
+        cut.append(Bilingual(said, f"此伺服器每首至多寫 {most} 個 token，長度已照此截短。"))
     return length_limit(constraint, decode, begun, called, most), cut
 
 

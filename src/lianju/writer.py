@@ -41,7 +41,16 @@ from lianju.model import (
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import LAYOUTS
 from lianju.request import PoemRequest, read_request, read_rules
-from lianju.verse import Said, Verdict, check, form_of_lines, in_language, lines_of, shape_of, words
+from lianju.verse import (
+    Bilingual,
+    Verdict,
+    check,
+    form_of_lines,
+    in_language,
+    lines_of,
+    shape_of,
+    words,
+)
 
 # More tokens than a poem has with its prompt.
 _LONGEST = 1024
@@ -312,7 +321,7 @@ def newest_adapter() -> Path:
     found = sorted(Path("runs").glob("*/adapter/lianju.json"), key=lambda p: p.stat().st_mtime)
     if not found:
         raise UserError(
-            Said(
+            Bilingual(
                 "no adapter in ./runs yet: train one with `lianju run`, name one with --adapter, "
                 "or see the untouched model with --base",
                 "./runs 裡還沒有轉接器：請用 `lianju run` 訓練，或以 --adapter 指定，"

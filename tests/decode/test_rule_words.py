@@ -8,7 +8,7 @@ import pytest
 from lianju.config import VerseSettings
 from lianju.decode import rules_for, rules_notes
 from lianju.errors import UserError
-from lianju.verse import Said, in_language
+from lianju.verse import Bilingual, in_language
 
 HERON = "白日依山盡，黃河入海流。"
 OLD = "千山鳥飛絕，萬徑人蹤滅。"
@@ -82,4 +82,4 @@ def test_what_is_refused_is_said_in_both_languages(couplet: str, verse: dict[str
 
 
 def is_chinese(words: str) -> bool:
-    return isinstance(words, Said) and not re.search("[A-Za-z]", in_language(words, "zh"))
+    return isinstance(words, Bilingual) and not re.search("[A-Za-z]", in_language(words, "zh"))

@@ -26,7 +26,7 @@ POEMS = "Test couplets, before: from the cache"
 LOSS = "Validation loss, before: from the cache"
 
 
-class Said(Reporter):
+class Bilingual(Reporter):
     """Remembers what was said."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def judged(
             **{"model.precision": "fp32", "train.cutoff": 400, "decode.max_length": 9},
             **{name.replace("__", "."): value for name, value in changed.items()},
         }
-        settings, said = load_settings("default", values), Said()
+        settings, said = load_settings("default", values), Bilingual()
         split = replace(gathered.split, validation=gathered.split.validation[:validation])
         compute = Compute(torch.device("cpu"), settings.model.precision, "as asked")
         with new_run(tmp_path / f"run{next(runs)}", settings, said) as run:

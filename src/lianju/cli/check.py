@@ -24,8 +24,8 @@ from lianju.corpus import (
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 from lianju.verse import (
+    Bilingual,
     Language,
-    Said,
     Total,
     Verdict,
     check,
@@ -112,7 +112,7 @@ def _read(poem: str) -> tuple[VerseFile, str]:
         return read_verse(path), poem
     if not has_verse(verse_only(poem)):
         raise UserError(
-            Said(
+            Bilingual(
                 f"{poem[:_QUOTED]!r} is neither a file that exists nor a poem in Chinese "
                 "characters",
                 f"「{poem[:_QUOTED]}」不是漢字寫的詩，也沒有這個檔案",
@@ -164,7 +164,7 @@ def _name_bad(file: VerseFile, path: str, lang: Language) -> None:
         err.print(f"… and {more:,} more" if lang == "en" else f"……另有 {more:,} 筆")
     total = len(file.poems) + len(file.bad)
     raise UserError(
-        Said(
+        Bilingual(
             f"{len(file.bad):,} of {total:,} records in {shown(path) or 'the text'} are not whole "
             "poems, as listed above; the others were checked",
             f"{shown(path)} 的 {total:,} 筆中有 {len(file.bad):,} 筆不是完整的詩，已列在上面；"

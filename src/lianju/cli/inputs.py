@@ -10,7 +10,7 @@ from lianju.config import VerseSettings
 from lianju.console import err, print_notes
 from lianju.corpus import Interpreted, check_text
 from lianju.errors import UserError
-from lianju.verse import Language, Said, in_language
+from lianju.verse import Bilingual, Language, in_language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -31,7 +31,7 @@ def adapter_folder(flags: ModelFlags) -> Path | None:
     """The adapter to use: the one named or the newest; None for the untouched base model."""
     if flags.base and flags.adapter:
         raise UserError(
-            Said("--base and --adapter exclude each other", "--base 與 --adapter 只能選一個")
+            Bilingual("--base and --adapter exclude each other", "--base 與 --adapter 只能選一個")
         )
     if flags.base:
         return None
@@ -61,7 +61,7 @@ def named_file(text: str, what: str) -> Path | None:
     # Verse that ends in a full stop has no suffix.
     if re.fullmatch(r"\.[A-Za-z0-9]+", path.suffix):
         raise UserError(
-            Said(
+            Bilingual(
                 f"{text[:_QUOTED]!r} is neither a file that exists nor a poem",
                 f"「{text[:_QUOTED]}」不是詩，也沒有這個檔案",
             )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 
 from lianju.corpus.characters import in_big5, is_simplified, is_traditional, key, one_by_one
-from lianju.verse import RHYME_RULES, Said, Verdict, check, groups, is_han
+from lianju.verse import RHYME_RULES, Bilingual, Verdict, check, groups, is_han
 
 EDGE = "^"
 # The counts beside a neighbour weigh against so many uses of the character anywhere.
@@ -28,7 +28,7 @@ _OPEN, _TRIED = math.log(30), 8
 # as it is and is so sure to.
 _SELDOM, _SURE = 1 / 50, math.log(20)
 _NAMED = 20
-_TONE, _RHYME = Said("for its tone", "依平仄"), Said("for its rhyme", "依韻")
+_TONE, _RHYME = Bilingual("for its tone", "依平仄"), Bilingual("for its rhyme", "依韻")
 _LINE = re.compile(r"\w+")
 _COUNTED = re.compile(r"(\D)([\d,]+)")
 
@@ -74,7 +74,7 @@ class CharacterChoice:
     written: str
     read: str
     others: tuple[tuple[str, float], ...]
-    why: Said | None = None
+    why: Bilingual | None = None
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ class Converted:
     choices: tuple[CharacterChoice, ...] = ()
 
     @property
-    def chosen(self) -> Said | None:
+    def chosen(self) -> Bilingual | None:
         """The choices that a reader should know of, in words."""
         every = {(c.written, c.read, c.why): None for c in self.choices if _worth_a_word(c)}
         if not every:
             return None
         some = list(every)[:_NAMED]
-        return Said(
+        return Bilingual(
             ", ".join(
                 f"{a} as {'itself' if a == b else b}{f' {why}' if why else ''}"
                 for a, b, why in some
@@ -205,7 +205,7 @@ def _settled(read: Converted) -> Converted:
     return Converted(text, read.simplified, tuple(choices))
 
 
-def _reason(worse: Verdict, better: Verdict) -> Said:
+def _reason(worse: Verdict, better: Verdict) -> Bilingual:
     mended = {*worse.faults} - {*better.faults}
     return _RHYME if any(fault.rule in RHYME_RULES for fault in mended) else _TONE
 

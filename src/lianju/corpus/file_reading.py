@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lianju.corpus.sentences import say
 from lianju.errors import UserError
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 # A thousand times the homework's file.
 _MOST_BYTES = 2**30
@@ -47,30 +48,14 @@ def read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except IsADirectoryError:
-        raise UserError(
-            Said(
-                f"{shown(path)} is a folder: name the file in it",
-                f"{shown(path)} 是資料夾：請指明其中的檔案",
-            )
-        ) from None
+        raise UserError(say("folder", path=shown(path))) from None
     except (FileNotFoundError, ValueError):  # ValueError: the name has a null byte
-        raise UserError(
-            Said(f"{shown(path)} does not exist", f"沒有 {shown(path)} 這個檔案")
-        ) from None
+        raise UserError(say("missing", path=shown(path))) from None
     except OSError as error:
-        raise UserError(
-            Said(
-                f"cannot read {shown(path)}: {error.strerror or error}",
-                f"讀不了 {shown(path)}：{error.strerror or error}",
-            )
-        ) from None
+        reason = error.strerror or error
+        raise UserError(say("unreadable", path=shown(path), error=reason)) from None
     if len(data) > _MOST_BYTES:
-        raise UserError(
-            Said(
-                f"{shown(path)} has more than a gigabyte: is it the right file?",
-                f"{shown(path)} 超過 1 GB：是這個檔案嗎？",
-            )
-        )
+        raise UserError(say("huge", path=shown(path)))
     return data
 
 
@@ -82,17 +67,12 @@ def decode(data: bytes, path: Path) -> str:
         # Counted in the file: a byte order mark is not part of what the error counts.
         start = error.start + len(data) - len(error.object)
         line = data.count(b"\n", 0, start) + 1
-        raise UserError(
-            Said(
-                f"{shown(path)} is not UTF-8: byte 0x{data[start]:02X} at offset {start} (line "
-                f"{line}){_advice(data)}",
-                f"{shown(path)} 不是 UTF-8：第 {line} 行、位移 {start} 處有位元組 "
-                f"0x{data[start]:02X}{_advice(data).zh}",
-            )
-        ) from None
+        place = {"byte": f"{data[start]:02X}", "start": start, "line": line}
+        advice = _advice(data)
+        raise UserError(say("not_utf_8", path=shown(path), **place, advice=advice)) from None
 
 
-def _advice(data: bytes) -> Said:
+def _advice(data: bytes) -> Bilingual:
     for encoding in _GUESSES:
         if encoding == "utf-16" and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
             continue
@@ -100,13 +80,8 @@ def _advice(data: bytes) -> Said:
             data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        name = encoding.upper()
-        convert = f"`iconv -f {name} -t UTF-8`"
-        return Said(
-            f". It may be {name}: convert it with {convert}",
-            f"。或許是 {name}：請用 {convert} 轉換",
-        )
-    return Said(". Is it the right file?", "。是這個檔案嗎？")
+        return say("other_encoding", name=encoding.upper())
+    return say("right_file")
 
 
 def parse_json(text: str, path: Path) -> Any:
@@ -118,12 +93,7 @@ def parse_json(text: str, path: Path) -> Any:
     try:
         value = _value(text)
     except RecursionError:
-        raise UserError(
-            Said(
-                f"{shown(path)} is nested too deeply to hold poems",
-                f"{shown(path)} 層層包得太深，不像是詩集",
-            )
-        ) from None
+        raise UserError(say("too_deep", path=shown(path))) from None
     except ValueError as error:  # JSONDecodeError, or a number of too many digits
         return _parse_lines(text, path, error)
     return [value] if path.suffix == ".jsonl" and isinstance(value, dict) else value
@@ -150,12 +120,7 @@ def _parse_lines(text: str, path: Path, error: ValueError) -> list[Any]:
     is_jsonl = path.suffix == ".jsonl" and not all(isinstance(r, Unreadable) for r in records)
     if is_jsonl or isinstance(records[0], dict):
         return records
-    raise UserError(
-        Said(
-            f"{shown(path)} is not JSON: {_place(error)}",
-            f"{shown(path)} 不是 JSON：{_place(error)}",
-        )
-    ) from None
+    raise UserError(say("not_json", path=shown(path), place=_place(error))) from None
 
 
 def _parse_line(number: int, line: str) -> Any:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from unicodedata import category
 
 from lianju.corpus.conversion import convert
+from lianju.corpus.sentences import say
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
 from lianju.verse import (
     SENTENCE_ENDS,
-    Said,
+    Bilingual,
     couplet_fault,
-    in_language,
     is_han,
     lines_of,
     normal,
@@ -44,34 +44,19 @@ def interpret_couplet(text: str) -> Interpreted:
     Raises `UserError` for a text that is empty, too long, or no text.
     """
     if len(text) > _LONGEST:
-        raise UserError(
-            Said(
-                f"a couplet of {len(text)} characters is too long: at most {_LONGEST}",
-                f"首聯{len(text)}字，太長：至多{_LONGEST}字",
-            )
-        )
-    check_text(text, Said("the couplet", "首聯"))
+        raise UserError(say("too_long", length=len(text), most=_LONGEST))
+    check_text(text, say("couplet"))
     text = _on_a_line(text)
     plain = _on_a_line(verse_only(split_heading(text)[2])) if has_verse(text) else text
     if not lines_of(plain):
-        raise UserError(
-            Said(
-                "the couplet is empty: give the first couplet of a poem, in quotes",
-                "首聯是空的：請給一首詩的頭兩句",
-            )
-        )
+        raise UserError(say("empty"))
     heard = to_traditional(plain)
     couplet, notes = _punctuated(heard.text), heard.notes
     if couplet != (text if heard.text == plain else heard.text):
         given = text if heard.text == plain else heard.text
-        notes += (Said(f"Note: {given} is read as {couplet}", f"「{given}」讀作「{couplet}」"),)
+        notes += (say("read_as", given=given, couplet=couplet),)
     if fault := couplet_fault(couplet):
-        notes += (
-            Said(
-                f"Note on {couplet}: {fault}. The model may not find a form.",
-                f"「{couplet}」：{fault.zh}，模型未必能成體。",
-            ),
-        )
+        notes += (say("no_couplet", couplet=couplet, fault=fault),)
     return Interpreted(couplet, notes)
 
 
@@ -82,7 +67,7 @@ def to_traditional(text: str) -> Interpreted:
         return Interpreted(text)
     given, read, some = _quoted(text), _quoted(found.text), found.simplified[:_NAMED]
     chosen = found.chosen
-    note = Said(
+    note = Bilingual(
         f"Note: {given} has simplified {some}; read as {read}" + (f"; {chosen}" if chosen else ""),
         f"「{given}」有簡體字「{some}」，讀作「{read}」" + (f"，其中{chosen.zh}" if chosen else ""),
     )
@@ -92,12 +77,7 @@ def to_traditional(text: str) -> Interpreted:
 def check_text(text: str, what: str) -> None:
     """Raise `UserError` where a text that the user gave has what nobody can have meant."""
     if any(category(sign) in ("Cc", "Cs") and not sign.isspace() for sign in text):
-        raise UserError(
-            Said(
-                f"{what} has bytes that are no text: is it written in UTF-8?",
-                f"{in_language(what, 'zh')}有不是文字的位元組：是 UTF-8 嗎？",
-            )
-        )
+        raise UserError(say("no_text", what=what))
 
 
 def _on_a_line(text: str) -> str:

@@ -17,7 +17,7 @@ from itertools import groupby
 from lianju.corpus.records import Record, RecordPart, printable, text_fault
 from lianju.corpus.text_lines import WHOLE, TextLine, lines_in
 from lianju.corpus.verse_text import even_lines
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 _LEAST_LINES = 4
 # Titles, authors and the like that may stand above a poem.
@@ -174,13 +174,13 @@ class _Reader:
         self.headings = []
 
 
-def _place(line: TextLine) -> Said:
-    return Said(f" line {line.number}", f"第 {line.number} 行")
+def _place(line: TextLine) -> Bilingual:
+    return Bilingual(f" line {line.number}", f"第 {line.number} 行")
 
 
-def _no_verse(line: TextLine) -> Said:
+def _no_verse(line: TextLine) -> Bilingual:
     shown = printable(line.raw)
-    return Said(f"looks like no verse: {shown}", f"不像詩句：{shown}")
+    return Bilingual(f"looks like no verse: {shown}", f"不像詩句：{shown}")
 
 
 def _names(headings: Sequence[TextLine]) -> tuple[str, str]:

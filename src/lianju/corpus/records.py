@@ -17,7 +17,7 @@ from typing import Any
 
 from lianju.corpus.file_reading import Repeated, Unreadable, kind_of
 from lianju.corpus.verse_text import even_lines, verse_only
-from lianju.verse import Said, is_han, lines_of, visible
+from lianju.verse import Bilingual, is_han, lines_of, visible
 
 # The longest Tang poem has 2,980 characters.
 LONGEST = 4000
@@ -118,14 +118,14 @@ def text_fault(value: Any) -> str | None:
     if not value.strip():
         return "empty"
     if len(value) > LONGEST:
-        return Said(
+        return Bilingual(
             f"{len(value):,} characters: no Tang poem has more than {LONGEST:,}",
             f"{len(value):,} 字：唐詩沒有超過 {LONGEST:,} 字的",
         )
     if any("\ud800" <= character <= "\udfff" for character in value):
-        return Said("a broken character: half of a surrogate pair", "有殘缺的字元")
+        return Bilingual("a broken character: half of a surrogate pair", "有殘缺的字元")
     if not any(character.isalnum() for character in value):
-        return Said("no word, only signs", "只有符號，沒有字")
+        return Bilingual("no word, only signs", "只有符號，沒有字")
     return None
 
 

@@ -13,9 +13,10 @@ from lianju.corpus.csv_tables import table_records
 from lianju.corpus.file_reading import decode, kind_of, parse_json, read_bytes, shown
 from lianju.corpus.plain_text import text_records
 from lianju.corpus.records import Record, RecordPart, records_of
+from lianju.corpus.sentences import say
 from lianju.corpus.verse_text import has_verse, split_heading, verse_only
 from lianju.errors import UserError
-from lianju.verse import Said, in_language, is_plain, lines_of, normal
+from lianju.verse import Bilingual, in_language, is_plain, lines_of, normal
 
 _JSON = re.compile(r"\s*(?:\{|\[\s*[\[{\"])")
 _JSON_SUFFIXES = (".json", ".jsonl")
@@ -39,7 +40,7 @@ class VerseFile:
     """The poems of a file; and what is wrong with its other records, each with its place."""
 
     poems: list[VerseRecord]
-    bad: list[Said]
+    bad: list[Bilingual]
 
 
 def read_records(path: Path, data: bytes | None = None) -> list[Record]:
@@ -55,37 +56,24 @@ def read_records(path: Path, data: bytes | None = None) -> list[Record]:
 def _named_records(text: str, path: Path) -> list[Record] | None:
     """The records of JSON, JSONL or a table, whose fields have names; None for plain text."""
     if not text.strip():
-        raise UserError(Said(f"{shown(path)} is empty", f"{shown(path)} 是空的"))
+        raise UserError(say("empty_file", path=shown(path)))
     if path.suffix in _JSON_SUFFIXES or _JSON.match(text):
         value = parse_json(text, path)
         if value == {} or not isinstance(value, list | dict):
-            raise UserError(
-                Said(
-                    f"{shown(path)} holds {kind_of(value)}, not a list of records",
-                    f"{shown(path)} 的內容不是一筆筆的詩",
-                )
-            )
+            raise UserError(say("no_list", path=shown(path), kind=kind_of(value)))
         return records_of(value)
     try:
         records = table_records(text)
     except UserError as error:
-        raise UserError(
-            Said(f"{shown(path)}: {error}", f"{shown(path)}：{in_language(error.words, 'zh')}")
-        ) from None
+        raise UserError(say("in_file", path=shown(path), fault=error.words)) from None
     if records is None and path.suffix in _TABLE_SUFFIXES:
-        raise UserError(
-            Said(
-                f"{shown(path)} does not name its columns: write a first line such as "
-                "title,author,text or input,output",
-                f"{shown(path)} 沒有寫明各欄：請在第一行寫上 title,author,text 或 input,output",
-            )
-        )
+        raise UserError(say("no_columns", path=shown(path)))
     return records
 
 
 def _some(records: list[Record], path: Path) -> list[Record]:
     if not records:
-        raise UserError(Said(f"{shown(path)} holds no records", f"{shown(path)} 裡一筆也沒有"))
+        raise UserError(say("no_records", path=shown(path)))
     return records
 
 
@@ -129,7 +117,7 @@ def spoken_verse(text: str) -> VerseFile:
 def verse_of(records: Sequence[Record]) -> VerseFile:
     """The poems of records as they are to be judged: without notes and the like."""
     poems: list[VerseRecord] = []
-    bad: list[Said] = []
+    bad: list[Bilingual] = []
     for number, record in enumerate(records, 1):
         texts = [part.text for part in record.parts]
         whole = ("" if is_plain(texts[0]) else "\n").join(texts) if texts else ""
@@ -137,28 +125,28 @@ def verse_of(records: Sequence[Record]) -> VerseFile:
         poem = normal(verse_only(text))
         faults = record.faults
         if not faults and not has_verse(poem):
-            faults = ((record.parts[0].field, Said("no Chinese character", "沒有漢字")),)
+            faults = ((record.parts[0].field, Bilingual("no Chinese character", "沒有漢字")),)
         bad += [_bad(record.place, field, fault) for field, fault in faults[:1]]
         if not faults:
             poems.append(VerseRecord(number, poem, record.title or title, record.author or author))
     return VerseFile(poems, bad)
 
 
-def _bad(place: str, field: str, fault: str) -> Said:
+def _bad(place: str, field: str, fault: str) -> Bilingual:
     """What is wrong with a record, and where it stands."""
     where = f"{'.' * bool(field)}{field}"
     chinese = f"{in_language(place, 'zh')}{where}：{in_language(fault, 'zh')}"
-    return Said(f"{place}{where}: {fault}", chinese)
+    return Bilingual(f"{place}{where}: {fault}", chinese)
 
 
-def _prefixed(path: Path, fault: Said) -> Said:
-    return Said(f"{shown(path)}{fault}", f"{shown(path)}{fault.zh}")
+def _prefixed(path: Path, fault: Bilingual) -> Bilingual:
+    return Bilingual(f"{shown(path)}{fault}", f"{shown(path)}{fault.zh}")
 
 
-def _nothing(path: Path, bad: list[Said]) -> Said:
+def _nothing(path: Path, bad: list[Bilingual]) -> Bilingual:
     """Why a file has no poem at all."""
     if all(line.endswith(".output: missing") for line in bad):
-        return Said(
+        return Bilingual(
             f"{shown(path)} has no outputs, so it is a test file: half a poem cannot be judged. "
             "Complete its couplets first, and check the results",
             f"{shown(path)} 沒有 output，是測試檔：半首詩無從檢查。請先續寫，再檢查結果",
@@ -166,7 +154,7 @@ def _nothing(path: Path, bad: list[Said]) -> Said:
     more = f", and {len(bad) - 1:,} more" if len(bad) > 1 else ""
     rest = f"，另有 {len(bad) - 1:,} 筆" if len(bad) > 1 else ""
     first = _prefixed(path, bad[0])
-    return Said(
+    return Bilingual(
         f"{shown(path)} has no poem to check: {first}{more}",
         f"{shown(path)} 裡沒有可檢查的詩：{first.zh}{rest}",
     )

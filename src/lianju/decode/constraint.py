@@ -18,7 +18,7 @@ from lianju.decode.rules import Rules
 from lianju.decode.spelling_table import COMMA, STOP, Flags
 from lianju.errors import UserError
 from lianju.model import Vocabulary
-from lianju.verse import Pattern, Said, Word, beginnings, joined, names, word_of
+from lianju.verse import Bilingual, Pattern, Word, beginnings, joined, names, word_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Constraint:
                 kept.append((pattern, enough))
         if not kept:
             raise UserError(
-                Said(
+                Bilingual(
                     f"the model's vocabulary has too few characters that rhyme in {names(asked)} "
                     f"for {needed} more rhymes",
                     f"模型字彙裡{names(asked)}韻的字太少，不夠再押{needed}韻",

@@ -12,7 +12,7 @@ from lianju.errors import UserError
 from lianju.model import ROWS, LanguageModel
 from lianju.progress import SILENT, UNSEEN, Reporter, Task
 from lianju.prompt import render
-from lianju.verse import Said, normal
+from lianju.verse import Bilingual, normal
 
 
 def complete(
@@ -151,7 +151,7 @@ def length_limit(
         elif settings.max_length < needed:
             lines = constraint.rules.last
             raise UserError(
-                Said(
+                Bilingual(
                     f"{called} {limit} is too short: a poem of {lines} lines can need {needed} "
                     "tokens. Leave it out, or write without rules: --form free",
                     f"長度 {limit} 太短：{lines}句的詩可能要 {needed} 個字與標點。"
@@ -162,7 +162,7 @@ def length_limit(
     limit = min(limit, most or limit)
     if begun >= limit:
         raise UserError(
-            Said(
+            Bilingual(
                 f"{called} {limit} ends a poem that has {begun} tokens already",
                 f"長度上限為 {limit}，已寫的 {begun} 個字與標點已達上限",
             ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lianju.decode.line_patterns import TONES, OpenLine, after
 from lianju.decode.rule_errors import say
 from lianju.errors import UserError
-from lianju.verse import PATTERNS, Pattern, Said, anywhere, heard, names, possible, standard
+from lianju.verse import PATTERNS, Bilingual, Pattern, anywhere, heard, names, possible, standard
 
 Patterns = frozenset[Pattern]
 
@@ -146,7 +146,7 @@ def _wrong(known: Sequence[int], pattern: Pattern) -> list[int]:
     return [at for at, (sets, mark) in enumerate(marks) if not sets & TONES[mark]]
 
 
-def _misfit(number: int, text: str, known: Sequence[int], patterns: Iterable[Pattern]) -> Said:
+def _misfit(number: int, text: str, known: Sequence[int], patterns: Iterable[Pattern]) -> Bilingual:
     """Why a line fits none of `patterns`, which are what those before it ask for."""
     own = [p for p in PATTERNS[len(text)] if p.type in ("AC" if number % 2 else "BD")]
     alone = {pattern.type for pattern in own if not _wrong(known, pattern)}
@@ -161,5 +161,5 @@ def _misfit(number: int, text: str, known: Sequence[int], patterns: Iterable[Pat
     return _of_line(number, text, say("replaceable", why=why))
 
 
-def _of_line(number: int, text: str, fault: Said) -> Said:
+def _of_line(number: int, text: str, fault: Bilingual) -> Bilingual:
     return say("of_line", line=number, text=text, fault=fault)

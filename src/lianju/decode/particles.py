@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lianju.decode.constraint import Constraint, State
 from lianju.decode.spelling_table import Flags
 from lianju.errors import UserError
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def state_after(constraint: Constraint, prefix: Sequence[int]) -> State:
             words = constraint.masks.vocabulary
             before, forbidden = words.decode(prefix[:number]), words.decode([token])
             raise UserError(
-                Said(
+                Bilingual(
                     f"after {before or 'the couplet'} the rules forbid "
                     f"{forbidden or 'this token'}: mend what the poem begins with, or keep no "
                     "rules (form free)",

@@ -6,7 +6,7 @@ from lianju.config import OPEN_RHYME, VerseSettings
 from lianju.decode.line_patterns import Ways
 from lianju.decode.rule_errors import one_of, say, unwritable
 from lianju.errors import UserError
-from lianju.verse import LEVEL, OBLIQUE, Said, alphabet, heard, names, possible, standard
+from lianju.verse import LEVEL, OBLIQUE, Bilingual, alphabet, heard, names, possible, standard
 
 Tails = tuple[str, ...]
 
@@ -88,7 +88,7 @@ def _fitting(known: int, ways: Ways) -> Ways:
     )
 
 
-def _misfit(number: int, tail: str, ways: Ways) -> Said:
+def _misfit(number: int, tail: str, ways: Ways) -> Bilingual:
     """Why a line cannot end so."""
     asked = 0
     for _, rhyme in ways:

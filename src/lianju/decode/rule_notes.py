@@ -3,10 +3,12 @@
 from lianju.config import VerseSettings
 from lianju.decode.rule_errors import say
 from lianju.decode.rules import Rules
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 
-def rules_notes(couplet: str, rules: Rules | None, settings: VerseSettings) -> tuple[Said, ...]:
+def rules_notes(
+    couplet: str, rules: Rules | None, settings: VerseSettings
+) -> tuple[Bilingual, ...]:
     """One line for each thing that was asked for and cannot be kept, and why.
 
     `rules` are what `rules_for` found for the couplet with these settings.
@@ -15,7 +17,7 @@ def rules_notes(couplet: str, rules: Rules | None, settings: VerseSettings) -> t
         return (_note(couplet, say("no_couplet")),) if settings.form == "auto" else ()
     notes = list(rules.notes)
     if rules.faults:
-        faults = Said(
+        faults = Bilingual(
             ", ".join(f"{fault.rule} in line {fault.line}" for fault in rules.faults),
             "、".join(f"第{fault.line}句{fault.rule}" for fault in rules.faults),
         )
@@ -23,5 +25,5 @@ def rules_notes(couplet: str, rules: Rules | None, settings: VerseSettings) -> t
     return tuple(_note(couplet, note) for note in notes)
 
 
-def _note(couplet: str, words: Said) -> Said:
+def _note(couplet: str, words: Bilingual) -> Bilingual:
     return say("note", couplet=couplet, words=words)

@@ -15,8 +15,8 @@ from lianju.verse import (
     LEVEL,
     PATTERNS,
     RHYME_RULES,
+    Bilingual,
     Fault,
-    Said,
     alphabet,
     anywhere,
     bit,
@@ -58,7 +58,7 @@ class Rules:
     heads: str
     tails: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
-    notes: tuple[Said, ...] = ()
+    notes: tuple[Bilingual, ...] = ()
     given: tuple[str, ...] = ()
     open: tuple[Patterns, ...] = ()
 
@@ -68,7 +68,7 @@ class Rules:
         return max(self.ends)
 
     @property
-    def kept(self) -> Said:
+    def kept(self) -> Bilingual:
         """What the lines to come keep, in words."""
         kept = [("length", "字數")]
         if any(rhyme for _, rhyme in self.start):
@@ -76,7 +76,7 @@ class Rules:
         if any(pattern.type for pattern, _ in self.start):
             kept.append(("metre", "平仄"))
         english, chinese = zip(*kept, strict=True)
-        return Said(", ".join(english), "、".join(chinese))
+        return Bilingual(", ".join(english), "、".join(chinese))
 
     def head(self, line: int) -> str:
         """The character that a line must begin with; empty for any."""
@@ -250,10 +250,10 @@ def _writable(heads: str) -> str:
 
 def _ways(
     lines: Sequence[str], settings: VerseSettings
-) -> tuple[Ways, tuple[Fault, ...], tuple[Said, ...]]:
+) -> tuple[Ways, tuple[Fault, ...], tuple[Bilingual, ...]]:
     """How the poem can go on, what is wrong with the couplet, and what cannot be kept."""
     last = lines[1][-1]
-    notes: list[Said] = []
+    notes: list[Bilingual] = []
     known = groups(last)
     faults: tuple[Fault, ...] = ()
     if len(lines[0]) in PATTERNS:

@@ -12,9 +12,9 @@ from lianju.explore.sweep_page import CURVES, Findings, page
 from lianju.extras import lacking
 from lianju.files import write_text, writing
 from lianju.progress import Reporter
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
-_NO_FONT = Said(
+_NO_FONT = Bilingual(
     "No PNG files, for this system has no font; the SVG files have the same plots",
     "本機沒有字型，故無 PNG 檔；SVG 檔有同樣的圖",
 )

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from lianju.errors import UserError
 from lianju.files import read_json
 from lianju.model.prompt_frame import PromptFrame
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Vocabulary:
             except KeyError:
                 code = f"U+{ord(character):04X}"
                 raise UserError(
-                    Said(
+                    Bilingual(
                         f"the model has no token for {character!r} ({code}), nor for its bytes: "
                         "leave it out, or choose a model whose tokenizer falls back to bytes",
                         f"模型不識「{character}」（{code}），也不能以位元組拼寫：請換一字",

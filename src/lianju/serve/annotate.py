@@ -19,10 +19,10 @@ from lianju.serve.native_answers import (
     PoemAnswer,
     PoemSource,
 )
-from lianju.verse import Fault, Language, Said, Verdict, in_language, lines_of, words
+from lianju.verse import Bilingual, Fault, Language, Verdict, in_language, lines_of, words
 from lianju.writer import Continuation, Find, copied
 
-_NO_CORPUS = Said(
+_NO_CORPUS = Bilingual(
     "Copied lines are not marked, for the corpus of Tang poems is not on this machine.",
     "這部機器上沒有唐詩資料庫，因此不標示與前人相同的句子。",
 )

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 log = logging.getLogger("lianju.serve")
 
@@ -11,7 +11,7 @@ log = logging.getLogger("lianju.serve")
 class ApiError(Exception):
     """What a client is told: HTTP status, a message that says what to do, the field at fault.
 
-    A message that is `verse.Said` is told in both languages.
+    A message that is `verse.Bilingual` is told in both languages.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class ApiError(Exception):
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         shown = {name: value and readable(value) for name, value in error.items()}
         body: dict[str, Any] = {"error": shown}
-        if isinstance(self.message, Said):
+        if isinstance(self.message, Bilingual):
             body["message_zh"] = readable(self.message.zh)
         return body
 
@@ -42,16 +42,16 @@ def readable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-FAILED = Said("the server failed; its log says why", "伺服器出錯，原因見其日誌")
-LOADING = Said("loading its model", "載入模型")
-CLOSING = Said("shutting down", "關閉")
+FAILED = Bilingual("the server failed; its log says why", "伺服器出錯，原因見其日誌")
+LOADING = Bilingual("loading its model", "載入模型")
+CLOSING = Bilingual("shutting down", "關閉")
 
 
-def unavailable(what: Said) -> ApiError:
+def unavailable(what: Bilingual) -> ApiError:
     """503: the server is there and cannot answer now; `what` it is doing."""
     return ApiError(
         503,
-        Said(f"the server is {what}; try again later", f"伺服器正在{what.zh}，請稍後再試"),
+        Bilingual(f"the server is {what}; try again later", f"伺服器正在{what.zh}，請稍後再試"),
         type="server_error",
         headers={"retry-after": "5"},
     )
@@ -61,7 +61,7 @@ def too_slow(seconds: float) -> ApiError:
     """504: a request took longer than the server grants."""
     return ApiError(
         504,
-        Said(
+        Bilingual(
             f"the request took longer than {seconds:g} seconds: ask for fewer or shorter poems",
             f"超過 {seconds:g} 秒仍未寫完：請減少首數或句數",
         ),
@@ -74,7 +74,7 @@ def too_many(queue: int) -> ApiError:
     """429: as many requests wait as may."""
     return ApiError(
         429,
-        Said(
+        Bilingual(
             f"{queue} requests wait already; try again in a moment",
             f"已有 {queue} 個要求在等候，請稍後再試",
         ),

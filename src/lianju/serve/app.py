@@ -21,7 +21,7 @@ from lianju.serve.guard import Guard, answer
 from lianju.serve.openai_schema import OpenAIRequest
 from lianju.serve.service import Service
 from lianju.serve.unasked import NOT_OFFERED, permitted
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 _ABOUT = """A language model that finishes Tang poems, in their rules. `/v1/poems` is the native
 call; `/v1/completions` and `/v1/chat/completions` are what OpenAI's clients speak, with the rules
@@ -167,7 +167,7 @@ def _fault(error: RequestValidationError, request: Request) -> ApiError:
         example = ' such as {"form": "wujue"}' if path[-1] == "verse" else ""
         message = f"an object{example} is expected"
     english = f"{field}: {message[:1].lower()}{message[1:]}"
-    return ApiError(400, Said(english, _fault_zh(field, detail)), field)
+    return ApiError(400, Bilingual(english, _fault_zh(field, detail)), field)
 
 
 def _fault_zh(field: str, detail: Any) -> str:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lianju.config import ServeSettings
 from lianju.serve.api_errors import FAILED, ApiError, log, too_slow
 from lianju.serve.metrics import Metrics
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 # Room for the longest poem and every option, many times over.
 LARGEST = 256 * 1024
@@ -29,11 +29,11 @@ _GRACE = 10.0
 _GONE = 499
 # A name or an address with a port; of IPv6 in brackets.
 _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::\d*)?")
-_NO_KEY = Said(
+_NO_KEY = Bilingual(
     "this server needs an API key: send the header `Authorization: Bearer KEY`",
     "此伺服器須用 API 金鑰：請送出標頭 `Authorization: Bearer KEY`",
 )
-_UNFINISHED = Said("the request did not come to its end", "要求未傳送完畢")
+_UNFINISHED = Bilingual("the request did not come to its end", "要求未傳送完畢")
 # Anybody may see whether the server is alive, and the page that asks for the key.
 _OPEN = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json", "/static-offline-docs/")
 
@@ -100,7 +100,7 @@ class Guard:
         if self.hosts and host not in self.hosts:
             there = ", ".join(self.hosts)
             said = f"this server answers for {there} only, not {host!r}"
-            raise ApiError(400, Said(said, f"此伺服器只回應 {there}，不回應 {host!r}"))
+            raise ApiError(400, Bilingual(said, f"此伺服器只回應 {there}，不回應 {host!r}"))
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
         path = scope["path"]
@@ -153,7 +153,7 @@ async def _body(receive: Receive) -> bytes:
         raise ApiError(408, _UNFINISHED, code="timeout", headers={"connection": "close"}) from None
     if size > LARGEST:
         most = LARGEST // 1024
-        said = Said(f"the request is larger than {most} kB", f"要求大於 {most} kB")
+        said = Bilingual(f"the request is larger than {most} kB", f"要求大於 {most} kB")
         raise ApiError(413, said, code="too_large", headers={"connection": "close"})
     return b"".join(parts)
 

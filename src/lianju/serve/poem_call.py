@@ -13,7 +13,7 @@ from lianju.serve.models import Served
 from lianju.serve.native_schema import CoupletRequest
 from lianju.serve.openai_schema import OpenAIRequest
 from lianju.serve.service import Service
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 # What one request may have the engine write side by side.
 _ROWS = 256
@@ -93,7 +93,7 @@ def _check_rows(count: int) -> None:
     if count > _ROWS:
         raise ApiError(
             400,
-            Said(
+            Bilingual(
                 f"{count} rows: at most {_ROWS}; ask for fewer candidates, particles or prompts",
                 f"一次要寫 {count} 列，至多 {_ROWS}：請減少首數",
             ),

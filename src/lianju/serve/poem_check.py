@@ -20,7 +20,7 @@ from lianju.serve.native_answers import (
 )
 from lianju.serve.native_schema import CheckPoemsRequest, CheckRequest
 from lianju.verse import (
-    Said,
+    Bilingual,
     Verdict,
     check,
     in_language,
@@ -32,7 +32,7 @@ from lianju.verse import (
 )
 from lianju.writer import Find
 
-_NO_VERSE = Said("there is no Chinese character in the text", "文字裡沒有漢字")
+_NO_VERSE = Bilingual("there is no Chinese character in the text", "文字裡沒有漢字")
 
 
 def check_one(find: Find | None, body: CheckRequest) -> CheckAnswer:
@@ -55,7 +55,7 @@ def check_several(find: Find | None, body: CheckPoemsRequest) -> PoemsCheckAnswe
     heard = [to_traditional(poem.text) for poem in file.poems]
     verdicts = [check(one.text, body.strict, body.borrow) for one in heard]
     found = "".join(dict.fromkeys("".join(one.simplified for one in heard)))
-    odd = [Said(line.strip(), in_language(line, "zh")) for line in file.bad]
+    odd = [Bilingual(line.strip(), in_language(line, "zh")) for line in file.bad]
     notes = [*odd, *([_converted(found)] if found else [])]
     only = None
     if len(verdicts) == 1:
@@ -93,12 +93,12 @@ def _row(poem: VerseRecord, heard: Interpreted, verdict: Verdict) -> PoemRow:
     )
 
 
-def _both(said: Said) -> BilingualText:
+def _both(said: Bilingual) -> BilingualText:
     return BilingualText(en=str(said), zh=said.zh)
 
 
-def _converted(found: str, chosen: Said | None = None) -> Said:
-    return Said(
+def _converted(found: str, chosen: Bilingual | None = None) -> Bilingual:
+    return Bilingual(
         f"Simplified {found} are read as traditional characters{f': {chosen}' if chosen else ''}.",
         f"簡體字「{found}」已讀作正體{f'，其中{chosen.zh}' if chosen else ''}。",
     )

@@ -26,7 +26,7 @@ from lianju.serve.native_answers import ReportRow, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
 from lianju.serve.responses import ERRORS
 from lianju.serve.service import Service
-from lianju.verse import Said, in_language
+from lianju.verse import Bilingual, in_language
 
 # A report may style and script itself, but reaches neither the network nor the page around it:
 # `sandbox` gives it an origin of its own.
@@ -40,7 +40,7 @@ _LARGEST = 64 * 2**20
 _LONGEST_SUMMARY = 300
 # Of the year 9999: browsers know no later one, file systems do.
 _LAST_SECOND = 253_402_300_799
-_NO_REPORT = Said("there is no such report: see GET /v1/results", "沒有這份報告")
+_NO_REPORT = Bilingual("there is no such report: see GET /v1/results", "沒有這份報告")
 _PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The report."},
     404: {"model": ErrorAnswer, "description": "No such report."},
@@ -157,8 +157,8 @@ def _read(folder: Path, name: str) -> bytes:
 def _fault(name: str, error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return Said(f"{name} cannot be shown: it is a link", f"{name} 無法顯示：它是連結")
-    return Said(f"{name} cannot be shown: {reason}", f"{name} 無法讀取")
+        return Bilingual(f"{name} cannot be shown: it is a link", f"{name} 無法顯示：它是連結")
+    return Bilingual(f"{name} cannot be shown: {reason}", f"{name} 無法讀取")
 
 
 def _readable(text: str) -> str:
@@ -181,7 +181,7 @@ def _said(kind: _Kind, folder: Path, changed: int, size: int) -> str:
     try:
         found = json.loads(_read(folder, kind.numbers))
     except (ValueError, RecursionError):
-        return Said(f"{kind.numbers} is damaged", f"{kind.numbers} 已損毀")
+        return Bilingual(f"{kind.numbers} is damaged", f"{kind.numbers} 已損毀")
     try:
         return kind.said(found)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
@@ -193,7 +193,7 @@ def _run(found: Any) -> str:
     model, poems, n = found["model"]["name"], found["data"]["used"], after["test"]["n"]
     shapes = " → ".join(f"{one['test']['right']:,}" for one in (before, after))
     losses = " → ".join(f"{one['validation']['loss_per_character']:.2f}" for one in (before, after))
-    return Said(
+    return Bilingual(
         f"{model}, {poems:,} poems: right shape {shapes} of {n:,}, "
         f"validation loss {losses} nats a character",
         f"{model}，{poems:,} 首：合式 {shapes}（共 {n:,} 首），驗證損失每字 {losses} 奈特",
@@ -201,7 +201,7 @@ def _run(found: Any) -> str:
 
 
 def _evaluation(found: Any) -> str:
-    return Said(str(found["verdict"][0]), _shapes(found))
+    return Bilingual(str(found["verdict"][0]), _shapes(found))
 
 
 def _shapes(found: Any) -> str:
@@ -230,7 +230,7 @@ def _shapes(found: Any) -> str:
 def _sweep(found: Any) -> str:
     cells, couplets = prod(map(len, found["grid"].values())), len(found["openings"])
     model, seeds = found["model"], found["seeds"]
-    return Said(
+    return Bilingual(
         f"{model}{'' if found['adapter'] else ', untuned'}: {cells:,} settings × "
         f"{couplets:,} couplets × {seeds:,} poems",
         f"{model}{'' if found['adapter'] else '（未微調）'}：{cells:,} 組設定 × "

@@ -35,13 +35,13 @@ from lianju.serve.api_errors import (
 )
 from lianju.serve.metrics import Metrics
 from lianju.serve.models import Served
-from lianju.verse import Said
+from lianju.verse import Bilingual
 
 _T = TypeVar("_T")
 _GPU_ROWS = 256
 # More tokens than a prompt has that the API takes.
 _PROMPT = 512
-_FAILED = Said("the model failed; the server's log says why", "模型出錯，原因見伺服器日誌")
+_FAILED = Bilingual("the model failed; the server's log says why", "模型出錯，原因見伺服器日誌")
 
 
 class Service:
@@ -107,7 +107,7 @@ class Service:
             return next(iter(self._served.values()))
         if name not in self._served:
             there = ", ".join(self._served)
-            missing = Said(
+            missing = Bilingual(
                 f"there is no model {name!r} here, only {there}",
                 f"這裡沒有名為 {name} 的模型，只有 {there}",
             )

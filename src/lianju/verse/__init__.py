@@ -7,6 +7,7 @@ Knows nothing of torch or models, and reads no files but its own data and that o
 books.
 """
 
+from lianju.verse.bilingual import Bilingual, Language, Sentences, in_language
 from lianju.verse.checker import check
 from lianju.verse.compounds import Word, beginnings, joined, word_of
 from lianju.verse.glyph import standard
@@ -38,7 +39,6 @@ from lianju.verse.reading import (
     secure,
 )
 from lianju.verse.rhyme_groups import GROUPS, LEVEL, OBLIQUE, Group, bit, members, names
-from lianju.verse.said import Language, Said, Sentences, in_language
 from lianju.verse.shape import SENTENCE_ENDS, Shape, couplet_fault, shape_of
 from lianju.verse.totals_by_form import Total, old_style, opening_line, style_name, totals
 from lianju.verse.verdict import RHYME_RULES, Fault, Mark, Style, Verdict, Why
@@ -52,6 +52,7 @@ __all__ = [
     "RHYME_RULES",
     "SENTENCE_ENDS",
     "STOPS",
+    "Bilingual",
     "Fault",
     "Form",
     "Group",
@@ -60,7 +61,6 @@ __all__ = [
     "Opening",
     "Pattern",
     "Reading",
-    "Said",
     "Sentences",
     "Shape",
     "Style",

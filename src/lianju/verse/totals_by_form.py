@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lianju.verse import words
+from lianju.verse.bilingual import Bilingual
 from lianju.verse.poem import FORMS
-from lianju.verse.said import Said
 from lianju.verse.verdict import Verdict
 
 _LONGEST_OPENING = 7
@@ -30,7 +30,7 @@ class Total:
     `rhymes`: every rhyme is right; `scans`: every other tone is; `regular`: both.
     """
 
-    name: Said
+    name: Bilingual
     poems: int
     rhymes: int
     scans: int
@@ -43,13 +43,13 @@ def totals(verdicts: Sequence[Verdict]) -> list[Total]:
     for form in _FORMS:
         if group := [verdict for verdict in verdicts if verdict.form == form]:
             english, chinese = words.form_name(form, "en"), words.form_name(form, "zh")
-            found.append(_total(Said(english or "other shapes", chinese or "其他"), group))
-    return [*found, _total(Said("all", "合計"), verdicts)]
+            found.append(_total(Bilingual(english or "other shapes", chinese or "其他"), group))
+    return [*found, _total(Bilingual("all", "合計"), verdicts)]
 
 
-def style_name(verdict: Verdict) -> Said:
+def style_name(verdict: Verdict) -> Bilingual:
     """What a poem is, in a word."""
-    return Said(verdict.style, _STYLES[verdict.style])
+    return Bilingual(verdict.style, _STYLES[verdict.style])
 
 
 def opening_line(verdict: Verdict) -> str:
@@ -63,7 +63,7 @@ def old_style(verdicts: Iterable[Verdict]) -> int:
     return sum(verdict.style == "old-style" for verdict in verdicts)
 
 
-def _total(name: Said, group: Sequence[Verdict]) -> Total:
+def _total(name: Bilingual, group: Sequence[Verdict]) -> Total:
     return Total(
         name,
         len(group),

@@ -15,11 +15,11 @@ The sentences stand in data/words.toml.
 from dataclasses import asdict
 from typing import Any, Literal
 
+from lianju.verse.bilingual import Language, Sentences
 from lianju.verse.glyph import standard
 from lianju.verse.poem import FORMS
 from lianju.verse.reading import readings
 from lianju.verse.rhyme_groups import GROUPS
-from lianju.verse.said import Language, Sentences
 from lianju.verse.verdict import PARALLEL, RARE, Fault, Mark, Verdict
 
 _WORDS = Sentences("lianju.verse", "data/words.toml")

@@ -8,10 +8,10 @@ from typing import Any, Literal, Self
 Language = Literal["en", "zh"]
 
 
-class Said(str):
+class Bilingual(str):
     """Words in English, as which they count wherever nobody asks for the Chinese ones.
 
-    >>> note = Said("no couplet", "不是一聯")
+    >>> note = Bilingual("no couplet", "不是一聯")
     >>> note, in_language(note, "zh"), in_language("nur so", "zh")
     ('no couplet', '不是一聯', 'nur so')
     """
@@ -31,7 +31,7 @@ class Said(str):
 
 def in_language(words: str, lang: Language) -> str:
     """`words` in a language; as they are where they have no Chinese."""
-    return words.zh if lang == "zh" and isinstance(words, Said) else str(words)
+    return words.zh if lang == "zh" and isinstance(words, Bilingual) else str(words)
 
 
 class Sentences:
@@ -52,8 +52,8 @@ class Sentences:
         """All of them, by name and language."""
         return tomllib.loads(resources.files(self._package).joinpath(self._file).read_text("utf-8"))
 
-    def __call__(self, name: str, /, **values: object) -> Said:
+    def __call__(self, name: str, /, **values: object) -> Bilingual:
         """A sentence with `values`, of which those in both languages are said in its own."""
-        chinese = {k: v.zh if isinstance(v, Said) else v for k, v in values.items()}
+        chinese = {k: v.zh if isinstance(v, Bilingual) else v for k, v in values.items()}
         sentence = self.table[name]
-        return Said(sentence["en"].format(**values), sentence["zh"].format(**chinese))
+        return Bilingual(sentence["en"].format(**values), sentence["zh"].format(**chinese))
