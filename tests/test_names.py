@@ -4,17 +4,13 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 SOURCE = Path(__file__).parents[1] / "src"
 MODULES = {
     path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(SOURCE.rglob("*.py"))
 }
-RENAMES = pytest.mark.xfail(strict=False, reason="renames under way")
 
 
-@RENAMES
 def test_no_two_public_classes_share_a_name() -> None:
     places = defaultdict(list)
     for path, module in MODULES.items():
@@ -24,7 +20,6 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert not {name: paths for name, paths in places.items() if len(paths) > 1}
 
 
-@RENAMES
 def test_no_function_has_the_name_of_its_module() -> None:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     assert not [
