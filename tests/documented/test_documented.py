@@ -55,6 +55,7 @@ ELSEWHERE = {
     "git clone": "is how a reader gets what is tested here",
     "make demo": "sets up and then types `lianju run`",
     "make test": "is what runs this test",
+    "make check": "is what `make test` does first",
     "make .venv/gguf": "is what .ci/run does",
     "pip install": "would change the environment of the tests",
     "hf auth": "asks the hub",
