@@ -52,11 +52,12 @@ def _model(settings: ModelSettings, adapter: Path | None = None) -> LanguageMode
     return load_adapter(model, adapter) if adapter else model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "bits"),
     [
         pytest.param(checkpoints.llama, 16, id="taide"),
-        pytest.param(checkpoints.mistral, 4, id="breeze", marks=pytest.mark.slow),
+        pytest.param(checkpoints.mistral, 4, id="breeze"),
     ],
 )
 def test_the_whole_path(make: Callable[[Path], Path], bits: int, tmp_path: Path) -> None:

@@ -63,7 +63,10 @@ def test_an_adapter_loads_beside_its_base_in_plain_peft(
     assert find_source(tmp_path / "out").style == "chat"
 
 
-@pytest.mark.parametrize("variant", ["lora", "rslora", "dora", "pissa"])
+_OTHER = [pytest.param(one, marks=pytest.mark.slow) for one in ("rslora", "dora", "pissa")]
+
+
+@pytest.mark.parametrize("variant", ["lora", *_OTHER])
 def test_a_merged_model_computes_what_peft_does_unmerged(variant: Variant, tmp_path: Path) -> None:
     lora = LoraSettings(rank=4, alpha=8, variant=variant)
     source = write_run(tmp_path, checkpoints.llama, "plain", lora)

@@ -140,6 +140,7 @@ def test_byte_level_ids_stay_and_added_tokens_keep_theirs() -> None:
     assert white is not None and words.vocabulary.tokens[white] == "白".encode()
 
 
+@pytest.mark.slow
 def test_a_word_of_the_prompts_own_text_is_counted_in_couplets() -> None:
     words = _real("gemma", "homework")
     tokenizer = words.spelling.tokenizer

@@ -154,7 +154,10 @@ def test_a_checkpoint_that_is_spoiled_is_refused(runs: Path, tmp_path: Path, how
         load_adapter(_base(runs / "dora", True), _checkpoint(tmp_path / "run"))
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
+_QUICK = [verb for verb in VERBS if verb not in ("serve", "evaluate")]
+
+
+@pytest.mark.parametrize("verb", [*_QUICK, pytest.param("evaluate", marks=pytest.mark.slow)])
 def test_every_verb_takes_a_checkpoint(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:

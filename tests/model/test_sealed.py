@@ -232,7 +232,7 @@ def test_a_warm_cache_needs_no_lock_and_no_write(
     def refuse(path: Path, *_: object) -> None:
         raise UserError(f"cannot write {path}: Read-only file system")
 
-    for module in ("digests", "sealed", "sources"):
+    for module in ("file_digests", "sealed", "sources"):
         monkeypatch.setattr(f"lianju.model.{module}.locked", refuse)
     torch.testing.assert_close(_logits(_load(gguf)), wanted, rtol=0, atol=0)
     # An image that was copied: nothing is remembered, and nothing can be.

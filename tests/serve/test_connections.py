@@ -179,6 +179,7 @@ PARTS = (
 )
 
 
+@pytest.mark.slow
 def test_more_connections_than_files_silence_nobody_and_fill_no_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with few_files(log, RUN) as port, ExitStack() as stack:

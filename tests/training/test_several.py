@@ -19,6 +19,7 @@ from lianju.training.batches import share_of
 from tests import typed
 from tests.training import several
 
+pytestmark = pytest.mark.slow
 # What is computed once for a batch depends on how it is divided.
 TIMES = ("seconds", "tokens_per_second", "mfu", "computed_tokens")
 # Those that must be what one process does.
@@ -102,7 +103,6 @@ def test_one_process_writes(two: Path) -> None:
         assert files == {"steps.jsonl", "checkpoints"}
 
 
-@pytest.mark.slow
 def test_torchrun_starts_them(two: Path, tmp_path: Path) -> None:
     done = launch(tmp_path, "plain")
     assert done.returncode == 0, done.stderr
@@ -110,7 +110,6 @@ def test_torchrun_starts_them(two: Path, tmp_path: Path) -> None:
     assert rows(tmp_path / "plain") == rows(two / "plain")
 
 
-@pytest.mark.slow
 def test_an_error_in_one_process_ends_all_with_one_message(tmp_path: Path) -> None:
     done = launch(tmp_path, "failing")
     assert done.returncode != 0
