@@ -47,9 +47,9 @@ def test_of_old_style_verse_the_rhyme_is_kept(rows: list[dict[str, object]]) -> 
 
 def test_candidates_are_ranked_by_what_the_model_likes(rows: list[dict[str, object]]) -> None:
     for group in (rows[:3], rows[3:]):
-        liking = [row["logprob_per_character"] for row in group]
-        assert liking == sorted(liking, reverse=True)  # type: ignore[type-var]
-        assert len(set(liking)) > 1
+        scores = [row["logprob_per_character"] for row in group]
+        assert scores == sorted(scores, reverse=True)  # type: ignore[type-var]
+        assert len(set(scores)) > 1
 
 
 def test_a_poem_is_drawn_with_marks_rhymes_and_sources(tmp_path: Path) -> None:

@@ -157,13 +157,13 @@ class Batch:
         left = torch.zeros(len(chosen))
         if allowed is not None:
             left = mass(logits, ruled, chosen, settings.temperature)
-        likings = logits.log_softmax(dim=-1)
-        best = _likeliest(words, likings, [candidate.top for candidate, _ in writing])
-        picked = likings.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        for (_, particle), token, liking, share, top in zip(
+        logprobs = logits.log_softmax(dim=-1)
+        best = _likeliest(words, logprobs, [candidate.top for candidate, _ in writing])
+        picked = logprobs.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        for (_, particle), token, logprob, share, top in zip(
             writing, chosen.tolist(), picked.tolist(), left.tolist(), best, strict=True
         ):
-            drawn = Token(token, words.tokens[token] or b"", liking, top)
+            drawn = Token(token, words.tokens[token] or b"", logprob, top)
             particle.write(drawn, share, words.stops)
 
     def _seen(self, writing: Sequence[_Row], settings: DecodeSettings) -> Tensor:
@@ -188,13 +188,13 @@ class Batch:
 
 
 def _likeliest(
-    words: Vocabulary, likings: Tensor, tops: Sequence[int]
+    words: Vocabulary, logprobs: Tensor, tops: Sequence[int]
 ) -> list[tuple[tuple[int, bytes, float], ...]]:
     """The likeliest tokens of each row, as many as its entry of `tops`."""
     most = max(tops)
     if not most:
         return [()] * len(tops)
-    values, tokens = likings.topk(most, dim=-1)
+    values, tokens = logprobs.topk(most, dim=-1)
     return [
         tuple((t, words.tokens[t] or b"", v) for t, v in zip(ids[:n], row[:n], strict=True))
         for ids, row, n in zip(tokens.tolist(), values.tolist(), tops, strict=True)

@@ -40,7 +40,7 @@ class Reader(_Part):
     """The file."""
     preference: Preference
     left: Figure
-    """Of choices for a poem, the share for the one on the left; 0.5: no liking for a side."""
+    """Of choices for a poem, the share for the one on the left; 0.5: no preference for a side."""
 
 
 class Agreement(_Part):
