@@ -227,7 +227,7 @@ class Step:
 
 
 def _distance(step: Step, model: LanguageModel, texts: Sequence[Sequence[int]]) -> float:
-    """The mean Kullback-Leibler divergence from PyTorch's fp32, in nats, at places of real verse."""
+    """The mean Kullback-Leibler divergence from fp32 in PyTorch, in nats, at places of verse."""
     found = []
     for text in texts:
         with torch.inference_mode():
