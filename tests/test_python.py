@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -135,6 +135,24 @@ def test_errors_are_those_of_the_command_line(
 ) -> None:
     with pytest.raises(lianju.UserError, match=message):
         writer.write(COUPLET, **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda w: w.write(None), "couplet 1 is no text: None"),
+        (lambda w: [*w.write_many([COUPLET, 5], form="wujue")], "couplet 2 is no text: 5"),
+        (lambda w: [*w.write_many(COUPLET)], "takes several couplets"),
+        (lambda w: w.next(COUPLET, top=-1), "top: at least one"),
+        (lambda w: lianju.check(cast(Any, 5)), "the poem is no text: 5"),
+        (lambda w: lianju.Writer.load("runs/nothing"), "there is no runs/nothing"),
+    ],
+)
+def test_what_is_no_couplet_and_no_run_is_told_in_a_line(
+    writer: lianju.Writer, call: Callable[[Any], object], told: str
+) -> None:
+    with pytest.raises(lianju.UserError, match=told):
+        call(writer)
 
 
 def test_the_next_character_stage_by_stage(writer: lianju.Writer, gemma: LanguageModel) -> None:

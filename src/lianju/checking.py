@@ -17,6 +17,8 @@ def check(poem: str, *, strict: bool = False, borrow: bool = True) -> Verdict:
     >>> [(f.rule, f.line) for f in check("白日依山盡，黃河入海流。欲窮千里目，更上一層山。").faults]
     [('落韻', 4)]
     """
+    if not isinstance(poem, str):
+        raise UserError(f"the poem is no text: {poem!r}")
     check_text(poem, Bilingual("the poem", "這首詩"))
     if not any(map(is_han, poem)):
         raise UserError(Bilingual("the poem has no Chinese character", "這首詩沒有漢字"))

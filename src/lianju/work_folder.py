@@ -81,12 +81,12 @@ class WorkFolder:
             return
         try:
             found = type(asked).model_validate_json(path.read_bytes()).model_dump(mode="json")
-        except ValidationError:
+        except (OSError, ValidationError):
             raise UserError(f"{path} is damaged: choose another --out") from None
         if differ := [name for name, value in values.items() if found[name] != value]:
             raise UserError(
-                f"{self.folder} holds {self.KIND.name} with another {', '.join(differ)}: choose "
-                "another --out, or give the settings that it was begun with"
+                f"{self.folder} holds {self.KIND.name} with other settings ({', '.join(differ)}): "
+                "choose another --out, or give those that it was begun with"
             )
         self.tidy()
 

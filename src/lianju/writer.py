@@ -56,6 +56,8 @@ from lianju.verse import (
 _LONGEST = 1024
 # A line of one or two characters is nobody's.
 _LEAST_COPIED = 4
+# What can only be a folder here, and no id of the hub.
+_PLACES = ("runs/", "/", "./", "../", "~")
 # The poems of the corpus that have a line.
 Find = Callable[[str], list[Poem]]
 
@@ -172,6 +174,8 @@ class Writer:
         damaged.
         """
         reporter = reporter or TerminalReporter()
+        if isinstance(name, str) and name.startswith(_PLACES) and not Path(name).exists():
+            raise UserError(f"there is no {name}: give the folder of a run, or a base model")
         if name is None:
             return cls(*load_model(newest_adapter(), None, reporter))
         if isinstance(name, Path) or Path(name).is_dir():
@@ -203,6 +207,8 @@ class Writer:
         order of the couplets; else in the order in which they end. A poem is the one that `write`
         gives.
         """
+        if isinstance(couplets, str):
+            raise UserError("write_many takes several couplets; write takes one")
         verse, decode = writing_settings({**asked, "candidates": n})
         ended = self._ended(couplets, verse, decode)
         return _in_order(ended) if in_order else (poems for _, poems in ended)
@@ -216,6 +222,8 @@ class Writer:
         it; `top`: how many choices are told. Raises `UserError` as `write` does, and where the
         rules forbid `after`.
         """
+        if top < 1:
+            raise UserError(f"top: at least one choice is told, got {top}")
         verse, decode = writing_settings(asked)
         couplet, begun = interpret_couplet(couplet).text, to_traditional(after).text
         rules = read_rules(couplet, verse).rules
@@ -239,6 +247,8 @@ class Writer:
 
         def candidates() -> Iterator[Candidate]:
             for number, couplet in enumerate(couplets):
+                if not isinstance(couplet, str):
+                    raise UserError(f"couplet {number + 1} is no text: {couplet!r}")
                 requests[number] = read_request(self._masks, couplet, verse, decode)
                 yield from requests[number].candidates
 

@@ -175,7 +175,7 @@ def test_something_else_does_not_go_on(
     change: Callable[[EvaluationPlan, list[Author]], tuple[EvaluationPlan, list[Author]]],
 ) -> None:
     evaluate_systems(tmp_path / "e", PLAN, authors, loader(0))
-    with pytest.raises(UserError, match="holds an evaluation with another"):
+    with pytest.raises(UserError, match="holds an evaluation with other settings"):
         evaluate_systems(tmp_path / "e", *change(PLAN, authors), loader(0))
 
 

@@ -93,9 +93,9 @@ def test_the_time_left_is_said_after_the_first_cell(tmp_path: Path) -> None:
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, changed: dict[str, object], named: str) -> None:
-    with open_sweep(tmp_path, plan()):
-        pass
-    refused = pytest.raises(UserError, match=f"holds a sweep with another {named}:")
+    with open_sweep(tmp_path, plan()) as sweep:
+        sweep.agree(plan())
+    refused = pytest.raises(UserError, match=rf"holds a sweep with other settings \({named}\):")
     with refused, open_sweep(tmp_path, plan().model_copy(update=changed)):
         pytest.fail("it is opened")
     with open_sweep(tmp_path, plan()):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -76,6 +77,12 @@ def test_a_damaged_stage_is_done_again(run: Run, content: str) -> None:
     assert isinstance(run.reporter, Hearing)
     [said] = run.reporter.said
     assert said.startswith(f"The stage 'plan' is done again: {path} is ")
+
+
+def test_a_number_that_is_none_is_read_back(run: Run) -> None:
+    run.stage("before", lambda: {"loss": float("nan"), "most": float("inf")})
+    found = run.stage("before", _never)
+    assert math.isnan(found["loss"]) and found["most"] == math.inf
 
 
 @pytest.mark.parametrize("error", [UserError("the adapter is gone"), KeyError(), TypeError()])

@@ -102,7 +102,7 @@ class Candidate:
     def ended(self) -> bool:
         """Whether all particles have stopped or reached the limit."""
         return all(
-            particle.stopped or len(particle.written) == self.limit for particle in self.particles
+            particle.stopped or len(particle.written) >= self.limit for particle in self.particles
         )
 
     @property

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -71,6 +72,8 @@ class Engine:
 
     def submit(self, order: Order) -> None:
         """Take an order. Raises `FullError` where too many wait, `ClosedError` after `close`."""
+        if order.model not in self.schedulers:
+            raise KeyError(order.model)
         with self._new:
             self._check_open()
             if self.waiting >= self._queue:
@@ -141,7 +144,7 @@ class Engine:
             for scheduler in self.schedulers.values():
                 for order in scheduler.orders:
                     self._drop(order)
-                    order.hear(Failed(ClosedError()))
+                    _tell(order, ClosedError())
 
     def _drop(self, order: Order) -> None:
         scheduler = self.schedulers[order.model]
@@ -163,4 +166,10 @@ class Engine:
             work()
         except Exception as error:
             for order in scheduler.restart():
-                order.hear(Failed(error))
+                _tell(order, error)
+
+
+def _tell(order: Order, error: Exception) -> None:
+    """Tell whoever ordered that it failed; that they are gone is nothing to the others."""
+    with suppress(Exception):
+        order.hear(Failed(error))

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from lianju.config import DecodeSettings, Settings, VerseSettings
 from lianju.corpus import Example
@@ -116,12 +116,16 @@ class ScoredCell:
 
 
 class _CellPoems(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
     couplet: str
     poems: list[dict[str, Any]]
 
 
 class _CellFile(BaseModel):
     """The file of a finished cell."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     cell: dict[str, Any]
     seconds: float
@@ -211,8 +215,9 @@ def open_sweep(folder: Path, plan: SweepPlan, reporter: Reporter = SILENT) -> It
     there.
     """
     sweep = Sweep(folder, reporter, plan=plan)
-    with sweep.held():
-        sweep.agree(plan)
+    with sweep.held() as begun:
+        if begun:
+            sweep.agree(plan)
         yield sweep
 
 
@@ -226,6 +231,7 @@ def write_poems(
     plan, cells, missing = sweep.plan, sweep.plan.grid.cells(), sweep.missing()
     for constraint in constraints:
         length_limit(constraint, plan.settings(cells[0]))
+    sweep.agree(plan)
     sweep.once(
         _CHOICES, ExampleDistribution, lambda: find_example(model, plan.style, plan.couplets)
     )

@@ -38,6 +38,7 @@ from lianju.prompt import fingerprint
 from lianju.training.before_after import check_judged, judge_base, judge_tuned
 from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import FineTuning
+from lianju.training.loop import Interrupted
 from lianju.training.outcome import Outcome
 from lianju.training.remarks import remarks_of
 from lianju.training.run_folder import Run, default_folder, new_run, open_run
@@ -76,9 +77,9 @@ def train(
     folder that has one. `out`: the run's folder, which must be new; None: one in ./runs named
     after the recipe and the time. `settings`: more, by their dotted names, such as
     {"train.epochs": 2}. `resume`: a run's folder to go on with, which is then given alone; what
-    was begun is lost neither by Ctrl-C nor by a crash. `reporter` hears how far it is; None: bars
-    on a terminal, lines elsewhere. Raises `UserError` for a bad setting, for poems that cannot be
-    read, and for a folder that is there.
+    was begun is lost neither by Ctrl-C, which raises `KeyboardInterrupt`, nor by a crash.
+    `reporter` hears how far it is; None: bars on a terminal, lines elsewhere. Raises `UserError`
+    for a bad setting, for poems that cannot be read, and for a folder that is there.
     """
     reporter = reporter or TerminalReporter()
     more = dict(settings or {})
@@ -92,7 +93,11 @@ def train(
         chosen = load_settings(recipe, more)
         opened = new_run(Path(out) if out else default_folder(chosen), chosen, reporter)
     with opened as run:
-        return FinishedRun(run.folder, execute(run))
+        try:
+            return FinishedRun(run.folder, execute(run))
+        except Interrupted as stop:
+            told = f"{stop}; go on with lianju.train(resume={str(run.folder)!r})"
+            raise KeyboardInterrupt(told) from None
 
 
 def execute(run: Run) -> dict[str, Any]:

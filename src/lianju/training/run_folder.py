@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from lianju import machine
 from lianju.config import RunSettings
@@ -53,6 +53,9 @@ class Spent(BaseModel):
 
 class _Stage(BaseModel):
     """The file of a finished stage: its result, and what it has spent."""
+
+    # A loss may be no number.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     result: dict[str, Any]
     spent: Spent | None

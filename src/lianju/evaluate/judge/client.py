@@ -137,7 +137,8 @@ class _Http(httpx2.AsyncClient):
 def _content(completion: Any) -> str:
     """The answer's text; `ValueError` for anything but a chat completion."""
     try:
-        content = completion.choices[0].message.content
+        message = completion.choices[0].message
+        content = message.content if "content" in message.model_fields_set else ()
     except (AttributeError, LookupError, TypeError):
         raise ValueError from None
     if content is not None and not isinstance(content, str):
