@@ -69,7 +69,7 @@ def test_a_sweep_from_end_to_end(
     sweep(*SMALL, "--couplets", "2", "--out", tmp_path / "s")
     assert len(loads) == 1, "what is finished needs no model"
     assert (tmp_path / "s" / "sweep.html").read_bytes() == page
-    with pytest.raises(UserError, match="a sweep with other settings .seeds.:"):
+    with pytest.raises(UserError, match=r"a sweep with other settings \(seeds\):"):
         sweep(*BASE, "--max-length", "12", "--couplets", "2", "--out", tmp_path / "s")
 
 
