@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import Constraint, Masks, rules_for
 from lianju.decode import complete as complete_all
-from lianju.writer import load_model
+from lianju.loading import load_model
 
 
 class Asked(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cyclopts import CycloptsError
 
-from lianju import evaluate, writer
+from lianju import evaluate, loading
 from lianju.cli.app import app
 from lianju.decode import Completion, complete
 from lianju.errors import UserError
@@ -39,7 +39,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         assert kit == "kit"
         return measured(groups, truths)
 
-    monkeypatch.setattr(writer, "load_model", load)
+    monkeypatch.setattr(loading, "load_model", load)
     monkeypatch.setattr(sweep_files, "has_letters", lambda: False)  # PNG takes time, and is tested
     monkeypatch.setattr(evaluate, "tools", lambda reporter: "kit")
     monkeypatch.setattr(evaluate, "measure", measuring)

@@ -64,7 +64,8 @@ def complete_command(
     # Contradictions are found before the model is loaded.
     kept = rules_for_couplets(couplets, verse, lang)
 
-    from lianju.writer import Writer, load_model
+    from lianju.loading import load_model
+    from lianju.writer import Writer
 
     reporter = TerminalReporter()
     loaded = Writer(*load_model(folder, writer.model, reporter))

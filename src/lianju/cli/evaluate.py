@@ -204,7 +204,7 @@ def _author(
 
 
 def _loader(adapter: Path | None, model: str | None, tuned: bool = True) -> "Load":
-    from lianju.writer import load_model
+    from lianju.loading import load_model
 
     return partial(load_model, adapter, model, TerminalReporter(), tuned)
 

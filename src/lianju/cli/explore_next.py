@@ -92,7 +92,7 @@ def next_command(
 
     from lianju.decode import constrain
     from lianju.explore import PageContext
-    from lianju.writer import load_model
+    from lianju.loading import load_model
 
     network, style = load_model(folder, writer.model, TerminalReporter())
 

@@ -196,7 +196,7 @@ def _write(
     """Load the model and have it write what is missing."""
     from lianju.decode import constrain
     from lianju.explore import write_poems
-    from lianju.writer import load_model
+    from lianju.loading import load_model
 
     network, _ = load_model(folder, model, job.reporter)
     write_poems(job, network, constrain(network.vocabulary, kept))

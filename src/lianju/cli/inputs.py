@@ -82,7 +82,7 @@ def rules_for_couplets(
 
 def default_adapter() -> Path:
     """The adapter trained last in ./runs, which is told."""
-    from lianju.writer import newest_adapter
+    from lianju.loading import newest_adapter
 
     folder = newest_adapter()
     err.print(f"Adapter: {folder}", markup=False)

@@ -111,7 +111,8 @@ def _write(folder: Path, decode: DecodeSettings, verse: VerseSettings) -> "list[
     rules_for_couplets(couplets, verse)
 
     from lianju.evaluate import write_poems
-    from lianju.writer import continuation, load_model
+    from lianju.loading import load_model
+    from lianju.writer import continuation
 
     reporter = TerminalReporter()
     model, style = load_model(folder / "adapter", None, reporter)

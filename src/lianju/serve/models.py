@@ -8,9 +8,9 @@ from lianju import __version__
 from lianju.decode import Masks
 from lianju.errors import UserError
 from lianju.files import weights_digest
+from lianju.loading import LoadedModel, load_models
 from lianju.model import adapter_name, find_adapter, read_card
 from lianju.progress import Reporter
-from lianju.writer import LoadedModel, load_models
 
 BASE = "base"
 
