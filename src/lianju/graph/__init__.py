@@ -1,0 +1,1 @@
+"""A network as one graph, which OpenVINO compiles for a CPU."""
