@@ -83,12 +83,12 @@ def test_what_was_trained_anew_is_copied_anew(run: Path) -> None:
 def test_a_damaged_copy_is_made_anew(run: Path) -> None:
     first = written(run)
     [copy] = copies()
-    data = bytearray((copy / "writing.bin").read_bytes())
+    data = bytearray((copy / "writing.blob").read_bytes())
     data[len(data) // 2] ^= 0xFF
-    (copy / "writing.bin").write_bytes(data)
+    (copy / "writing.blob").write_bytes(data)
     listener = Listener()
     load_model(run, None, listener)
-    assert any("writing.bin is not what was written" in line for line in listener.said)
+    assert any("writing.blob is not what was written" in line for line in listener.said)
     assert written(run) == first
 
 
@@ -112,6 +112,8 @@ def test_without_openvino_pytorch_writes(run: Path, monkeypatch: pytest.MonkeyPa
     assert written(run)["engine"] == "pytorch-fp32" and not copies()
 
 
-def test_what_scores_has_its_network(run: Path) -> None:
-    model, _ = load_model(run, None, scoring=True)
-    assert model.network is not None and model.engine == "openvino-int8"
+def test_what_scores_has_its_network_and_writes_the_same(run: Path) -> None:
+    model, style = load_model(run, None, scoring=True)
+    assert model.network is not None and not copies()
+    [poem] = Writer(model, style).write(COUPLET, **ASKED)  # type: ignore[arg-type]
+    assert poem.as_row() == written(run)

@@ -7,7 +7,8 @@ import torch
 
 
 def compiled(source: ov.Model | Path, precision: str) -> ov.CompiledModel:
-    """A graph, or one saved at a path, with products in `precision`, "f32" or "bf16".
+    """A graph, or one that was exported as it was compiled, with products in `precision`, "f32" or
+    "bf16".
 
     It computes with as many threads as PyTorch.
     """
@@ -16,4 +17,7 @@ def compiled(source: ov.Model | Path, precision: str) -> ov.CompiledModel:
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": precision,
     }
+    if isinstance(source, Path):
+        exported = ov.tensor_from_file(source)
+        return ov.Core().import_model(exported, "CPU", options)
     return ov.Core().compile_model(source, "CPU", options)

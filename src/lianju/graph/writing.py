@@ -96,12 +96,16 @@ class WritingGraph:
     """A compiled graph of writing, which any number of `TextRows` share."""
 
     def __init__(self, source: ov.Model | Path):
-        """`source`: a graph of `writing_graph`, or where one was saved."""
+        """`source`: a graph of `writing_graph`, or a file that `save` wrote on this machine."""
         self.compiled = compiled(source, "f32")
         _, heads, _, width = self.compiled.input("keys.0").partial_shape
         self.layers = (len(self.compiled.inputs) - 3) // 2
         self.heads, self.width = heads.get_length(), width.get_length()
         self.vocabulary = self.compiled.output(0).partial_shape[2].get_length()
+
+    def save(self, file: Path) -> None:
+        """Write it down as it is compiled for this machine."""
+        file.write_bytes(self.compiled.export_model().getbuffer())
 
     def rows(self) -> "TextRows":
         """No texts yet."""
