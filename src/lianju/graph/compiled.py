@@ -1,23 +1,22 @@
 """Graphs, compiled for this machine's CPU."""
 
-from pathlib import Path
+from typing import Any
 
 import openvino as ov
 import torch
 
 
-def compiled(source: ov.Model | Path, precision: str) -> ov.CompiledModel:
-    """A graph, or one that was exported as it was compiled, with products in `precision`, "f32" or
-    "bf16".
-
-    It computes with as many threads as PyTorch.
+def options(precision: str) -> dict[str, Any]:
+    """How a graph is compiled: with products in `precision`, "f32" or "bf16", and for as many
+    threads as PyTorch has.
     """
-    options = {
+    return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": precision,
     }
-    if isinstance(source, Path):
-        exported = ov.tensor_from_file(source)
-        return ov.Core().import_model(exported, "CPU", options)
-    return ov.Core().compile_model(source, "CPU", options)
+
+
+def compiled(graph: ov.Model, precision: str) -> ov.CompiledModel:
+    """A graph, ready to run; see `options`."""
+    return ov.Core().compile_model(graph, "CPU", options(precision))

@@ -16,7 +16,7 @@ import openvino as ov
 from openvino import opset13 as op
 from torch import Tensor
 
-from lianju.graph.compiled import compiled
+from lianju.graph.compiled import compiled, options
 from lianju.graph.parts import SLIDING, Parts, array, given, kinds_of, real, whole
 
 _Array = np.ndarray[Any, Any]
@@ -97,7 +97,13 @@ class WritingGraph:
 
     def __init__(self, source: ov.Model | Path):
         """`source`: a graph of `writing_graph`, or a file that `save` wrote on this machine."""
-        self.compiled = compiled(source, "f32")
+        if isinstance(source, Path):
+            # Mapped, not read; OpenVINO computes with what stands there.
+            self._weights = np.memmap(source, np.uint8, "c")
+            exported = ov.Tensor(self._weights, shared_memory=True)
+            self.compiled = ov.Core().import_model(exported, "CPU", options("f32"))
+        else:
+            self.compiled = compiled(source, "f32")
         _, heads, _, width = self.compiled.input("keys.0").partial_shape
         self.layers = (len(self.compiled.inputs) - 3) // 2
         self.heads, self.width = heads.get_length(), width.get_length()
