@@ -16,7 +16,7 @@ import openvino as ov
 from openvino import opset13 as op
 from torch import Tensor
 
-from lianju.graph.compiled import compiled, options
+from lianju.graph.compiling import compiled, options
 from lianju.graph.parts import SLIDING, Parts, array, given, kinds_of, real, whole
 
 _Array = np.ndarray[Any, Any]
