@@ -24,7 +24,11 @@ Back = Callable[[Any], Any]
 
 def can_build(network: Any) -> bool:
     """Whether every part of a transformers network, on a CPU in fp32, can be built here."""
-    config = network.config
+    return can_build_from(network.config)
+
+
+def can_build_from(config: Any) -> bool:
+    """Whether every part of a network of that transformers configuration can be built here."""
     if getattr(config, "model_type", None) not in FAMILIES:
         return False
     if activation_of(config) not in _ACTIVATIONS:
@@ -137,7 +141,12 @@ class Parts:
         out = op.matmul(rows, weight, False, True)
         if layer.bias is not None:
             out = op.add(out, array(layer.bias))
-        return out, lambda down: op.matmul(down, weight, False, False)
+
+        def back(down: Any) -> Any:
+            # OpenVINO 2026.4 takes a square constant that is also used transposed for the same.
+            return op.matmul(down, self.matrix(layer.weight.t()), False, True)
+
+        return out, back
 
     def norm(self, layer: Any, rows: Any) -> tuple[Any, Back]:
         """RMSNorm (Zhang and Sennrich, 2019); Gemma's weights are counted from 1."""
