@@ -3,7 +3,6 @@
 Only factors train, so only their gradients and those of what is computed are in the graph.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor
 
+from lianju.graph.compiled import compiled
 from lianju.graph.parts import SLIDING, Back, Parts, given, kinds_of, real, whole
 
 # What is added to the score of a key that must not be seen.
@@ -25,6 +25,10 @@ class _Adapted(Parts):
         super().__init__(network.get_base_model())
         self.factors: dict[str, Any] = {}
         self.gradients: dict[str, Any] = {}
+
+    def matrix(self, weight: Tensor) -> Any:
+        """The constant of a weight matrix in fp32, which shares its memory."""
+        return op.constant(weight.detach().contiguous().numpy(), shared_memory=True)
 
     def linear(self, name: str, layer: Any, rows: Any) -> tuple[Any, Back]:
         """A linear layer and, where it is adapted, what its two factors add."""
@@ -66,12 +70,8 @@ class TrainingGraph:
         weights = _by_layer(network)
         self.weights = [weights[name] for name in names]
         self._gradients = [torch.empty_like(weight) for weight in self.weights]
-        options: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
-        }
-        self._request = ov.Core().compile_model(model, "CPU", options).create_infer_request()
+        products = {"fp32": "f32", "bf16": "bf16"}[precision]
+        self._request = compiled(model, products).create_infer_request()
         for index, gradient in enumerate(self._gradients, 1):
             shared = ov.Tensor(gradient.numpy(), shared_memory=True)
             self._request.set_output_tensor(index, shared)

@@ -6,10 +6,10 @@ run skips the stages whose result stands.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
@@ -27,6 +27,7 @@ from lianju.model import (
     base_folder,
     choose_compute,
     choose_device,
+    graphs_here,
     plan_memory,
     read_card,
     read_lora,
@@ -38,6 +39,7 @@ from lianju.prompt import fingerprint
 from lianju.training.before_after import check_judged, judge_base, judge_tuned
 from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import FineTuning
+from lianju.training.gradients import why_no_graph
 from lianju.training.loop import Interrupted
 from lianju.training.outcome import Outcome
 from lianju.training.remarks import remarks_of
@@ -157,7 +159,7 @@ def fix_compute(run: Run) -> Compute:
     """Choose device and precision once, say why, and write them into the run's settings."""
 
     def choose() -> dict[str, Any]:
-        compute = choose_compute(run.settings.model)
+        compute = _with_engine(run, choose_compute(run.settings.model))
         return {**asdict(compute), "device": compute.device.type}
 
     def check(stored: dict[str, Any]) -> None:
@@ -166,12 +168,28 @@ def fix_compute(run: Run) -> Compute:
     stored = run.stage("compute", choose, check)
     device = choose_device(run.settings.model.model_copy(update={"device": stored["device"]}))
     compute = Compute(**{**stored, "device": device})
+    if compute.engine == "openvino" and not graphs_here(device, run.settings.model.bits):
+        raise UserError(
+            f"the steps of {run.folder} are taken by OpenVINO, which is not installed here: "
+            "pip install openvino"
+        )
     run.reporter.say(f"Computing on {compute.device} in {compute.precision}: {compute.reason}")
     chosen = {"device": compute.device.type, "precision": compute.precision}
     model = run.settings.model.model_copy(update=chosen)
     run.settings = run.settings.model_copy(update={"model": model})
     write_json(run.folder / "settings.json", run.settings.model_dump(mode="json"))
     return compute
+
+
+def _with_engine(run: Run, compute: Compute) -> Compute:
+    """`compute` with what is to take the steps of `run`, and why, decided."""
+    if compute.device.type != "cpu":
+        return compute
+    config = base_config(run.settings.model.name, run.reporter)
+    against = why_no_graph(run.settings, compute, config, run.processes.count)
+    how = f"steps by PyTorch: {against}" if against else "steps by OpenVINO, as one graph"
+    engine: Literal["pytorch", "openvino"] = "pytorch" if against else "openvino"
+    return replace(compute, reason=f"{compute.reason}; {how}", engine=engine)
 
 
 def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> TrainSettings:
@@ -235,6 +253,8 @@ def _check_adapter(folder: Path) -> None:
 def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     settings = run.settings.model_copy(update={"train": plan})
     style = settings.prompt.style
+    if plan.gradient_checkpointing == "on":
+        compute = replace(compute, engine="pytorch")
     task = FineTuning(settings, compute, resume=(run.folder / "checkpoints").is_dir())
     run.processes.share(task.as_json())
     model = task.model(run.processes, run.reporter)
