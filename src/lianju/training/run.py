@@ -106,7 +106,7 @@ def execute(run: Run) -> dict[str, Any]:
     """Do the main job in `run`, going on from whatever it holds; returns the summary."""
     poems = gather(run)
     compute = fix_compute(run)
-    plan = plan_training(run, poems, compute, judged=True)
+    plan, compute = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
     before = run.stage(
         "before", lambda: judge_base(run, poems, compute), partial(check_judged, run, "before")
@@ -126,7 +126,7 @@ def execute(run: Run) -> dict[str, Any]:
 def train_only(run: Run) -> Outcome:
     """Do only the fine-tuning of the main job."""
     poems, compute = gather(run), fix_compute(run)
-    plan = plan_training(run, poems, compute, judged=False)
+    plan, compute = plan_training(run, poems, compute, judged=False)
     fetch_model(run)
     return fine_tune(run, poems, compute, plan)
 
@@ -192,8 +192,11 @@ def _with_engine(run: Run, compute: Compute) -> Compute:
     return replace(compute, reason=f"{compute.reason}; {how}", engine=engine)
 
 
-def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> TrainSettings:
-    """How to train within the memory that there is: the settings with nothing left to decide.
+def plan_training(
+    run: Run, poems: RunPoems, compute: Compute, judged: bool
+) -> tuple[TrainSettings, Compute]:
+    """How to train within the memory that there is: the settings with nothing left to decide, and
+    `compute`, with an engine that there is room for.
 
     Decided once, so that a resumed run takes the same steps. `judged`: whether the main process
     is to write poems too.
@@ -205,13 +208,21 @@ def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> 
         texts = [(example.couplet, example.completion) for example in poems.train]
         lengths = text_lengths(texts, settings.prompt.style)
         count = run.processes.count
-        plan = plan_memory(config, settings, compute.device, lengths, count, judged)
+        graph = compute.engine == "openvino"
+        plan = plan_memory(config, settings, compute.device, lengths, count, judged, graph)
         run.reporter.say(plan.line)
         chosen = {"gradient_checkpointing": plan.checkpointing, "sharding": plan.sharding}
-        return {name: "on" if value else "off" for name, value in chosen.items()}
+        decided = {name: "on" if value else "off" for name, value in chosen.items()}
+        return {**decided, "engine": "openvino" if plan.graph else "pytorch"}
 
-    def settled(plan: dict[str, Any]) -> TrainSettings:
-        return TrainSettings.model_validate({**settings.train.model_dump(), **plan})
+    def settled(plan: dict[str, Any]) -> tuple[TrainSettings, Compute]:
+        train = {name: value for name, value in plan.items() if name != "engine"}
+        whole = TrainSettings.model_validate({**settings.train.model_dump(), **train})
+        # Plans of before part 8 name no engine.
+        if plan.get("engine", "pytorch") == compute.engine:
+            return whole, compute
+        reason = f"{compute.reason}, for which there was no room: steps by PyTorch"
+        return whole, replace(compute, engine="pytorch", reason=reason)
 
     return settled(run.stage("plan", decide, settled))
 
@@ -253,8 +264,6 @@ def _check_adapter(folder: Path) -> None:
 def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     settings = run.settings.model_copy(update={"train": plan})
     style = settings.prompt.style
-    if plan.gradient_checkpointing == "on":
-        compute = replace(compute, engine="pytorch")
     task = FineTuning(settings, compute, resume=(run.folder / "checkpoints").is_dir())
     run.processes.share(task.as_json())
     model = task.model(run.processes, run.reporter)
