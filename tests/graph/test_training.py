@@ -80,11 +80,15 @@ def _padded(model: LanguageModel) -> TokenBatch:
     return batch
 
 
+def taken(batch: TokenBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
+    return batch.ids, batch.attention, batch.scored, batch.shared
+
+
 def _assert_parity(model: LanguageModel, graph: TrainingGraph, batch: TokenBatch) -> None:
     model.network.zero_grad()
     loss = summed_loss(model.network, batch, "fp32")
     loss.backward()
-    nats, gradients = graph.gradients(batch.ids, batch.scored)
+    nats, gradients = graph.gradients(*taken(batch))
     assert nats == pytest.approx(loss.item(), rel=1e-5)
     trained = [weight for weight in model.network.parameters() if weight.requires_grad]
     assert {id(weight) for weight in graph.weights} == {id(weight) for weight in trained}
@@ -120,12 +124,10 @@ def test_a_batch_gets_the_same_bits_whatever_came_before() -> None:
     short = collate(encode(tiny.EXAMPLES[:2], "plain", model.vocabulary, 256), 0)
     for precision in ("fp32", "bf16"):
         graph = TrainingGraph(model.network, precision)
-        nats, gradients = graph.gradients(batch.ids, batch.scored)
+        nats, gradients = graph.gradients(*taken(batch))
         first = [gradient.clone() for gradient in gradients]
-        graph.gradients(short.ids, short.scored)
-        again, gradients = TrainingGraph(model.network, precision).gradients(
-            batch.ids, batch.scored
-        )
+        graph.gradients(*taken(short))
+        again, gradients = TrainingGraph(model.network, precision).gradients(*taken(batch))
         assert nats == again
         assert all(map(torch.equal, first, gradients))
 
@@ -134,8 +136,8 @@ def test_what_scores_nothing_has_no_gradient() -> None:
     model = _model(CONFIGS["qwen3"](), LoraSettings(rank=3))
     batch = _padded(model)
     graph = TrainingGraph(model.network, "fp32")
-    graph.gradients(batch.ids, batch.scored)
-    nats, gradients = graph.gradients(batch.ids, torch.zeros_like(batch.scored))
+    graph.gradients(*taken(batch))
+    nats, gradients = graph.gradients(batch.ids, batch.attention, torch.zeros_like(batch.scored))
     assert nats == 0 and not any(gradient.any() for gradient in gradients)
 
 
@@ -155,7 +157,7 @@ def test_gemma_in_bf16_is_as_near_as_autocast(adapted: LanguageModel) -> None:
     batch = _padded(adapted)
     exact, ours, theirs = {}, {}, {}
     graph = TrainingGraph(adapted.network, "bf16")
-    nats, gradients = graph.gradients(batch.ids, batch.scored)
+    nats, gradients = graph.gradients(*taken(batch))
     for found, precision in ((exact, "fp32"), (theirs, "bf16")):
         adapted.network.zero_grad()
         loss = summed_loss(adapted.network, batch, precision)

@@ -62,17 +62,20 @@ class GraphGradients:
         from lianju.graph import TrainingGraph
 
         self._graph = TrainingGraph(network, precision)
-        self._graph.gradients(largest.ids, largest.scored)
+        self._of(largest)
 
     def add(self, batch: TokenBatch, factor: float, last: bool) -> float:
         """See `Gradients`."""
-        nats, gradients = self._graph.gradients(batch.ids, batch.scored)
+        nats, gradients = self._of(batch)
         for weight, gradient in zip(self._graph.weights, gradients, strict=True):
             if weight.grad is None:
                 weight.grad = gradient * factor
             else:
                 weight.grad.add_(gradient, alpha=factor)
         return nats
+
+    def _of(self, batch: TokenBatch) -> tuple[float, list[torch.Tensor]]:
+        return self._graph.gradients(batch.ids, batch.attention, batch.scored, batch.shared)
 
 
 def why_no_graph(

@@ -77,8 +77,8 @@ class TrainingLoop:
         sharding, recomputing = settings.sharding == "on", settings.gradient_checkpointing == "on"
         graph = compute.engine == "openvino"
         # transformers keeps no keys and values of what it computes twice, and FSDP2 allows one
-        # forward pass for each backward pass only. A graph has whole rows.
-        self.share = not (sharding or recomputing or graph)
+        # forward pass for each backward pass only.
+        self.share = not (sharding or recomputing)
         if recomputing:
             _recompute(self.plain)
         self.network = spread(self.plain, compute.device, processes, sharding)
