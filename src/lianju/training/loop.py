@@ -86,11 +86,13 @@ class TrainingLoop:
         self.weights = list(checkpoint.trained_weights(self.plain).values())
         gpu = compute.device.type == "cuda"
         self.optimizer = torch.optim.AdamW(
-            self.weights, weight_decay=settings.weight_decay, fused=gpu or None
+            self.weights, weight_decay=settings.weight_decay, fused=gpu or graph or None
         )
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
         self.gradients = self._by_graph() if graph else self._by_pytorch()
         self.state = TrainingState(self.plain, self.optimizer, self.scaler, processes)
+        # Of a token that is computed, and of one that is scored.
+        self.flops = training_flops(self.plain, 1, 0), training_flops(self.plain, 0, 1)
         self.every = max(1, math.ceil(len(self.plan) / settings.validations))
         self.position = TrainingPosition(0, None, None)
 
@@ -186,7 +188,7 @@ class TrainingLoop:
         checkpoint.save(self.run / "checkpoints", self.state, position, self.log)
 
     def _speed(self, tokens: int, computed: int, scored: int, seconds: float) -> dict[str, Any]:
-        flops = training_flops(self.plain, computed, scored)
+        flops = computed * self.flops[0] + scored * self.flops[1]
         return {
             "seconds": seconds,
             "tokens_per_second": tokens / seconds,
