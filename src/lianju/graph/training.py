@@ -12,7 +12,7 @@ import torch
 from openvino import opset13 as op
 from torch import Tensor
 
-from lianju.graph.compiled import compiled
+from lianju.graph.compiling import compiled
 from lianju.graph.parts import (
     SLIDING,
     Back,
