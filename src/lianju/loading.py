@@ -1,18 +1,21 @@
 """Models that write, opened: a base model with the adapter that taught it, and its prompt."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from lianju.config import load_settings
 from lianju.errors import UserError
 from lianju.model import (
     LanguageModel,
+    WritingCopy,
     choose_device,
+    graphs_here,
     load_adapter,
     load_base,
-    pack,
+    made_ready,
     read_card,
     weights_dtype,
 )
@@ -57,13 +60,16 @@ def load_models(
     *,
     tuned: bool = True,
     untouched: bool = False,
+    exact: bool = False,
+    scoring: bool = False,
 ) -> list[LoadedModel]:
     """A base model, loaded once, with each of the adapters in `folders` in a copy of its own.
 
     `name`: the base model; None: the first adapter's own, or the default recipe's. `untouched`: the
     base is wanted too, last, as it is alone where there are no adapters, or where they are not
-    wanted but for the prompt of the first, since not `tuned`. Raises `UserError` where anything is
-    missing or damaged.
+    wanted but for the prompt of the first, since not `tuned`. On a CPU a graph with weights in 8
+    bits writes, unless `exact`; a network is then there only if the models are to score, too.
+    Raises `UserError` where anything is missing or damaged.
     """
     default = load_settings()
     cards = [read_card(folder) for folder in folders]
@@ -72,31 +78,58 @@ def load_models(
     asked = {"model.name": base, "model.bits": first.get("bits", 16)}
     settings = load_settings("default", asked).model
     device = choose_device(settings)
-    dtype = weights_dtype(device, first.get("precision", "auto"))
-    network = load_base(settings, LAYOUTS, device, dtype, reporter)
-    held = "4 bits" if network.bits == 4 else str(dtype).removeprefix("torch.")
-    reporter.say(f"{settings.name} on {device} in {held}")
-    wanted = list(zip(folders, cards, strict=True)) if tuned else []
-    untouched = untouched or not wanted
-    loaded = []
-    for number, (folder, card) in enumerate(wanted, 1):
-        own = network
-        if untouched or number < len(wanted):
-            own = replace(network, network=copy.deepcopy(network.network))
-        loaded.append(LoadedModel(load_adapter(own, folder), card["style"], base, folder))
-    if untouched:
-        loaded.append(LoadedModel(network, first["style"], base, None))
-    for one in loaded:
-        pack(one.model.network)
-    return loaded
+    wanted: list[tuple[Path | None, str]] = []
+    if tuned:
+        wanted += [(folder, card["style"]) for folder, card in zip(folders, cards, strict=True)]
+    if untouched or not wanted:
+        wanted.append((None, first["style"]))
+    every = [folder for folder, _ in wanted]
+    copies = []
+    if not (exact or scoring) and graphs_here(device, settings.bits):
+        copies = [WritingCopy.of(settings, LAYOUTS, folder, reporter) for folder in every]
+    if copies and all(copy.is_whole(reporter) for copy in copies):
+        models = [copy.open() for copy in copies]
+    else:
+        dtype = weights_dtype(device, first.get("precision", "auto"))
+        plain = load_base(settings, LAYOUTS, device, dtype, reporter)
+        models = [
+            _written_by_copy(model, place, reporter) if place else made_ready(model, exact)
+            for model, place in zip_longest(_with_adapters(plain, every), copies)
+        ]
+    reporter.say(f"{settings.name} on {device} by {models[0].engine}")
+    return [
+        LoadedModel(model, style, base, folder)
+        for model, (folder, style) in zip(models, wanted, strict=True)
+    ]
+
+
+def _with_adapters(plain: LanguageModel, folders: Sequence[Path | None]) -> Iterator[LanguageModel]:
+    """The base model with each of the adapters, in a copy of its own but for the last."""
+    for number, folder in enumerate(folders, 1):
+        own = plain
+        if number < len(folders):
+            own = replace(plain, network=copy.deepcopy(plain.network))
+        yield load_adapter(own, folder) if folder else own
+
+
+def _written_by_copy(model: LanguageModel, place: WritingCopy, reporter: Reporter) -> LanguageModel:
+    """`model` from its copy, which is made here; itself where there can be none."""
+    if not place.can_hold(model):
+        return made_ready(model)
+    place.make(model, reporter)
+    return place.open()
 
 
 def load_model(
-    folder: Path | None, name: str | None, reporter: Reporter = SILENT, tuned: bool = True
+    folder: Path | None,
+    name: str | None,
+    reporter: Reporter = SILENT,
+    tuned: bool = True,
+    **how: bool,
 ) -> tuple[LanguageModel, str]:
     """One model of `load_models`, and the prompt style that it knows.
 
     `folder`: its adapter's, None for the untouched base model.
     """
-    [loaded] = load_models([folder] if folder else [], name, reporter, tuned=tuned)
+    [loaded] = load_models([folder] if folder else [], name, reporter, tuned=tuned, **how)
     return loaded.model, loaded.style

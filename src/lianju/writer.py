@@ -65,7 +65,8 @@ class Continuation:
     the rules left, 0 where none forced the model. `form`: the name of its form, such as "wulü",
     None where it has none; `fault`: without rules, what is wrong with the shape. `verdict`: what
     the checker says of the whole poem. `copied`: by line, from 3, the poems of the corpus that
-    have it word for word. `notes`: how the request was read, and what could not be kept.
+    have it word for word. `notes`: how the request was read, and what could not be kept. `engine`:
+    what wrote it, such as "openvino-int8" or "pytorch-fp32".
     """
 
     couplet: str
@@ -79,6 +80,7 @@ class Continuation:
     verdict: Verdict
     copied: dict[int, list[Poem]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    engine: str = ""
 
     def __str__(self) -> str:
         """The whole poem."""
@@ -114,6 +116,7 @@ class Continuation:
             ],
             "notes": list(map(str, self.notes)),
             "notes_zh": [in_language(note, "zh") for note in self.notes],
+            "engine": self.engine,
         }
 
 
@@ -156,23 +159,30 @@ class Writer:
         self.model, self.style = model, style
 
     @classmethod
-    def load(cls, name: str | Path | None = None, reporter: Reporter | None = None) -> Self:
+    def load(
+        cls,
+        name: str | Path | None = None,
+        reporter: Reporter | None = None,
+        *,
+        exact: bool = False,
+    ) -> Self:
         """Open a model.
 
         `name`: the folder of a run, of an adapter or of a checkpoint; or a base model as the
         catalogue or the hub names it, such as "gemma-3-270m", which then writes untouched. None:
         the adapter trained last in ./runs. `reporter` hears how far it is; None: bars on a
-        terminal, lines elsewhere. Raises `UserError` where there is no such model, or where it is
-        damaged.
+        terminal, lines elsewhere. `exact`: write in fp32 with PyTorch, where on a CPU OpenVINO
+        would write with weights in 8 bits. Raises `UserError` where there is no such model, or
+        where it is damaged.
         """
         reporter = reporter or TerminalReporter()
         if isinstance(name, str) and name.startswith(_PLACES) and not Path(name).exists():
             raise UserError(f"there is no {name}: give the folder of a run, or a base model")
         if name is None:
-            return cls(*load_model(newest_adapter(), None, reporter))
+            return cls(*load_model(newest_adapter(), None, reporter, exact=exact))
         if isinstance(name, Path) or Path(name).is_dir():
-            return cls(*load_model(find_adapter(Path(name)), None, reporter))
-        return cls(*load_model(None, name, reporter))
+            return cls(*load_model(find_adapter(Path(name)), None, reporter, exact=exact))
+        return cls(*load_model(None, name, reporter, exact=exact))
 
     def write(self, couplet: str, n: int = 1, **asked: Unpack[WriteOptions]) -> list[Continuation]:
         """`n` poems that go on from a couplet, the one that the model likes best first.
@@ -289,6 +299,7 @@ def continuation(
         verdict=verdict,
         copied=copied(verdict, find, len(lines_of(couplet))),
         notes=tuple(notes),
+        engine=completion.engine,
     )
 
 

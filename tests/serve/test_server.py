@@ -461,4 +461,4 @@ def test_adapters_of_different_bases_are_refused(tmp_path: Path) -> None:
     for number in (0, 1):
         folders[f"a{number}"] = made_adapter(tiny.model(number), tmp_path / str(number))
     with pytest.raises(UserError, match="one server for each base model"):
-        load_served(folders, None, False, SILENT)
+        load_served(folders, None, False, False, SILENT)

@@ -68,7 +68,7 @@ def complete_command(
     from lianju.writer import Writer
 
     reporter = TerminalReporter()
-    loaded = Writer(*load_model(folder, writer.model, reporter))
+    loaded = Writer(*load_model(folder, writer.model, reporter, exact=writer.exact))
     asked = {**verse.model_dump(), **settings.decode.model_dump(exclude={"candidates"})}
     known_lines(reporter)  # which takes some seconds where it was not yet built
     every = []

@@ -144,7 +144,7 @@ def evaluate_command(
     named = asked.names()
     # Poets are scored by the model that they are compared with.
     scorer = next((folder for name in named if (folder := _adapter_of(name))), None)
-    authors = [_author(name, scorer, asked.model, settings, verse) for name in named]
+    authors = [_author(name, scorer, asked.model, settings, verse, asked.exact) for name in named]
     base = _loader(scorer, asked.model, tuned=False)
 
     from lianju.evaluate import evaluate_systems
@@ -186,7 +186,12 @@ def _adapter_of(name: str) -> Path | None:
 
 
 def _author(
-    name: str, scorer: Path | None, model: str | None, settings: RunSettings, verse: VerseSettings
+    name: str,
+    scorer: Path | None,
+    model: str | None,
+    settings: RunSettings,
+    verse: VerseSettings,
+    exact: bool,
 ) -> "Author":
     """One who writes, by the name that the user gave; `scorer` is the adapter that scores poets."""
     from lianju.evaluate import Author
@@ -195,18 +200,21 @@ def _author(
     adapter = scorer if name == "poets" else _adapter_of(name)
     # A wrong folder is better found before anything is written.
     base = model or (read_card(adapter)["base"] if adapter else settings.model.name)
-    load = _loader(adapter, model)
+    load = _loader(adapter, model, exact=exact)
     if name == "poets":
         return Author("the poets", load, base)
     if adapter is None:
-        return Author("base model", load, base, None, settings.decode, verse)
-    return Author(adapter_name(adapter), load, base, adapter, settings.decode, verse)
+        return Author("base model", load, base, None, settings.decode, verse, exact)
+    return Author(adapter_name(adapter), load, base, adapter, settings.decode, verse, exact)
 
 
-def _loader(adapter: Path | None, model: str | None, tuned: bool = True) -> "Load":
+def _loader(
+    adapter: Path | None, model: str | None, tuned: bool = True, exact: bool = False
+) -> "Load":
     from lianju.loading import load_model
 
-    return partial(load_model, adapter, model, TerminalReporter(), tuned)
+    how = {"exact": exact, "scoring": True}
+    return partial(load_model, adapter, model, TerminalReporter(), tuned, **how)
 
 
 def _tell(report: "Report", folder: Path) -> None:

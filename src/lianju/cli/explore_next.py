@@ -94,7 +94,7 @@ def next_command(
     from lianju.explore import PageContext
     from lianju.loading import load_model
 
-    network, style = load_model(folder, writer.model, TerminalReporter())
+    network, style = load_model(folder, writer.model, TerminalReporter(), exact=writer.exact)
 
     [constraint] = constrain(network.vocabulary, kept)
     asked = (network, style, couplet, settings.decode, constraint)

@@ -108,18 +108,18 @@ def sweep_command(
     decode = (same or SameFlags()).checked()
     verse = verse_settings(rules) if rules else VerseSettings(form="free")
     writer = writer or ModelFlags()
-    folder, model = adapter_folder(writer), writer.model
+    folder = adapter_folder(writer)
     openings = _openings(couplets, chosen, number)
-    plan = _plan(folder, model, chosen, openings, cells, decode, verse)
+    plan = _plan(folder, writer, chosen, openings, cells, decode, verse)
     kept = rules_for_couplets(plan.couplets, plan.verse)
     _announce(plan)
     with open_sweep(out, plan, TerminalReporter()) as job:
-        _sweep(job, folder, model, kept)
+        _sweep(job, folder, writer.model, kept)
 
 
 def _plan(
     folder: Path | None,
-    model: str | None,
+    writer: ModelFlags,
     suite: str,
     openings: "list[SweepCouplet]",
     grid: "Grid",
@@ -132,7 +132,7 @@ def _plan(
     card = read_card(folder) if folder else {}
     defaults = load_settings()
     return SweepPlan(
-        model=model or card.get("base") or defaults.model.name,
+        model=writer.model or card.get("base") or defaults.model.name,
         adapter=weights_digest(folder) if folder else "",
         style=card.get("style", defaults.prompt.style),
         suite=suite,
@@ -144,6 +144,7 @@ def _plan(
         repetition_penalty=decode.repetition_penalty,
         particles=decode.particles,
         verse=verse,
+        exact=writer.exact,
     )
 
 
@@ -198,7 +199,7 @@ def _write(
     from lianju.explore import write_poems
     from lianju.loading import load_model
 
-    network, _ = load_model(folder, model, job.reporter)
+    network, _ = load_model(folder, model, job.reporter, exact=job.plan.exact)
     write_poems(job, network, constrain(network.vocabulary, kept))
 
 

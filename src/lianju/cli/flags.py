@@ -41,6 +41,10 @@ def _flag(name: str, group: Group = _DECODING) -> Parameter:
     return Parameter(help=help_of(name), group=group, show_default=shown)
 
 
+EXACT = Parameter(
+    help="Write in fp32 with PyTorch. Else OpenVINO writes on a CPU, with weights in 8 bits: "
+    "several times as fast, and hardly different."
+)
 PARTICLES = _flag("particles", _VERSE)
 
 
@@ -65,6 +69,7 @@ class ModelFlags:
         str | None,
         Parameter(help="The base model; default: the adapter's own.", show_default=False),
     ] = None
+    exact: Annotated[bool, EXACT] = False
 
 
 @Parameter(name="*")

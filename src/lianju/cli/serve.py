@@ -11,7 +11,7 @@ from unicodedata import category
 
 from cyclopts import Group, Parameter
 
-from lianju.cli.flags import help_of
+from lianju.cli.flags import EXACT, help_of
 from lianju.cli.inputs import default_adapter
 from lianju.config import ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
@@ -60,6 +60,7 @@ def serve_command(
         str | None,
         Parameter(help="The base model; default: the adapter's own.", show_default=False),
     ] = None,
+    exact: Annotated[bool, EXACT] = False,
     host: Annotated[
         str, Parameter(help="Where to listen; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
@@ -100,7 +101,7 @@ def serve_command(
     adapters = named(folders)
 
     def load() -> "Sequence[Served]":
-        return load_served(adapters, model, base, TerminalReporter())
+        return load_served(adapters, model, base, exact, TerminalReporter())
 
     _run(Service(load, settings), listening, host, bool(keys))
 

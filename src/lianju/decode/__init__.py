@@ -23,6 +23,7 @@ from lianju.decode.explore import (
     next_tokens,
     walk,
 )
+from lianju.decode.forward import next_logits
 from lianju.decode.generate import (
     complete,
     length_limit,
@@ -83,6 +84,7 @@ __all__ = [
     "length_limit",
     "mass",
     "min_p",
+    "next_logits",
     "next_tokens",
     "penalize",
     "rows_that_fit",

@@ -1,7 +1,8 @@
 """Poems of one model that are written together: they join and leave at every step.
 
 Each draws with its own settings, rules and random numbers. On a CPU what a poem becomes does not
-depend on its neighbours, bit for bit where `lianju.model.pack` has packed the weights.
+depend on its neighbours, bit for bit where a graph writes or `lianju.model.pack` has packed the
+weights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings
-from lianju.decode.cache import RowCache
 from lianju.decode.candidate import Candidate
+from lianju.decode.forward import forward_of
 from lianju.decode.particles import Particle, Token
 from lianju.decode.sampling import RULED_OUT, distribution, draw, mass
 from lianju.model import LanguageModel, Vocabulary
@@ -21,8 +22,6 @@ from lianju.prompt import render
 
 # What is written in a row.
 _Row = tuple[Candidate, Particle]
-# A matrix product of a single row may add up in another order than one of several.
-_LEAST = 2
 
 
 class Batch:
@@ -31,7 +30,7 @@ class Batch:
     def __init__(self, model: LanguageModel, style: str):
         self.model, self.style = model, style
         self.candidates: list[Candidate] = []
-        self._cache = RowCache(model.network)
+        self._forward = forward_of(model)
         # By row: what is written there, how many tokens stand, the logits of the next one.
         self._active: list[_Row] = []
         self._lengths: list[int] = []
@@ -61,9 +60,8 @@ class Batch:
         """Put prompts of one length through the model, each into a row for all its particles."""
         first, length = len(self._lengths), len(group[0])
         positions = torch.arange(length).expand(len(group), -1)
-        # The last two places, so that no product has a single row.
-        kept = torch.arange(max(0, length - 2), length)
-        logits = self._forward(first, torch.tensor(group), positions, kept)
+        last = torch.tensor([length - 1])
+        logits = self._forward.read(first, torch.tensor(group), positions, last)
         self._logits = torch.cat([self._logits, logits[:, -1]])
         self._lengths += [length] * len(group)
         for row, prompt in enumerate(group, first):
@@ -83,9 +81,7 @@ class Batch:
         if self._active:
             last = torch.tensor([[particle.written[-1]] for _, particle in self._active])
             places = torch.tensor(self._lengths)[:, None]
-            if self.rows < _LEAST:
-                last, places = (torch.cat([part, part]) for part in (last, places))
-            self._logits = self._forward(0, last, places, torch.tensor([0]))[: self.rows, 0]
+            self._logits = self._forward.read(0, last, places, torch.tensor([0]))[:, 0]
             self._lengths = [length + 1 for length in self._lengths]
         return ended
 
@@ -94,21 +90,6 @@ class Batch:
         """Let candidates leave, ended or not."""
         self.candidates = [one for one in self.candidates if one not in candidates]
         self._arrange()
-
-    def _forward(self, first: int, ids: Tensor, positions: Tensor, kept: Tensor) -> Tensor:
-        """Logits (rows, kept, vocabulary) in fp32 after the tokens at the places `kept`."""
-        device, network = self.model.device, self.model.network
-        positions = positions.to(device)
-        output = network(
-            input_ids=ids.to(device),
-            attention_mask=self._cache.at(first, positions, network.dtype),
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=kept.to(device),
-        )
-        logits: Tensor = output.logits.float()
-        return logits
 
     def _arrange(self) -> None:
         """Give every particle that goes on a row of its own, the first ones, moving few of them."""
@@ -123,7 +104,7 @@ class Batch:
         came = list(range(len(going)))
         free = [row for row in came if row not in held]
         if moving:
-            self._cache.move([particle.row for _, particle in moving], free)
+            self._forward.move([particle.row for _, particle in moving], free)
         for row, (candidate, particle) in zip(free, moving, strict=True):
             came[row], particle.row, held[row] = particle.row, row, (candidate, particle)
         if came != list(range(len(self._lengths))):
@@ -132,7 +113,7 @@ class Batch:
         self._active = [held[row] for row in range(len(going))]
         if not going:
             # Room that a long poem needed is given back.
-            self._cache = RowCache(self.model.network)
+            self._forward = forward_of(self.model)
 
     def _write(self) -> None:
         """Draw a token for every particle, those of equal settings together."""

@@ -20,7 +20,7 @@ import torch
 from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint
 from lianju.decode.particles import Particle, state_after
-from lianju.model import Vocabulary
+from lianju.model import LanguageModel, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Completion:
     the sum over its `tokens` (the stop token included) of the natural log-probability under the
     model as it is, before temperature, rules and cuts. `allowed` is the sum of the logarithms of
     the probability that the rules left at each step, at the temperature of sampling: 0 where no
-    rule forced the model, and less the more they did.
+    rule forced the model, and less the more they did. `engine`: see `LanguageModel`.
     """
 
     couplet: str
@@ -42,6 +42,7 @@ class Completion:
     tokens: int
     logprob: float
     allowed: float = 0.0
+    engine: str = ""
 
 
 def cut(text: str, until: Sequence[str]) -> str | None:
@@ -175,8 +176,9 @@ class Candidate:
                 return particle
         return self.particles[-1]
 
-    def completion(self, words: Vocabulary) -> Completion:
-        """What has been written when the candidate has ended."""
+    def completion(self, model: LanguageModel) -> Completion:
+        """What `model` has written when the candidate has ended."""
+        words = model.vocabulary
         text = words.decode([*self.prefix, *self.chosen.written])
         begun = len(words.decode(self.prefix))
         if self.until and (kept := cut(text[begun:], self.until)) is not None:
@@ -188,4 +190,5 @@ class Candidate:
             tokens=len(self.chosen.written),
             logprob=self.chosen.logprob,
             allowed=self.chosen.allowed,
+            engine=model.engine,
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 from lianju.config import DecodeSettings
 from lianju.decode.candidate import Candidate, Completion
 from lianju.decode.constraint import Constraint
+from lianju.decode.forward import next_logits
 from lianju.decode.generate import complete, length_limit, prefix_ids, write
 from lianju.decode.particles import state_after
 from lianju.decode.sampling import Stage, entropy, stages
@@ -203,8 +204,7 @@ def _stages(
 ) -> Iterator[list[Stage]]:
     """The stages of the last `count` next tokens after the couplet and `ids`, of one row each."""
     prompt = render(style, model.vocabulary, couplet)
-    whole = torch.tensor([[*prompt, *ids]], device=model.device)
-    logits = model.network(input_ids=whole, logits_to_keep=count).logits[0, -count:].float()
+    logits = next_logits(model, [*prompt, *ids], count)
     seen = torch.zeros(1, model.vocabulary.size, dtype=torch.bool, device=model.device)
     for number, row in enumerate(logits):
         end = len(ids) - count + 1 + number
@@ -235,7 +235,9 @@ def _alternatives(
         if stopped or len(before) + 1 == limit:
             finish = "stop" if stopped else "length"
             text = words.decode([*before, choice.token])
-            results[number] = Completion(couplet, text, finish, tokens=0, logprob=0.0)
+            results[number] = Completion(
+                couplet, text, finish, tokens=0, logprob=0.0, engine=model.engine
+            )
         else:
             open_ends.append(number)
     groups = complete(

@@ -198,7 +198,7 @@ class Scheduler:
         return self.most - rows if ready else 0
 
     def _end(self, candidate: Candidate, one: _Written) -> None:
-        done = candidate.completion(self.model.vocabulary)
+        done = candidate.completion(self.model)
         one.order.hear(Ended(one.number, done, tuple(candidate.chosen.record[one.told :])))
 
     def _grow(self, candidate: Candidate, one: _Written) -> None:

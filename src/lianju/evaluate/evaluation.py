@@ -65,7 +65,8 @@ class Author:
     """Who writes: a model with its decoding and the rules that it keeps, or the poets.
 
     Poets have no `decode` and no `verse`; the model then only scores what they wrote. `load` is
-    called when something is to be written or scored; it loads `base`, with or without an adapter.
+    called when something is to be written or scored; it loads `base`, with or without an adapter,
+    and `exact`, or with a graph that writes, where there can be one.
     """
 
     label: str
@@ -74,6 +75,7 @@ class Author:
     adapter: Path | None = None
     decode: DecodeSettings | None = None
     verse: VerseSettings | None = None
+    exact: bool = False
 
     def settings(self) -> dict[str, Any]:
         """What tells this author from others, as JSON."""
@@ -132,7 +134,7 @@ def evaluate_systems(
         parts.agree(
             _Asked(
                 plan=plan,
-                systems=[author.settings() for author in authors],
+                systems=[author.settings() | {"exact": author.exact} for author in authors],
                 suites={name: couplets_digest(those) for name, those in examples.items()},
                 metrics={name: metric.version for name, metric in METRICS.items()},
             )
@@ -211,6 +213,7 @@ def _system(
             **{**settings, "model": model.name},
             kind="model" if author.decode else "poets",
             sha256=model.sha256,
+            engine=model.engine if author.decode else "",
             style=style,
             # The real poems are ranked among those of suites that are not asked for, too.
             leaks=find_leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),

@@ -84,6 +84,8 @@ class System(_Part):
     """The base model; for poets, the one that scored them."""
     sha256: str = ""
     """Of its weights."""
+    engine: str = ""
+    """What wrote, such as "openvino-int8"; empty for poets, and in reports of before 0.3."""
     adapter: str = ""
     """The folder of the adapter, as it was named; empty for the base model alone."""
     adapter_sha256: str = ""

@@ -61,7 +61,7 @@ def model_identity(model: "LanguageModel", style: str) -> dict[str, Any]:
     words = model.vocabulary
     spelling = repr((*words.tokens, *words.original_ids, words.stops))
     return {
-        "model": [model.sha256, model.bits, str(model.network.dtype), model.device.type],
+        "model": [model.sha256, model.engine, str(model.network.dtype), model.device.type],
         "prompt": [fingerprint(style, words), words.prompt_digest(style)],
         "vocabulary": hashlib.sha256(spelling.encode()).hexdigest(),
     }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings, Settings
-from lianju.decode import END, Completion, Stage, complete, stages
+from lianju.decode import END, Completion, Stage, complete, next_logits, stages
 from lianju.explore.grid import axis_words
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
@@ -107,8 +107,7 @@ def _places(model: LanguageModel, style: str, poem: Completion) -> list[_Place]:
     spelled = [model.vocabulary.spell(character) for character in poem.text]
     written = [token for character in spelled for token in character]
     prompt = render(style, model.vocabulary, poem.couplet)
-    ids = torch.tensor([prompt + written], device=model.device)
-    logits = model.network(input_ids=ids).logits[0, len(prompt) - 1 :].float()
+    logits = next_logits(model, [*prompt, *written], len(written) + 1)
     # Not in the middle of a character that is spelled in bytes.
     places = accumulate(map(len, spelled), initial=0)
     return [

@@ -68,6 +68,8 @@ class SweepPlan(Settings):
     repetition_penalty: float
     particles: int
     verse: VerseSettings
+    exact: bool = True
+    """Whether fp32 was asked for; sweeps of before 0.3 do not say, and were written so."""
 
     @property
     def couplets(self) -> list[str]:

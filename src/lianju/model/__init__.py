@@ -35,6 +35,7 @@ from lianju.model.sealed import IDENTITY
 from lianju.model.sources import base_config, base_folder, read_config
 from lianju.model.trimming import kept_ids
 from lianju.model.vocabulary import Vocabulary, write_tokenizer
+from lianju.model.writing_copy import WritingCopy, graphs_here, made_ready
 
 __all__ = [
     "ADAPTER_CARD",
@@ -50,6 +51,7 @@ __all__ = [
     "Messages",
     "PromptFrame",
     "Vocabulary",
+    "WritingCopy",
     "adapter_name",
     "attach",
     "base_config",
@@ -58,11 +60,13 @@ __all__ = [
     "choose_device",
     "count_numbers",
     "find_adapter",
+    "graphs_here",
     "has_bf16_units",
     "is_checkpoint",
     "kept_ids",
     "load_adapter",
     "load_base",
+    "made_ready",
     "pack",
     "plan_memory",
     "read_card",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer
@@ -19,6 +19,10 @@ from lianju.model.trimming import full_vocabulary, save_trimmed, trim, trimmed_f
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import SILENT, Reporter
 
+if TYPE_CHECKING:
+    from lianju.graph import WritingGraph
+
+_SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
@@ -30,7 +34,8 @@ class LanguageModel:
     untrimmed form, with config and tokenizer, lies in `folder`; `bits` is 4 where the weights
     are quantised; `tuned` says whether an adapter is in it, and `changed` by how much that moves
     the log-probabilities after a couplet, in nats, at most. `start` holds the first weights of
-    an adapter that did not start from nothing (PiSSA).
+    an adapter that did not start from nothing (PiSSA). `graph`, if there is one, writes in the
+    network's place, which is then None where nothing but writing was asked for.
     """
 
     network: Any
@@ -43,6 +48,16 @@ class LanguageModel:
     folder: Path = Path()
     bits: int = 16
     start: Mapping[str, torch.Tensor] | None = None
+    graph: "WritingGraph | None" = None
+
+    @property
+    def engine(self) -> str:
+        """What writes: the library, and how it holds the weights."""
+        if self.graph is not None:
+            return "openvino-int8"
+        if self.bits == 4:
+            return "pytorch-nf4"
+        return f"pytorch-{_SHORT[self.network.dtype]}"
 
     @property
     def parameters(self) -> int:

@@ -28,13 +28,13 @@ class Served(LoadedModel):
 
 
 def load_served(
-    adapters: Mapping[str, Path], base: str | None, also_base: bool, reporter: Reporter
+    adapters: Mapping[str, Path], base: str | None, also_base: bool, exact: bool, reporter: Reporter
 ) -> list[Served]:
     """Load a base model once and every adapter onto a copy of it, in the order given.
 
     `base`: which base model; None: the adapters' own. The untouched base is served too, last, if
-    `also_base` or where there is no adapter. Raises `UserError` where adapters have different
-    bases, where one is damaged, and where one changes nothing.
+    `also_base` or where there is no adapter. `exact`: see `load_models`. Raises `UserError` where
+    adapters have different bases, where one is damaged, and where one changes nothing.
     """
     folders = {name: find_adapter(folder) for name, folder in adapters.items()}
     cards = {name: read_card(folder) for name, folder in folders.items()}
@@ -45,7 +45,7 @@ def load_served(
                 f"adapter {name} was trained on {card['base']}, the first one on {first['base']}: "
                 "start one server for each base model"
             )
-    loaded = load_models([*folders.values()], base, reporter, untouched=also_base)
+    loaded = load_models([*folders.values()], base, reporter, untouched=also_base, exact=exact)
     names = [*folders, BASE][: len(loaded)]
     for name, one in zip(folders, loaded, strict=False):
         changed = f"{one.model.changed:.2f} nats"
@@ -55,7 +55,7 @@ def load_served(
 
 def _served(name: str, loaded: LoadedModel) -> Served:
     weights = weights_digest(loaded.folder) if loaded.folder else ""
-    parts = (f"lianju-{__version__}", loaded.model.sha256[:12], weights)
+    parts = (f"lianju-{__version__}", loaded.model.sha256[:12], weights, loaded.model.engine)
     fingerprint = "-".join(filter(None, parts))
     masks = Masks(loaded.model.vocabulary)
     return Served(**vars(loaded), name=name, masks=masks, fingerprint=fingerprint)

@@ -21,7 +21,7 @@ from lianju.evaluate import (
 )
 from lianju.files import read_jsonl, write_jsonl, write_text
 from lianju.likelihood import encode, true_losses
-from lianju.model import Compute, LanguageModel, load_adapter, pack
+from lianju.model import Compute, LanguageModel, load_adapter, made_ready
 from lianju.training.fine_tuning import base_model
 from lianju.training.run_folder import Run
 from lianju.writer import Continuation, continuation
@@ -43,7 +43,7 @@ def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     every, style = [*poems.train, *poems.split.validation], run.settings.prompt.style
     encode(every, style, model.vocabulary, run.settings.train.cutoff)
     judge = _Judge(run, poems, compute, model)
-    identity, validation = model_identity(model, style), poems.split.validation
+    identity, validation = model_identity(judge.model, style), poems.split.validation
     rows = cached_result(
         "Test couplets, before",
         identity | {"poems": couplets_digest(poems.test), "decoding": judge.decode.model_dump()},
@@ -110,7 +110,7 @@ class _Judge:
     """One model, ready to be asked: the same prompt and decoding for every model of a run."""
 
     def __init__(self, run: Run, poems: RunPoems, compute: Compute, model: LanguageModel):
-        self.run, self.poems, self.compute, self.model = run, poems, compute, model
+        self.run, self.poems, self.compute = run, poems, compute
         # Nothing is forced in a run, so particles play no part.
         self.decode = run.settings.decode.model_copy(update={"candidates": 1, "particles": 1})
         known = known_lines(run.reporter)
@@ -120,7 +120,7 @@ class _Judge:
             "vocabulary": model.vocabulary.size,
             "full_vocabulary": model.vocabulary.full_size,
         }
-        pack(model.network)
+        self.model = made_ready(model)
 
     def write(self, examples: Sequence[Example], name: str) -> list[Completion]:
         """One completion of each couplet."""
