@@ -24,14 +24,18 @@ TABLES: dict[str, Table] = {
 }
 # Only where there is one.
 _GPU = gpu.TABLE.name
+_WORK = Path("runs/benchmarks")
 _INTRODUCTION = """\
 # Benchmarks
 
-Written by `python -m benchmarks.all` from [benchmarks.json](benchmarks.json): do not edit. A cell is the
-median of n repetitions and, in brackets, the least and the most of them. Within a table all rows were
-measured in turn in one run, so their ratios hold; under each table stands the machine that it belongs
-to, and numbers of two tables, or of two machines, are not to be divided by each other. × says how many
-times as fast. 每格為 n 次的中位數，括號內是最小與最大；同一表內各列交替測量，比值可信，不同表、不同機器的數字不可相除。"""
+Written by `python -m benchmarks.all` from [benchmarks.json](benchmarks.json): do not edit. A cell
+is the median of n repetitions and, in brackets, the least and the most of them. Within a table all
+rows were measured in turn in one run, so their ratios hold; under each table stands the machine
+that it belongs to. Numbers of two tables, or of two machines, are not to be divided by each other.
+× says how many times as fast.
+
+每格為 n 次的中位數，括號內是最小與最大。
+同一表內各列交替測量，比值可信；不同表、不同機器的數字不可相除。"""
 
 
 def main() -> None:
@@ -39,9 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(TABLES))
     parser.add_argument("--adapter", type=Path, help="a run or its adapter; the newest in ./runs")
-    parser.add_argument(
-        "--work", type=Path, default=Path("runs/benchmarks"), help="logs and models"
-    )
+    parser.add_argument("--work", type=Path, default=_WORK, help="logs and exported models")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where the table stands")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
     given = parser.parse_args()

@@ -84,8 +84,9 @@ TABLE = Table(
     name="cold",
     title="The first poem",
     about=f"""\
-Above: whole commands from a shell, in turn, everything in the disk's cache; `lianju complete` writes
-one poem in rules, which is the default, on 「{_COUPLET}」. Below: within one new process, one after the other.""",
+Above: whole commands from a shell, in turn, everything in the disk's cache; `lianju complete`
+writes one poem in rules, which is the default, on 「{_COUPLET}」.
+Below: within one new process, one after the other.""",
     columns={"s": "{:.2f}"},
     measure=measure,
 )

@@ -372,9 +372,9 @@ TABLE = Table(
     title="A 7B on one GPU",
     about="""\
 LoRA training of TAIDE-7B's shapes with random weights, 32 poems a batch in the lengths of the
-homework's, under a prompt as long as the homework's, beside TRL and PEFT in the same run. Every token
-of prompt and completion counts once. TFLOP/s: of what went through the network, four operations a
-weight.""",
+homework's, under a prompt as long as the homework's, beside TRL and PEFT in the same run. Every
+token of prompt and completion counts once. TFLOP/s: of what went through the network, four
+operations a weight.""",
     columns={
         "tokens/s": "{:,.0f}",
         "×": "{:.2f}",

@@ -24,7 +24,16 @@ import torch
 from benchmarks.tables import Figure, Measured, Row, Table, Work, child
 from lianju import machine
 from lianju.config import load_settings
-from lianju.corpus import Example, large_corpus, line_index, split, test_set, training_corpus
+from lianju.corpus import (
+    Example,
+    KnownLines,
+    large_corpus,
+    line_index,
+    line_keys,
+    split,
+    test_set,
+    training_corpus,
+)
 from lianju.files import read_jsonl
 from lianju.likelihood import encode
 from lianju.model import load_base
@@ -44,12 +53,9 @@ Job = Callable[[], object]
 
 def _poems(count: int) -> list[Example]:
     """The first poems of the large corpus that are of one of the four forms."""
-    texts = ((poem.paragraphs, poem.id) for poem in large_corpus())
-    found = (
-        Example(parts[0], "".join(parts[1:]), name)
-        for parts, name in texts
-        if form_of("".join(parts))
-    )
+    whole = (poem for poem in large_corpus() if form_of(poem.text))
+    parts = ((*poem.text.partition("。"), poem.id) for poem in whole)
+    found = (Example(head + stop, rest, name) for head, stop, rest, name in parts if rest)
     return list(islice(found, count))
 
 
@@ -81,9 +87,9 @@ def _known(_adapter: Path) -> Callable[[int], Job]:
         file = Path(folder.name) / "lines.sqlite"
         file.unlink(missing_ok=True)
         line_index._build(large[:size], file, SILENT)
-        lines = line_index.KnownLines(file)
+        lines = KnownLines(file)
         for one in asked:
-            for line in line_index.line_keys(one.text):
+            for line in line_keys(one.text):
                 lines.find(line)
         lines.base.close()
 
@@ -112,9 +118,7 @@ def _step_seconds(size: int) -> float:
         train_only(run)
         rows = [row for row in read_jsonl(run.folder / "steps.jsonl") if row["kind"] == "train"]
     whole = [row for row in rows[1:] if row["tokens"] > median(r["tokens"] for r in rows) / 2]
-    return median(row["seconds"] / row["tokens"] for row in whole) * median(
-        row["tokens"] for row in whole
-    )
+    return median(float(row["seconds"]) for row in whole)
 
 
 def _written(what: str, adapter: Path) -> Callable[[int], Job]:
@@ -200,7 +204,7 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
     logs = [(math.log(x), math.log(y)) for x, y in points]
     middle_x, middle_y = (sum(column) / len(logs) for column in zip(*logs, strict=True))
     rise = sum((x - middle_x) * (y - middle_y) for x, y in logs)
-    return rise / sum((x - middle_x) ** 2 for x, _ in logs)
+    return float(rise / sum((x - middle_x) ** 2 for x, _ in logs))
 
 
 def _worked(series: Series, adapter: Path, sizes: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -65,8 +65,8 @@ def _panel(series: Series, points: Points) -> str:
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y}" dy="4" text-anchor="end">{tick:g}</text>')
     for tick in across.ticks:
-        x, y = f"{across(tick):.1f}", _HEIGHT - _BOTTOM + 15
-        parts.append(f'<text x="{x}" y="{y}" text-anchor="middle">{tick:,g}</text>')
+        x, foot = f"{across(tick):.1f}", _HEIGHT - _BOTTOM + 15
+        parts.append(f'<text x="{x}" y="{foot}" text-anchor="middle">{tick:,g}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{series.unit}</text>')
     places = [(across(x), up(y)) for x, y in points]

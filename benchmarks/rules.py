@@ -41,7 +41,7 @@ def measure(work: Work) -> Measured:
         }
         for engine, run in race(words, unseen[:quatrains], _PATIENCE):
             if isinstance(run, EngineRun):
-                found[f"{engine}: a new couplet's first mask"] = run.compiled
+                found[f"{engine}: a new couplet made ready"] = run.compiled
                 found[f"{engine}: a token"] = run.steps
         every.append(found)
     return Measured([_row(name, [found[name] for found in every]) for name in every[0]])

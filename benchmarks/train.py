@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 
 from benchmarks.tables import Figure, Measured, Row, Table, Work, child
 from benchmarks.train_peers import SYSTEMS, Result, Step, poems_of, settings_of, spelled
-from lianju.config import LoraSettings
 from lianju.files import read_json
-from lianju.model import LanguageModel, attach, base_config, load_base
+from lianju.model import attach, base_config, load_base
 from lianju.progress import SILENT
 from lianju.prompt import LAYOUTS
 from lianju.training import validation_loss
@@ -116,7 +115,7 @@ def _gflops(result: Result) -> float:
     adapter = 6 * layers * result.rank * sum(wide + narrow for wide, narrow in pairs)
     output = 4 * result.vocabulary * config["hidden_size"]
     done = sum(s.positions * (frozen + adapter) + s.scored * output for s in later)
-    return done / sum(step.seconds for step in later) / 1e9
+    return float(done / sum(step.seconds for step in later) / 1e9)
 
 
 def _layer(config: dict[str, Any]) -> list[tuple[int, int]]:
@@ -141,7 +140,7 @@ def library_rate(result: Result) -> float:
     shapes.append((1, scored, (result.vocabulary, config["hidden_size"])))
     for times, height, (wide, narrow) in shapes:
         weight = torch.randn(wide, narrow, dtype=dtype)
-        there, back = torch.randn(height, narrow, dtype=dtype), torch.empty(0, dtype=dtype)
+        there = torch.randn(height, narrow, dtype=dtype)
         up, down = torch.empty(height, wide, dtype=dtype), torch.empty_like(there)
         seconds = []
         for _ in range(_TRIES):
@@ -151,7 +150,6 @@ def library_rate(result: Result) -> float:
             seconds.append(time.perf_counter() - start)
         spent += times * statistics.median(seconds)
         done += times * 4 * height * wide * narrow
-        del back
     return done / spent / 1e9
 
 
@@ -184,7 +182,7 @@ class _Judge:
         base = load_base(whole, LAYOUTS, torch.device("cpu"))
         self.pad = base.vocabulary.pad
         self.items = spelled(system, poems_of(settings).split.validation)
-        self.model = _with_adapter(base, settings.lora)
+        self.model = attach(base, settings.lora)
 
     def loss(self, weights: Path | None) -> float:
         """Nats a character; None: of the base model as it is."""
@@ -196,10 +194,6 @@ class _Judge:
             for name, weight in state.items():
                 named[name].copy_(weight)
         return validation_loss(self.model.network, self.items, self.pad, "fp32").per_character
-
-
-def _with_adapter(base: LanguageModel, lora: LoraSettings) -> LanguageModel:
-    return attach(base, lora.model_copy(update={"dropout": 0.0}))
 
 
 TABLE = Table(
