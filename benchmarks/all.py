@@ -8,6 +8,8 @@ parts. Nothing else should run on the machine.
 """
 
 import argparse
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,8 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.tables) - TABLES.keys():
         parser.error(f"there is no table {', '.join(sorted(unknown))}: {', '.join(TABLES)}")
+    # Ended from outside, it takes its servers along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     adapter = find_adapter(given.adapter) if given.adapter else newest_adapter()
     work = Work(adapter.resolve(), given.work, given.quick)
     for name in given.tables or [name for name in TABLES if name != _GPU]:

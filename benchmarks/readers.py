@@ -13,7 +13,8 @@ from lianju.corpus import test_set
 
 _CLIENTS = (1, SLOTS)
 _ROUNDS, _SECONDS = 5, 5.0
-_QUICK = (1, 1.0)
+# As many at once as a busy machine answers soon.
+_QUICK, _FEW = (1, 1.0), (1, 4)
 # What the goal for one reader is set by.
 _BASIS = "llama-server q8_0"
 
@@ -53,12 +54,12 @@ async def _raced(
         await begin(server, folder, running)
         server.hold()
     rounds, seconds = _QUICK if work.quick else (_ROUNDS, _SECONDS)
-    return await race(entrants, _CLIENTS, rounds, seconds)
+    return await race(entrants, _FEW if work.quick else _CLIENTS, rounds, seconds)
 
 
 def _figures(found: Found, basis: Found | None) -> dict[str, Figure]:
     figures = {}
-    for clients, name in zip(_CLIENTS, ("one reader", f"{SLOTS} readers"), strict=True):
+    for clients, name in zip(found.rows, ("one reader", f"{SLOTS} readers"), strict=True):
         rows = found.rows[clients]
         figures[f"{name}, tokens/s"] = Figure.of([row["tokens"] for row in rows])
         figures[f"{name}, poems/s"] = Figure.of([row["poems"] for row in rows])

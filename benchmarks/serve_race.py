@@ -74,6 +74,7 @@ async def race(
                 patience = PATIENCE if one.server.at_once else _SHORT
                 run = await drive(one.server.port, questions, number, seconds, patience)
                 found[one.name].rows[number].append(row_of(run))
+                print(f"{one.name}, {number}: {run.rate:.2f} poems/s", flush=True)
                 free_ones = [a for a in run.good if a.question[0] == "/v1/completions"]
                 found[one.name].right += map(is_verse, free_ones)
             # What it still writes for those who have gone is not to be in the next round.
