@@ -19,6 +19,7 @@ from transformers import (
 from lianju.config import DecodeSettings
 from lianju.decode import Candidate
 from lianju.decode.batch import Batch
+from lianju.graph import WritingGraph, can_build, writing_graph
 from lianju.model import LanguageModel, pack
 from lianju.prompt import render
 from tests import tiny
@@ -59,13 +60,19 @@ def model_of(family: str) -> LanguageModel:
     return replace(model, network=network.eval().requires_grad_(False))
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("ready", ["as it is", "packed", "graph"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_rows_that_come_and_go_see_all_of_their_own_text(family: str, packed: bool) -> None:
+def test_rows_that_come_and_go_see_all_of_their_own_text(family: str, ready: str) -> None:
     model = model_of(family)
     whole = model_of(family).network
-    if packed:
+    if ready == "packed":
         pack(model.network)
+    if ready == "graph":
+        assert can_build(model.network) == (family not in ("gemma2", "gpt2"))
+        if not can_build(model.network):
+            return
+        graph = WritingGraph(writing_graph(model.network, light=False))
+        model = replace(model, network=None, graph=graph)
     batch = Batch(model, "plain")
     settings = DecodeSettings(temperature=1, top_p=1)
     lengths = (50, 9, 30, 17, 44, 5)

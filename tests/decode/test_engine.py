@@ -1,10 +1,12 @@
 """The engine: orders join and leave at any step, and none is changed by its neighbours."""
 
+import copy
 import queue
 import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,7 +32,7 @@ from lianju.decode import (
     rules_for,
 )
 from lianju.decode.batch import Batch
-from lianju.model import LanguageModel, pack
+from lianju.model import LanguageModel, made_ready, pack
 from tests import tiny
 
 COUPLETS = [couplet for couplet, _ in tiny.COUPLETS]
@@ -113,15 +115,15 @@ def test_a_seeded_order_does_not_depend_on_its_neighbours(seed: int) -> None:
     engine.close(10)
 
 
+@pytest.mark.parametrize("exact", [False, True], ids=["graph", "packed"])
 @pytest.mark.parametrize("others", [0, 1, 5, 20])
-def test_logits_are_the_same_bits_whoever_is_beside(gemma: LanguageModel, others: int) -> None:
-    import copy
-    from dataclasses import replace
-
+def test_logits_are_the_same_bits_whoever_is_beside(
+    gemma: LanguageModel, others: int, exact: bool
+) -> None:
     if not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no oneDNN, which gives rows that do not depend on others")
-    model = replace(gemma, network=copy.deepcopy(gemma.network))
-    pack(model.network)
+    model = made_ready(replace(gemma, network=copy.deepcopy(gemma.network)), exact)
+    assert (model.graph is None) == exact
 
     def trace(beside: int) -> list[torch.Tensor]:
         batch = Batch(model, "plain")

@@ -29,7 +29,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """The calls that would have loaded a model; the corpus is not read either."""
     calls: list[tuple[object, ...]] = []
 
-    def load(*arguments: object) -> tuple[LanguageModel, str]:
+    def load(*arguments: object, exact: bool) -> tuple[LanguageModel, str]:
         calls.append(arguments)
         return model(), "plain"
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from lianju.config import LoraSettings, ServeSettings
 from lianju.decode import Masks
-from lianju.model import LanguageModel, attach, load_adapter, pack, save_adapter
+from lianju.model import LanguageModel, attach, load_adapter, made_ready, save_adapter
 from lianju.prompt import fingerprint
 from lianju.serve import Served, Server, Service, create_app
 
@@ -84,17 +84,15 @@ def tuned(gemma: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Lan
     """The real base model with a random adapter in it."""
     folder = made_adapter(gemma, tmp_path_factory.mktemp("served") / "tang" / "adapter")
     tuned = load_adapter(replace(gemma, network=copy.deepcopy(gemma.network)), folder)
-    pack(tuned.network)
-    return tuned
+    return made_ready(tuned)
 
 
 @pytest.fixture(scope="session")
 def service(gemma: LanguageModel, tuned: LanguageModel) -> Service:
     """The base model and a tuned one, made ready as `lianju serve` makes them."""
     base = replace(gemma, network=copy.deepcopy(gemma.network))
-    pack(base.network)
     service = Service(list, ServeSettings())
-    service.open([served(tuned, "tang", Path("tang")), served(base, "base")])
+    service.open([served(tuned, "tang", Path("tang")), served(made_ready(base), "base")])
     return service
 
 

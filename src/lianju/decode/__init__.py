@@ -23,7 +23,7 @@ from lianju.decode.explore import (
     next_tokens,
     walk,
 )
-from lianju.decode.forward import next_logits
+from lianju.decode.forward import forward_of, next_logits
 from lianju.decode.generate import (
     complete,
     length_limit,
@@ -81,6 +81,7 @@ __all__ = [
     "distribution",
     "draw",
     "entropy",
+    "forward_of",
     "length_limit",
     "mass",
     "min_p",

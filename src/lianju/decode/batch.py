@@ -5,7 +5,8 @@ depend on its neighbours, bit for bit where a graph writes or `lianju.model.pack
 weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
 import numpy as np
@@ -120,9 +121,11 @@ class Batch:
         groups: dict[DecodeSettings, list[int]] = {}
         for row, (candidate, _) in enumerate(self._active):
             groups.setdefault(candidate.sampling, []).append(row)
-        for settings, rows in groups.items():
-            logits = self._logits if len(rows) == self.rows else self._logits[rows]
-            self._draw([self._active[row] for row in rows], logits, settings)
+        # PyTorch's threads spin for a while when they are done, in the way of a graph's.
+        with _one_thread() if self.model.graph else nullcontext():
+            for settings, rows in groups.items():
+                logits = self._logits if len(rows) == self.rows else self._logits[rows]
+                self._draw([self._active[row] for row in rows], logits, settings)
 
     def _draw(
         self,
@@ -166,6 +169,16 @@ class Batch:
         every = np.ones(self.model.vocabulary.size, dtype=np.bool_)
         rows = np.stack([every if mask is None else mask for mask in masks])
         return torch.from_numpy(rows).to(self.model.device)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _likeliest(

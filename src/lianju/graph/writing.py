@@ -16,8 +16,8 @@ import openvino as ov
 from openvino import opset13 as op
 from torch import Tensor
 
-from lianju.graph.compiled import compiled
-from lianju.graph.parts import SLIDING, Parts, given, kinds_of, real, whole
+from lianju.graph.compiling import compiled, options
+from lianju.graph.parts import SLIDING, Parts, array, given, kinds_of, real, whole
 
 _Array = np.ndarray[Any, Any]
 # Added to a score, it leaves nothing of a share.
@@ -26,11 +26,14 @@ _UNSEEN = -1e9
 _ROWS, _TOKENS = 16, 32
 
 
-def writing_graph(network: Any) -> ov.Model:
-    """The graph of a network that `can_build`: matrices in 8 bits with a scale for each output, the
-    embedding and the output layer in 16.
+def writing_graph(network: Any, light: bool = True) -> ov.Model:
+    """The graph of a network that `can_build`.
+
+    `light`: matrices in 8 bits with a scale for each output, the embedding and the output layer in
+    16; else all in fp32.
     """
-    parts, config = _LightParts(network), network.config
+    parts, config = (_LightParts if light else Parts)(network), network.config
+    held = _half if light else array
     ids, positions = given("ids", [-1, -1], np.int32), given("positions", [-1, -1], np.int32)
     last = given("last", [-1], np.int32)
     shape = [-1, config.num_key_value_heads, -1, network.model.layers[0].self_attn.head_dim]
@@ -42,8 +45,8 @@ def writing_graph(network: Any) -> ov.Model:
     masks = {kind: _mask(config, kind, positions, pasts[0][0]) for kind in set(kinds)}
     turns = {kind: parts.turn(positions, kind) for kind in masks}
     table, output = network.model.embed_tokens.weight, network.lm_head.weight
-    matrix = _half(output)
-    rows = parts.embedded(ids, matrix if table is output else _half(table))
+    matrix = held(output)
+    rows = parts.embedded(ids, matrix if table is output else held(table))
     kept = []
     for number, (kind, past) in enumerate(zip(kinds, pasts, strict=True)):
         attended = parts.layer(number, rows, turns[kind], masks[kind], past)
@@ -93,12 +96,22 @@ class WritingGraph:
     """A compiled graph of writing, which any number of `TextRows` share."""
 
     def __init__(self, source: ov.Model | Path):
-        """`source`: a graph of `writing_graph`, or where one was saved."""
-        self.compiled = compiled(source, "f32")
+        """`source`: a graph of `writing_graph`, or a file that `save` wrote on this machine."""
+        if isinstance(source, Path):
+            # Mapped, not read; OpenVINO computes with what stands there.
+            self._weights = np.memmap(source, np.uint8, "c")
+            exported = ov.Tensor(self._weights, shared_memory=True)
+            self.compiled = ov.Core().import_model(exported, "CPU", options("f32"))
+        else:
+            self.compiled = compiled(source, "f32")
         _, heads, _, width = self.compiled.input("keys.0").partial_shape
         self.layers = (len(self.compiled.inputs) - 3) // 2
         self.heads, self.width = heads.get_length(), width.get_length()
         self.vocabulary = self.compiled.output(0).partial_shape[2].get_length()
+
+    def save(self, file: Path) -> None:
+        """Write it down as it is compiled for this machine."""
+        file.write_bytes(self.compiled.export_model().getbuffer())
 
     def rows(self) -> "TextRows":
         """No texts yet."""
@@ -131,8 +144,8 @@ class TextRows:
         assert not (begun and first), "rows in the middle cannot go on by themselves"
         past = self._kept[:, :rows] if begun else np.empty_like(self._kept[:, :rows, :, :0])
         self._bind(past, tokens, len(last))
-        for array, values in zip(self._inputs, (ids, positions, last), strict=False):
-            array[:] = values
+        for small, values in zip(self._inputs, (ids, positions, last), strict=False):
+            small[:] = values
         self._request.infer()
         logits, new = self._outputs
         self._kept[:, np.arange(first, first + rows)[:, None], :, positions] = new.transpose(
@@ -162,15 +175,15 @@ class TextRows:
         held = self._inputs[-1] if self._inputs else None
         shape = (rows, last, self._graph.vocabulary), (parts, rows, heads, tokens, width)
         same = held is not None and held.shape == past.shape and _start(held) == _start(past)
-        if same and tuple(array.shape for array in self._outputs) == shape:
+        if same and tuple(one.shape for one in self._outputs) == shape:
             return
         small = [np.zeros(size, np.int32) for size in ((rows, tokens), (rows, tokens), (last,))]
         self._inputs, self._outputs = [*small, past], [np.zeros(size, np.float32) for size in shape]
-        for index, array in enumerate([*small, *past]):
-            self._request.set_input_tensor(index, ov.Tensor(array, shared_memory=True))
-        for index, array in enumerate([self._outputs[0], *self._outputs[1]]):
-            self._request.set_output_tensor(index, ov.Tensor(array, shared_memory=True))
+        for index, part in enumerate([*small, *past]):
+            self._request.set_input_tensor(index, ov.Tensor(part, shared_memory=True))
+        for index, part in enumerate([self._outputs[0], *self._outputs[1]]):
+            self._request.set_output_tensor(index, ov.Tensor(part, shared_memory=True))
 
 
-def _start(array: _Array) -> int:
-    return int(array.__array_interface__["data"][0])
+def _start(values: _Array) -> int:
+    return int(values.__array_interface__["data"][0])

@@ -1,7 +1,8 @@
 """What a model needs to write on a CPU, kept in the cache: its graph in 8 bits, its vocabulary.
 
 A copy is made once from the model itself, after all that is checked of base and adapter, and named
-by the digests of everything it was made from. It opens without transformers and PEFT.
+by the digests of everything it was made from and by what this CPU can do, for which it is compiled.
+It opens without transformers and PEFT.
 """
 
 import shutil
@@ -27,7 +28,7 @@ from lianju.model.sources import base_folder, identity
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import Reporter
 
-_GRAPH, _VOCABULARY, _FACTS = "writing.xml", "vocabulary.json", "facts.json"
+_GRAPH, _VOCABULARY, _FACTS = "writing.blob", "vocabulary.json", "facts.json"
 _PREFIX = "writing-"
 # Beyond this size together, those that were not opened for longest are removed.
 _MOST = 4 * 10**9
@@ -78,7 +79,8 @@ class WritingCopy:
         """
         full = base_folder(settings.name, reporter)
         base = identity(full, reporter)
-        made_from = [version("openvino"), _code(), settings.trim, sorted(layouts.items())]
+        program = [version("openvino"), _code(), torch.cpu.get_capabilities()]
+        made_from = [program, settings.trim, sorted(layouts.items())]
         key = digest([repr(made_from), adapter and _contents(adapter, reporter)])
         return cls(_copies() / base[:16] / f"{_PREFIX}{key[:16]}", settings.name, full, base)
 
@@ -97,16 +99,13 @@ class WritingCopy:
         made_once(self.place, self.sha256, lambda: self._write(model, reporter), reporter)
 
     def _write(self, model: LanguageModel, reporter: Reporter) -> None:
-        import openvino
-
-        from lianju.graph import writing_graph
+        from lianju.graph import WritingGraph, writing_graph
 
         with (
             reporter.task(f"Preparing {self.name} for writing (once)", 1) as task,
             writing_folder(self.place) as temporary,
         ):
-            graph = writing_graph(model.network)
-            openvino.save_model(graph, temporary / _GRAPH, compress_to_fp16=False)
+            WritingGraph(writing_graph(model.network)).save(temporary / _GRAPH)
             model.vocabulary.save(temporary / _VOCABULARY)
             write_json(temporary / _FACTS, {"tuned": model.tuned, "changed": model.changed})
             seal(temporary, self.sha256)
