@@ -62,7 +62,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
         (
             "complete",
             [
-                *("--acrostic", "--adapter", "--base", "--candidates", "--form", "--json"),
+                *(
+                    "--acrostic",
+                    "--adapter",
+                    "--base",
+                    "--candidates",
+                    "--exact",
+                    "--form",
+                    "--json",
+                ),
                 *("--lang", "--lines", "--max-length", "--min-p", "--model", "--particles"),
                 *("--repetition-penalty", "--rhyme", "--rhymes", "--seed", "--temperature"),
                 *("--tone", "--top-k", "--top-p", "--typical-p"),
@@ -71,7 +79,16 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
         (
             "explore next",
             [
-                *("--acrostic", "--adapter", "--after", "--base", "--form", "--html", "--json"),
+                *(
+                    "--acrostic",
+                    "--adapter",
+                    "--after",
+                    "--base",
+                    "--exact",
+                    "--form",
+                    "--html",
+                    "--json",
+                ),
                 *("--lines", "--max-length", "--min-p", "--model", "--repetition-penalty"),
                 *("--rhyme", "--rhymes", "--seed", "--steps", "--svg", "--temperature", "--tone"),
                 *("--top", "--top-k", "--top-p", "--typical-p"),
@@ -80,7 +97,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
         (
             "explore sweep",
             [
-                *("--acrostic", "--adapter", "--base", "--couplets", "--form", "--lines"),
+                *(
+                    "--acrostic",
+                    "--adapter",
+                    "--base",
+                    "--couplets",
+                    "--exact",
+                    "--form",
+                    "--lines",
+                ),
                 *("--max-length", "--min-p", "--model", "--out", "--repetition-penalty"),
                 *("--rhyme", "--rhymes", "--seed", "--seeds", "--suite", "--temperature", "--tone"),
                 *("--top-k", "--top-p", "--typical-p"),
@@ -90,7 +115,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
             "evaluate",
             [
                 *("--acrostic", "--adapter", "--against", "--base", "--blind", "--blind-results"),
-                *("--candidates", "--compare", "--couplets", "--form", "--judge", "--lines"),
+                *(
+                    "--candidates",
+                    "--compare",
+                    "--couplets",
+                    "--exact",
+                    "--form",
+                    "--judge",
+                    "--lines",
+                ),
                 *("--max-length", "--min-p", "--model", "--out", "--particles", "--poets"),
                 *(
                     "--ranks",
@@ -141,8 +174,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
         (
             "serve",
             [
-                *("--adapter", "--api-key", "--base", "--host", "--log-prompts", "--model"),
-                *("--origin", "--port", "--queue", "--seconds", "--tokens"),
+                *("--adapter", "--api-key", "--base", "--exact", "--host", "--log-prompts"),
+                *("--model", "--origin", "--port", "--queue", "--seconds", "--tokens"),
             ],
         ),
         ("check", ["--borrow", "--json", "--lang", "--no-borrow", "--strict"]),

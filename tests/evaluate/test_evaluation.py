@@ -198,7 +198,7 @@ def test_poets_are_scored_and_not_called_copyists(tmp_path: Path) -> None:
 def test_the_verb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(loading, "load_model", lambda *_: (model(), "plain"))
+    monkeypatch.setattr(loading, "load_model", lambda *_, **how: (model(), "plain"))
     first, second = tmp_path / "a b", tmp_path / "second"
     common = ["--suite", "hw5", "--couplets", "2", "--ranks", "0", "--max-length", "12"]
     lianju("--base", *common, "--out", first)

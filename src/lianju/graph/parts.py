@@ -24,7 +24,11 @@ Back = Callable[[Any], Any]
 
 def can_build(network: Any) -> bool:
     """Whether every part of a transformers network, on a CPU in fp32, can be built here."""
-    config = network.config
+    return can_build_from(network.config)
+
+
+def can_build_from(config: Any) -> bool:
+    """Whether every part of a network of that transformers configuration can be built here."""
     if getattr(config, "model_type", None) not in FAMILIES:
         return False
     if activation_of(config) not in _ACTIVATIONS:
@@ -137,7 +141,12 @@ class Parts:
         out = op.matmul(rows, weight, False, True)
         if layer.bias is not None:
             out = op.add(out, array(layer.bias))
-        return out, lambda down: op.matmul(down, weight, False, False)
+
+        def back(down: Any) -> Any:
+            # OpenVINO 2026.4 takes a square constant that is also used transposed for the same.
+            return op.matmul(down, self.matrix(layer.weight.t()), False, True)
+
+        return out, back
 
     def norm(self, layer: Any, rows: Any) -> tuple[Any, Back]:
         """RMSNorm (Zhang and Sennrich, 2019); Gemma's weights are counted from 1."""
@@ -179,11 +188,12 @@ class Parts:
         shares = op.softmax(op.add(scores, mask), -1)
         heads = self.config.num_attention_heads
         mixed = _own(op.matmul(shares, values, False, False), heads, layer.head_dim)
-        out, out_back = self.linear(f"{name}.o_proj", layer.o_proj, _joined(mixed))
+        joined, joined_back = self.joined(mixed, layer.head_dim)
+        out, out_back = self.linear(f"{name}.o_proj", layer.o_proj, joined)
 
         def back(down: Any) -> Any:
             assert past is None, "only what stands by itself is trained"
-            mixed = _shared(_split(out_back(down), layer.head_dim), kinds, layer.head_dim)
+            mixed = _shared(joined_back(out_back(down)), kinds, layer.head_dim)
             given = op.matmul(mixed, value, False, True)
             total = op.reduce_sum(op.multiply(given, shares), whole([-1]), keep_dims=True)
             score = op.multiply(op.multiply(shares, op.subtract(given, total)), scale)
@@ -196,7 +206,15 @@ class Parts:
 
     def _heads(self, name: str, linear: Any, rows: Any, layer: Any) -> tuple[Any, Back]:
         out, back = self.linear(name, linear, rows)
-        return _split(out, layer.head_dim), lambda down: back(_joined(down))
+        return _after(self.split(out, layer.head_dim), back)
+
+    def split(self, rows: Any, width: int) -> tuple[Any, Back]:
+        """Rows (R, T, heads · width) as (R, heads, T, width)."""
+        return split_heads(rows, width), joined_heads
+
+    def joined(self, heads: Any, width: int) -> tuple[Any, Back]:
+        """What was split, (R, heads, T, width), as rows again."""
+        return joined_heads(heads), lambda down: split_heads(down, width)
 
     def feed_forward(self, name: str, layer: Any, rows: Any) -> tuple[Any, Back]:
         """The gated feed-forward (Shazeer, GLU Variants Improve Transformer, 2020)."""
@@ -251,13 +269,13 @@ def _after(made: tuple[Any, Back], before: Back) -> tuple[Any, Back]:
     return out, lambda down: before(back(down))
 
 
-def _split(rows: Any, width: int) -> Any:
+def split_heads(rows: Any, width: int) -> Any:
     """(R, T, heads · width) as (R, heads, T, width)."""
     apart = op.reshape(rows, whole([0, 0, -1, width]), True)
     return op.transpose(apart, whole([0, 2, 1, 3]))
 
 
-def _joined(heads: Any) -> Any:
+def joined_heads(heads: Any) -> Any:
     """(R, heads, T, width) as (R, T, heads · width)."""
     return op.reshape(op.transpose(heads, whole([0, 2, 1, 3])), whole([0, 0, -1]), True)
 

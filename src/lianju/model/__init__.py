@@ -27,6 +27,7 @@ from lianju.model.compute import (
     has_bf16_units,
     weights_dtype,
 )
+from lianju.model.folded import fold
 from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import ROWS, VALIDATED, plan_memory, text_lengths
 from lianju.model.packed import pack
@@ -60,6 +61,7 @@ __all__ = [
     "choose_device",
     "count_numbers",
     "find_adapter",
+    "fold",
     "graphs_here",
     "has_bf16_units",
     "is_checkpoint",

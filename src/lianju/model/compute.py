@@ -3,7 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -23,19 +23,21 @@ class Compute:
     """A device, the precision of matrix products in training, and why.
 
     `peak_gflops` is the rate measured here for products of that precision; None if not
-    measured.
+    measured. `engine` takes the steps of training: pytorch, or openvino, as one graph.
     """
 
     device: torch.device
     precision: str
     reason: str
     peak_gflops: float | None = None
+    engine: Literal["pytorch", "openvino"] = "pytorch"
 
     def lighten(self, network: Any) -> None:
         """Hold frozen matrices in bf16 while training in bf16, where autocast would cast them
-        anew in every pass; in place. The embedding and the output layer stay as they are.
+        anew in every pass; in place. The embedding and the output layer stay as they are. A
+        graph holds its own.
         """
-        if self.precision != "bf16":
+        if self.precision != "bf16" or self.engine == "openvino":
             return
         output = network.get_output_embeddings()
         for module in network.modules():

@@ -42,6 +42,11 @@ _BASE = {"cpu": 0.5e9, "cuda": 1.0e9}
 # computes is let go at once and leaves holes; less of it where dropout keeps more.
 _LOST_ON_CPU = {"lora": 1.1, "dropout": 0.5, "full": 0.25}
 _LOST_ON_GPU = 0.1
+# What a graph holds: itself; the matrices of fp32 as they are packed for each direction, in fp32
+# transposed besides; and what it keeps of a step, where autograd would keep 1. Measured as well.
+_GRAPH = 0.15e9
+_GRAPH_COPIES = {"fp32": 3.0, "bf16": 2.0}
+_GRAPH_KEPT = {"fp32": 2.0, "bf16": 1.0}
 
 
 class Lengths(NamedTuple):
@@ -63,9 +68,9 @@ def text_lengths(texts: Iterable[tuple[str, str]], style: str) -> Lengths:
 class Memory:
     """Bytes that one process needs at most on its device.
 
-    `training` is what trains, with gradients and optimizer; `activations` include what the
-    allocator loses between them; `elsewhere` is what loading, validating or generating needs
-    in the place of those before it; `overhead` are the libraries.
+    `weights` are also a graph's copies; `training` is what trains, with gradients and optimizer;
+    `activations` include what the allocator loses between them; `elsewhere` is what loading,
+    validating or generating needs in the place of those before it; `overhead` are the libraries.
     """
 
     weights: int
@@ -101,9 +106,13 @@ class Memory:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What was decided about memory, and a line that says it."""
+    """What was decided about memory, and a line that says it.
+
+    `graph`: whether there is room for a graph to take the steps, if one is to.
+    """
 
     memory: Memory
+    graph: bool
     checkpointing: bool
     sharding: bool
     line: str
@@ -116,11 +125,13 @@ def plan_memory(
     lengths: Lengths | None = None,
     processes: int = 1,
     judged: bool = True,
+    graph: bool = False,
 ) -> MemoryPlan:
     """Decide gradient checkpointing and sharding where the settings leave them to us.
 
     Neither is used where memory suffices without; then checkpointing, which is exact and
-    works anywhere, comes before sharding. `config` is the model's transformers
+    works anywhere, comes before sharding. A `graph` that can take the steps does so where there is
+    room for it. `config` is the model's transformers
     configuration, `processes` how many train it, and the settings' precision is that in
     which they do, `judged` whether one of them writes poems with the whole model besides. Raises
     `UserError`, with need, what there is, and what to do, where nothing fits.
@@ -132,23 +143,25 @@ def plan_memory(
         raise UserError(
             "weights in 4 bits cannot be divided: set train.sharding=off or model.bits=16"
         )
-    ways = [
-        (checkpointing, sharding)
+    ways = [(True, False, False)] if graph else []
+    ways += [
+        (False, checkpointing, sharding)
         for sharding in _ways(train.sharding if processes > 1 else "off", settings.model)
         for checkpointing in _ways(train.gradient_checkpointing)
     ]
-    for checkpointing, sharding in ways:
-        memory = _memory(counts, checkpointing, processes, sharding, judged)
+    for by_graph, checkpointing, sharding in ways:
+        memory = _memory(counts, checkpointing, processes, sharding, judged, by_graph)
         if memory.total <= have:
             if sharding and device.type == "cuda":
                 _check_host(counts.loading)
             how = "on" if checkpointing else "off"
             shared = f", weights divided among {processes} processes" if sharding else ""
+            no_room = ", PyTorch's steps, since a graph needs more" if graph > by_graph else ""
             line = (
                 f"Memory: about {_gb(memory.total)} of {_gb(have)} free on {device} "
-                f"({memory.words}); gradient checkpointing {how}{shared}"
+                f"({memory.words}); gradient checkpointing {how}{shared}{no_room}"
             )
-            return MemoryPlan(memory, checkpointing, sharding, line)
+            return MemoryPlan(memory, by_graph, checkpointing, sharding, line)
     raise UserError(
         f"{settings.model.name} needs about {_gb(memory.total)} of memory on {device}, and "
         f"{_gb(have)} are free ({memory.words}): {_advice(config, settings, device, lengths, have)}"
@@ -188,6 +201,7 @@ def estimate(
     checkpointing: bool = False,
     processes: int = 1,
     sharding: bool = False,
+    graph: bool = False,
 ) -> Memory:
     """What a run of `settings` needs at most, for a batch of its longest examples.
 
@@ -198,10 +212,10 @@ def estimate(
     adapters and their dropout. With checkpointing, the input of each layer is kept and the
     rest of one layer (there, section 5). Weights, gradients, optimizer and NF4 are arithmetic:
     see the constants above. Without `lengths` every example is taken to have
-    `train.cutoff` tokens.
+    `train.cutoff` tokens. A `graph` that takes the steps keeps in proportion.
     """
     counts = _count(config, settings, device_type, lengths)
-    return _memory(counts, checkpointing, processes, sharding)
+    return _memory(counts, checkpointing, processes, sharding, graph=graph)
 
 
 def parameters(config: Any) -> int:
@@ -227,10 +241,17 @@ class _Counts:
     lost: float
     largest_layer: int
     device_type: str
+    graph_held: int
+    graph_kept: float
 
 
 def _memory(
-    counts: _Counts, checkpointing: bool, processes: int, sharding: bool, judged: bool = True
+    counts: _Counts,
+    checkpointing: bool,
+    processes: int,
+    sharding: bool,
+    judged: bool = True,
+    graph: bool = False,
 ) -> Memory:
     shards = processes if sharding else 1
     weights, training = counts.weights, counts.trained_numbers * _TRAINED
@@ -247,12 +268,18 @@ def _memory(
     activations = counts.saved
     if checkpointing:
         activations = counts.layer_inputs + counts.saved // counts.layers
+    lost = int(counts.lost * (activations + counts.logits))
+    validating = counts.validating
+    if graph:
+        weights += counts.graph_held
+        lost = int((counts.graph_kept - 1) * (activations + counts.logits))
+        # It gives nothing back while others validate.
+        validating += activations + lost + counts.logits
     elsewhere = max(
         0 if sharding else counts.loading,
         counts.base + counts.generating if judged else 0,
-        weights + training + counts.validating,
+        weights + training + validating,
     )
-    lost = int(counts.lost * (activations + counts.logits))
     return Memory(weights, training, activations + lost, counts.logits, elsewhere, counts.overhead)
 
 
@@ -267,7 +294,7 @@ def _count(
     whole = empty(config, dtype)
     network = empty(trimmed(config), dtype) if model.trim else whole
     rows = network.get_output_embeddings().out_features
-    base = held(network, model.bits)
+    base, inner = held(network, model.bits), matrices(network)
     cache = cache_of_a_token(network)
     trained, on_top, saved = one_step(network, settings, device_type, longest)
     text = config.get_text_config()
@@ -295,6 +322,8 @@ def _count(
         lost=_lost(settings, device_type),
         largest_layer=sum(linear) // text.num_hidden_layers * dtype.itemsize,
         device_type=device_type,
+        graph_held=int(_GRAPH + _GRAPH_COPIES.get(model.precision, 3) * sum(inner) * 4),
+        graph_kept=_GRAPH_KEPT.get(model.precision, 2),
     )
 
 

@@ -9,7 +9,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -20,13 +20,14 @@ import torch
 from lianju.config import TrainSettings
 from lianju.errors import UserError
 from lianju.files import naming, read_jsonl
-from lianju.likelihood import Encoded, summed_loss
+from lianju.likelihood import Encoded
 from lianju.model import Compute, LanguageModel
 from lianju.progress import SILENT, Reporter, Task
 from lianju.training import checkpoint
 from lianju.training.batches import batch_of, plan, share_of
 from lianju.training.checkpoint import STEPS, TrainingPosition, TrainingState
-from lianju.training.distributed import apart, spread, whole
+from lianju.training.distributed import spread, whole
+from lianju.training.gradients import Gradients, GraphGradients, PyTorchGradients
 from lianju.training.outcome import Outcome, outcome_of, training_flops, utilisation
 from lianju.training.processes import ALONE, Processes
 from lianju.training.schedule import learning_rate
@@ -74,6 +75,7 @@ class TrainingLoop:
         if model.bits == 4:
             _stay_differentiable(self.plain)
         sharding, recomputing = settings.sharding == "on", settings.gradient_checkpointing == "on"
+        graph = compute.engine == "openvino"
         # transformers keeps no keys and values of what it computes twice, and FSDP2 allows one
         # forward pass for each backward pass only.
         self.share = not (sharding or recomputing)
@@ -84,12 +86,26 @@ class TrainingLoop:
         self.weights = list(checkpoint.trained_weights(self.plain).values())
         gpu = compute.device.type == "cuda"
         self.optimizer = torch.optim.AdamW(
-            self.weights, weight_decay=settings.weight_decay, fused=gpu or None
+            self.weights, weight_decay=settings.weight_decay, fused=gpu or graph or None
         )
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "fp16")
+        self.gradients = self._by_graph() if graph else self._by_pytorch()
         self.state = TrainingState(self.plain, self.optimizer, self.scaler, processes)
+        # Of a token that is computed, and of one that is scored.
+        self.flops = training_flops(self.plain, 1, 0), training_flops(self.plain, 0, 1)
         self.every = max(1, math.ceil(len(self.plan) / settings.validations))
         self.position = TrainingPosition(0, None, None)
+
+    def _by_pytorch(self) -> Gradients:
+        return PyTorchGradients(self.network, self.compute, self.scaler)
+
+    def _by_graph(self) -> Gradients:
+        def size(indices: Sequence[int]) -> int:
+            return len(indices) * max(self.train[index].length for index in indices)
+
+        micro_batches = [indices for step in self.plan for indices in step]
+        largest = batch_of(self.train, max(micro_batches, key=size), self.pad, self.share)
+        return GraphGradients(self.plain, self.compute.precision, largest)
 
     def resume(self, reporter: Reporter) -> None:
         """Go back to the newest checkpoint, and the log to what it held then."""
@@ -136,13 +152,9 @@ class TrainingLoop:
         for number, indices in enumerate(mine, 1):
             batch = batch_of(self.train, indices, self.pad, self.share)
             computed += batch.computed
-            batch = batch.to(self.compute.device)
-            with nullcontext() if number == len(mine) else apart(self.network):
-                loss = summed_loss(self.network, batch, self.compute.precision)
-                # Gradients are averaged over processes, so each counts as many times.
-                share = loss * self.processes.count / scored
-                self.scaler.scale(share).backward()
-            nats += loss.item()
+            # Gradients are averaged over processes, so each counts as many times.
+            factor = self.processes.count / scored
+            nats += self.gradients.add(batch, factor, last=number == len(mine))
         return nats, computed
 
     def _check(self, norm: float, step: int) -> bool:
@@ -176,7 +188,7 @@ class TrainingLoop:
         checkpoint.save(self.run / "checkpoints", self.state, position, self.log)
 
     def _speed(self, tokens: int, computed: int, scored: int, seconds: float) -> dict[str, Any]:
-        flops = training_flops(self.plain, computed, scored)
+        flops = computed * self.flops[0] + scored * self.flops[1]
         return {
             "seconds": seconds,
             "tokens_per_second": tokens / seconds,

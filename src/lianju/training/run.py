@@ -6,10 +6,10 @@ run skips the stages whose result stands.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
@@ -27,6 +27,7 @@ from lianju.model import (
     base_folder,
     choose_compute,
     choose_device,
+    graphs_here,
     plan_memory,
     read_card,
     read_lora,
@@ -38,6 +39,7 @@ from lianju.prompt import fingerprint
 from lianju.training.before_after import check_judged, judge_base, judge_tuned
 from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import FineTuning
+from lianju.training.gradients import why_no_graph
 from lianju.training.loop import Interrupted
 from lianju.training.outcome import Outcome
 from lianju.training.remarks import remarks_of
@@ -104,7 +106,7 @@ def execute(run: Run) -> dict[str, Any]:
     """Do the main job in `run`, going on from whatever it holds; returns the summary."""
     poems = gather(run)
     compute = fix_compute(run)
-    plan = plan_training(run, poems, compute, judged=True)
+    plan, compute = plan_training(run, poems, compute, judged=True)
     fetch_model(run)
     before = run.stage(
         "before", lambda: judge_base(run, poems, compute), partial(check_judged, run, "before")
@@ -124,7 +126,7 @@ def execute(run: Run) -> dict[str, Any]:
 def train_only(run: Run) -> Outcome:
     """Do only the fine-tuning of the main job."""
     poems, compute = gather(run), fix_compute(run)
-    plan = plan_training(run, poems, compute, judged=False)
+    plan, compute = plan_training(run, poems, compute, judged=False)
     fetch_model(run)
     return fine_tune(run, poems, compute, plan)
 
@@ -157,7 +159,7 @@ def fix_compute(run: Run) -> Compute:
     """Choose device and precision once, say why, and write them into the run's settings."""
 
     def choose() -> dict[str, Any]:
-        compute = choose_compute(run.settings.model)
+        compute = _with_engine(run, choose_compute(run.settings.model))
         return {**asdict(compute), "device": compute.device.type}
 
     def check(stored: dict[str, Any]) -> None:
@@ -166,6 +168,11 @@ def fix_compute(run: Run) -> Compute:
     stored = run.stage("compute", choose, check)
     device = choose_device(run.settings.model.model_copy(update={"device": stored["device"]}))
     compute = Compute(**{**stored, "device": device})
+    if compute.engine == "openvino" and not graphs_here(device, run.settings.model.bits):
+        raise UserError(
+            f"the steps of {run.folder} are taken by OpenVINO, which is not installed here: "
+            "pip install openvino"
+        )
     run.reporter.say(f"Computing on {compute.device} in {compute.precision}: {compute.reason}")
     chosen = {"device": compute.device.type, "precision": compute.precision}
     model = run.settings.model.model_copy(update=chosen)
@@ -174,8 +181,22 @@ def fix_compute(run: Run) -> Compute:
     return compute
 
 
-def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> TrainSettings:
-    """How to train within the memory that there is: the settings with nothing left to decide.
+def _with_engine(run: Run, compute: Compute) -> Compute:
+    """`compute` with what is to take the steps of `run`, and why, decided."""
+    if compute.device.type != "cpu":
+        return compute
+    config = base_config(run.settings.model.name, run.reporter)
+    against = why_no_graph(run.settings, compute, config, run.processes.count)
+    how = f"steps by PyTorch: {against}" if against else "steps by OpenVINO, as one graph"
+    engine: Literal["pytorch", "openvino"] = "pytorch" if against else "openvino"
+    return replace(compute, reason=f"{compute.reason}; {how}", engine=engine)
+
+
+def plan_training(
+    run: Run, poems: RunPoems, compute: Compute, judged: bool
+) -> tuple[TrainSettings, Compute]:
+    """How to train within the memory that there is: the settings with nothing left to decide, and
+    `compute`, with an engine that there is room for.
 
     Decided once, so that a resumed run takes the same steps. `judged`: whether the main process
     is to write poems too.
@@ -187,13 +208,21 @@ def plan_training(run: Run, poems: RunPoems, compute: Compute, judged: bool) -> 
         texts = [(example.couplet, example.completion) for example in poems.train]
         lengths = text_lengths(texts, settings.prompt.style)
         count = run.processes.count
-        plan = plan_memory(config, settings, compute.device, lengths, count, judged)
+        graph = compute.engine == "openvino"
+        plan = plan_memory(config, settings, compute.device, lengths, count, judged, graph)
         run.reporter.say(plan.line)
         chosen = {"gradient_checkpointing": plan.checkpointing, "sharding": plan.sharding}
-        return {name: "on" if value else "off" for name, value in chosen.items()}
+        decided = {name: "on" if value else "off" for name, value in chosen.items()}
+        return {**decided, "engine": "openvino" if plan.graph else "pytorch"}
 
-    def settled(plan: dict[str, Any]) -> TrainSettings:
-        return TrainSettings.model_validate({**settings.train.model_dump(), **plan})
+    def settled(plan: dict[str, Any]) -> tuple[TrainSettings, Compute]:
+        train = {name: value for name, value in plan.items() if name != "engine"}
+        whole = TrainSettings.model_validate({**settings.train.model_dump(), **train})
+        # Plans of before part 8 name no engine.
+        if plan.get("engine", "pytorch") == compute.engine:
+            return whole, compute
+        reason = f"{compute.reason}, for which there was no room: steps by PyTorch"
+        return whole, replace(compute, engine="pytorch", reason=reason)
 
     return settled(run.stage("plan", decide, settled))
 
