@@ -8,6 +8,7 @@ prints a line of JSON for each, with seconds and the most memory so far.
 
 import json
 import math
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from lianju.config import load_settings
 from lianju.corpus import (
     Example,
     KnownLines,
+    Poem,
     large_corpus,
     line_index,
     line_keys,
@@ -52,11 +54,19 @@ Job = Callable[[], object]
 
 
 def _poems(count: int) -> list[Example]:
-    """The first poems of the large corpus that are of one of the four forms."""
-    whole = (poem for poem in large_corpus() if form_of(poem.text))
+    """Poems of the large corpus that are of one of the four forms, in an order that has them mixed,
+    so that those of a larger number are no longer than those of a smaller.
+    """
+    whole = (poem for poem in _mixed() if form_of(poem.text))
     parts = ((*poem.text.partition("。"), poem.id) for poem in whole)
     found = (Example(head + stop, rest, name) for head, stop, rest, name in parts if rest)
     return list(islice(found, count))
+
+
+def _mixed() -> list[Poem]:
+    poems = large_corpus()
+    random.Random(0).shuffle(poems)
+    return poems
 
 
 def _check(_adapter: Path) -> Callable[[int], Job]:
@@ -81,7 +91,7 @@ def _read(_adapter: Path) -> Callable[[int], Job]:
 
 def _known(_adapter: Path) -> Callable[[int], Job]:
     """Building the index of lines, and looking up all lines of 1,000 poems in it."""
-    large, asked, folder = large_corpus(), _poems(1000), TemporaryDirectory()
+    large, asked, folder = _mixed(), _poems(1000), TemporaryDirectory()
 
     def build(size: int) -> None:
         file = Path(folder.name) / "lines.sqlite"
