@@ -18,14 +18,15 @@ import torch
 
 from benchmarks.common import constrain, held_out, load
 from benchmarks.race import EngineRun, race
-from lianju.config import DecodeSettings, ModelSettings, VerseSettings
+from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import Constraint, Masks, complete, mass, rules_for
 from lianju.decode.batch import Batch
+from lianju.decode.forward import forward_of
 from lianju.decode.particles import Particle
 from lianju.decode.sampling import RULED_OUT
 from lianju.decode.spelling_table import table_of
-from lianju.model import LanguageModel, Vocabulary, load_base
-from lianju.prompt import LAYOUTS
+from lianju.loading import load_model
+from lianju.model import LanguageModel, Vocabulary
 
 
 @contextmanager
@@ -69,13 +70,14 @@ def step_cost(model: LanguageModel, style: str, couplets: list[str]) -> None:
     print("\nA step of decoding, mean ms: masks, ruling out, following the token that was drawn")
     print(f"{'batch':>6}{'steps':>7}{'forward':>9}{'median':>9}{'masks':>8}{'median':>8}", end="")
     print(f"{'ruling':>8}{'follow':>8}{'% mean':>8}{'% median':>9}")
+    network = type(forward_of(model))
     for rows in (1, 16):
         every = constrain(model, couplets, VerseSettings(lines=4))
         passes: list[float] = []
         with timed(Batch, "_allowed") as masks, timed(Particle, "write") as follow:
             for start in range(0, len(couplets), rows):
                 part = slice(start, start + rows)
-                with timed(Batch, "_forward") as forward:
+                with timed(network, "read") as forward:
                     few = couplets[part]
                     complete(model, style, few, DecodeSettings(), constraints=every[part])
                 passes += forward[len(set(map(len, few))) :]  # the first ones read the prompts
@@ -152,8 +154,7 @@ def main() -> None:
     if arguments.adapter:
         model, style = load(arguments.adapter)
     else:
-        model = load_base(ModelSettings(), LAYOUTS, torch.device("cpu"))
-        style = "plain"
+        model, style = load_model(None, None)
     couplets = held_out(arguments.couplets)
     print(f"{model.vocabulary.size} tokens, {torch.get_num_threads()} threads")
     built, loaded = table_seconds(model.vocabulary)
