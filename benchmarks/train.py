@@ -27,7 +27,7 @@ _NAMES = {
     "trl": "TRL's SFTTrainer",
     "lianju": "Lianju",
 }
-_POEMS, _ROUNDS = 64, 3
+_POEMS, _ROUNDS = 48, 3
 _QUICK = (16, 1)
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _TRIES = 11
