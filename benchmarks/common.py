@@ -3,23 +3,19 @@
 import random
 from pathlib import Path
 
-import torch
-
-from lianju.config import ModelSettings, VerseSettings
+from lianju.config import VerseSettings
 from lianju.corpus import large_corpus, split, test_set, training_corpus
 from lianju.corpus.characters import line_keys
 from lianju.decode import Constraint, rules_for
 from lianju.decode import constrain as constrained
-from lianju.model import LanguageModel, load_adapter, load_base, read_card
-from lianju.prompt import LAYOUTS
+from lianju.loading import load_model
+from lianju.model import LanguageModel
 from lianju.verse import form_of, is_han, lines_of
 
 
 def load(adapter: Path) -> tuple[LanguageModel, str]:
-    """The tuned model on the CPU, and the prompt style that it knows."""
-    card = read_card(adapter)
-    model = load_base(ModelSettings(name=card["base"]), LAYOUTS, torch.device("cpu"))
-    return load_adapter(model, adapter), card["style"]
+    """The tuned model as it writes by default, and the prompt style that it knows."""
+    return load_model(adapter, None)
 
 
 def constrain(

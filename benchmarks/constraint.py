@@ -17,15 +17,16 @@ from typing import Any
 import torch
 
 from benchmarks.common import constrain, held_out, load
-from benchmarks.race import race
-from lianju.config import DecodeSettings, ModelSettings, VerseSettings
+from benchmarks.race import EngineRun, race
+from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import Constraint, Masks, complete, mass, rules_for
 from lianju.decode.batch import Batch
+from lianju.decode.forward import forward_of
 from lianju.decode.particles import Particle
 from lianju.decode.sampling import RULED_OUT
 from lianju.decode.spelling_table import table_of
-from lianju.model import LanguageModel, Vocabulary, load_base
-from lianju.prompt import LAYOUTS
+from lianju.loading import load_model
+from lianju.model import LanguageModel, Vocabulary
 
 
 @contextmanager
@@ -69,13 +70,14 @@ def step_cost(model: LanguageModel, style: str, couplets: list[str]) -> None:
     print("\nA step of decoding, mean ms: masks, ruling out, following the token that was drawn")
     print(f"{'batch':>6}{'steps':>7}{'forward':>9}{'median':>9}{'masks':>8}{'median':>8}", end="")
     print(f"{'ruling':>8}{'follow':>8}{'% mean':>8}{'% median':>9}")
+    network = type(forward_of(model))
     for rows in (1, 16):
         every = constrain(model, couplets, VerseSettings(lines=4))
         passes: list[float] = []
         with timed(Batch, "_allowed") as masks, timed(Particle, "write") as follow:
             for start in range(0, len(couplets), rows):
                 part = slice(start, start + rows)
-                with timed(Batch, "_forward") as forward:
+                with timed(network, "read") as forward:
                     few = couplets[part]
                     complete(model, style, few, DecodeSettings(), constraints=every[part])
                 passes += forward[len(set(map(len, few))) :]  # the first ones read the prompts
@@ -90,8 +92,8 @@ def step_cost(model: LanguageModel, style: str, couplets: list[str]) -> None:
         )
 
 
-def preparation(vocabulary: Vocabulary, couplets: list[str]) -> None:
-    """What a vocabulary costs once, and each new couplet."""
+def table_seconds(vocabulary: Vocabulary) -> tuple[float, float]:
+    """What a vocabulary costs once: seconds to build its table, and to load it afterwards."""
     usual = os.environ.get("LIANJU_CACHE")
     with TemporaryDirectory() as folder:
         os.environ["LIANJU_CACHE"] = folder
@@ -99,23 +101,45 @@ def preparation(vocabulary: Vocabulary, couplets: list[str]) -> None:
         for _ in range(6):
             start = time.perf_counter()
             table_of(vocabulary)
-            spent.append(1000 * (time.perf_counter() - start))
+            spent.append(time.perf_counter() - start)
     os.environ.pop("LIANJU_CACHE")
     if usual is not None:
         os.environ["LIANJU_CACHE"] = usual
-    print(f"\nThe table: built in {spent[0]:.0f} ms, loaded in {median(spent[1:]):.1f} ms")
-    masks = Masks(vocabulary)
-    spent.clear()
+    return spent[0], median(spent[1:])
+
+
+def couplet_seconds(vocabulary: Vocabulary, couplets: list[str]) -> list[float]:
+    """What each new couplet costs: reading it, and the rules over the model's tokens."""
+    masks, spent = Masks(vocabulary), []
     for couplet in couplets:
         start = time.perf_counter()
         rules = rules_for(couplet, VerseSettings())
         assert rules is not None
         Constraint(rules, masks).longest()
-        spent.append(1000 * (time.perf_counter() - start))
-    print(
-        f"A new couplet, {len(spent)} of them: median {median(spent):.3f} ms, mean "
-        f"{mean(spent):.3f}, max {max(spent):.2f}; the first {spent[0]:.2f}"
-    )
+        spent.append(time.perf_counter() - start)
+    return spent
+
+
+def beside_others(vocabulary: Vocabulary, couplets: list[str], patience: float) -> None:
+    """The race, as a table; × is beside ours."""
+    head = f"{'':14}{'quatrains':>10}{'vocab s':>9}{'compile s':>11}{'max':>8}"
+    head += f"{'ms/token':>10}{'mean':>9}{'max':>9}{'× median':>10}{'× mean':>8}"
+    print(head + f"{'ms/couplet':>12}{'×':>8}")
+    first: EngineRun | None = None
+    for engine, found in race(vocabulary, couplets, patience):
+        if isinstance(found, str):
+            print(f"{engine:14}{found:>14}")
+            continue
+        first = first or found
+        steps, compiled = found.steps, found.compiled
+        print(
+            f"{engine:14}{len(compiled):10}{found.vocabulary:9.3f}{median(compiled):11.4f}"
+            f"{max(compiled):8.3f}{1000 * median(steps):10.4f}{1000 * mean(steps):9.4f}"
+            f"{1000 * max(steps):9.3f}{median(steps) / median(first.steps):10.1f}"
+            f"{mean(steps) / mean(first.steps):8.1f}{1000 * found.couplet:12.2f}"
+            f"{found.couplet / first.couplet:8.1f}  {found.end}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -130,14 +154,19 @@ def main() -> None:
     if arguments.adapter:
         model, style = load(arguments.adapter)
     else:
-        model = load_base(ModelSettings(), LAYOUTS, torch.device("cpu"))
-        style = "plain"
+        model, style = load_model(None, None)
     couplets = held_out(arguments.couplets)
     print(f"{model.vocabulary.size} tokens, {torch.get_num_threads()} threads")
-    preparation(model.vocabulary, couplets)
+    built, loaded = table_seconds(model.vocabulary)
+    print(f"\nThe table: built in {1000 * built:.0f} ms, loaded in {1000 * loaded:.1f} ms")
+    spent = [1000 * seconds for seconds in couplet_seconds(model.vocabulary, couplets)]
+    print(
+        f"A new couplet, {len(spent)} of them: median {median(spent):.3f} ms, mean "
+        f"{mean(spent):.3f}, max {max(spent):.2f}; the first {spent[0]:.2f}"
+    )
     step_cost(model, style, couplets[: arguments.steps])
     print(f"\nAgainst other engines: {arguments.quatrains} quatrains, lines of five and of seven")
-    race(model.vocabulary, couplets[: arguments.quatrains], arguments.patience)
+    beside_others(model.vocabulary, couplets[: arguments.quatrains], arguments.patience)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,7 @@ from unittest.mock import patch
 
 import torch
 
+from benchmarks.tables import Figure, Measured, Row, Table, Work
 from lianju import likelihood
 from lianju.config import LoraSettings, TrainSettings
 from lianju.likelihood import Encoded
@@ -303,61 +304,102 @@ def cases(plan: Plan) -> dict[str, Callable[[list[Encoded]], Result]]:
     return found
 
 
-def judge(name: str, plan: Plan, result: Result) -> dict[str, Any]:
-    """The numbers of one case, as a row."""
+def judged(name: str, plan: Plan, result: Result) -> Row:
+    """The figures of one case, over the steps after the first ones."""
     assert len(result.seconds) == plan.steps and min(result.norms) > 0, f"{name} trained nothing"
     kept = range(plan.skipped, plan.steps)
-    rate = statistics.median(result.tokens[step] / result.seconds[step] for step in kept)
-    done = statistics.median(result.computed[step] / result.seconds[step] for step in kept)
+    rates = [result.tokens[step] / result.seconds[step] for step in kept]
+    done = [result.computed[step] / result.seconds[step] for step in kept]
     epoch = sum((sum(length) + BEFORE + AFTER + 2) * count for length, count in LENGTHS.items())
-    return {
-        "case": name,
-        "tokens_per_second": round(rate),
-        "epoch_seconds": round(epoch / rate, 1),
-        "tflops_4n": round(4 * result.parameters * done / 1e12, 1),
-        "memory_gb": round(result.memory / 1e9, 1),
-        "n_steps": len(kept),
-        "grad_norm": [round(min(result.norms), 4), round(max(result.norms), 4)],
+    figures = {
+        "tokens/s": Figure.of(rates),
+        "TFLOP/s": Figure.of([4 * result.parameters * rate / 1e12 for rate in done]),
+        "5,001 poems, s": Figure.of([epoch / statistics.median(rates)]),
+        "gradient norm": Figure.of(result.norms),
     }
+    if result.memory:
+        figures["GB"] = Figure.of([result.memory / 1e9])
+    return Row(name, figures)
+
+
+def measured_cases(plan: Plan) -> Iterator[Row]:
+    """Every case, as soon as it is done; the first is what the others are compared with."""
+    there = plan.device.type == "cuda"
+    first = 0.0
+    for name, case in cases(plan).items():
+        if there:
+            torch.cuda.reset_peak_memory_stats()
+        row = judged(name, plan, case(poems(plan)))
+        rate = row.figures["tokens/s"].median
+        first = first or rate
+        yield Row(name, {**row.figures, "×": Figure.of([rate / first])})
+        gc.collect()
+        if there:
+            torch.cuda.empty_cache()
+
+
+def plan_of(size: str, batch: int = 32, steps: int = 25) -> Plan:
+    """The plan for what this machine has: bf16 on a GPU, fp32 on a CPU."""
+    there = torch.cuda.is_available()
+    return Plan(
+        SHAPES[size],
+        torch.device("cuda", 0) if there else torch.device("cpu"),
+        torch.bfloat16 if there else torch.float32,
+        batch,
+        steps,
+        skipped=min(5, steps // 2),
+    )
+
+
+def left_out() -> list[str]:
+    """What is lacking for some of the cases."""
+    wanted = ("bitsandbytes", "trl", "liger_kernel")
+    return [name for name in wanted if find_spec(name) is None]
+
+
+def measure(work: Work) -> Measured:
+    """All cases: of a 7B on a GPU; `work.quick`: of a small model, wherever."""
+    if not work.quick and not torch.cuda.is_available():
+        raise SystemExit("the table gpu wants a GPU; --quick runs it on a CPU, small")
+    rows = list(measured_cases(plan_of("tiny", 4, 4) if work.quick else plan_of("7b")))
+    lacking = left_out()
+    remarks = (f"Left out, for want of {', '.join(lacking)}: the cases that need it.",)
+    return Measured(rows, remarks=remarks if lacking else ())
+
+
+TABLE = Table(
+    name="gpu",
+    title="A 7B on one GPU",
+    about="""\
+LoRA training of TAIDE-7B's shapes with random weights, 32 poems a batch in the lengths of the
+homework's, under a prompt as long as the homework's, beside TRL and PEFT in the same run. Every
+token of prompt and completion counts once. TFLOP/s: of what went through the network, four
+operations a weight.""",
+    columns={
+        "tokens/s": "{:,.0f}",
+        "×": "{:.2f}",
+        "TFLOP/s": "{:.0f}",
+        "5,001 poems, s": "{:,.0f}",
+        "GB": "{:.1f}",
+    },
+    measure=measure,
+)
 
 
 def main() -> None:
-    """Measure every case and print the table."""
+    """Measure every case and print it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", choices=SHAPES, default="7b")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     there = torch.cuda.is_available()
-    plan = Plan(
-        SHAPES[given.size],
-        torch.device("cuda", 0) if there else torch.device("cpu"),
-        torch.bfloat16 if there else torch.float32,
-        given.batch,
-        given.steps,
-        skipped=min(5, given.steps // 2),
-    )
     print(torch.cuda.get_device_name() if there else "CPU", torch.__version__, flush=True)
-    for library in ("bitsandbytes", "trl", "liger_kernel"):
-        if find_spec(library) is None:
-            print(f"left out, for want of {library}: the cases that need it", flush=True)
-    rows = []
-    for name, case in cases(plan).items():
-        if there:
-            torch.cuda.reset_peak_memory_stats()
-        start = time.perf_counter()
-        rows.append(judge(name, plan, case(poems(plan))))
-        print(json.dumps({**rows[-1], "wall": round(time.perf_counter() - start)}), flush=True)
-        gc.collect()
-        if there:
-            torch.cuda.empty_cache()
-    if given.out:
-        given.out.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    first = rows[0]["tokens_per_second"]
-    for row in rows:
-        ratio = row["tokens_per_second"] / first
-        print(f"{row['case']:36} {row['tokens_per_second']:8,} tokens/s {ratio:6.2f}")
+    for library in left_out():
+        print(f"left out, for want of {library}: the cases that need it", flush=True)
+    for row in measured_cases(plan_of(given.size, given.batch, given.steps)):
+        medians = {name: round(figure.median, 3) for name, figure in row.figures.items()}
+        print(f"{row.name:36} {json.dumps(medians, ensure_ascii=False)}", flush=True)
 
 
 if __name__ == "__main__":

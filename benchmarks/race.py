@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -50,15 +51,30 @@ class _Ours(Matcher):
         self.state = self.rules.start
 
 
-def race(vocabulary: Vocabulary, couplets: Sequence[str], patience: float) -> None:
-    """Let every engine run for at most `patience` seconds, and print the table.
-
-    A token is a mask and an advance. A couplet is compiled and then has five quatrains written.
+@dataclass(frozen=True)
+class EngineRun:
+    """What an engine did: seconds for the vocabulary, for each couplet, and for each token (a mask
+    and an advance); `end` says why it stopped, if not by itself.
     """
-    head = f"{'':14}{'quatrains':>10}{'vocab s':>9}{'compile s':>11}{'max':>8}"
-    head += f"{'ms/token':>10}{'mean':>9}{'max':>9}{'× median':>10}{'× mean':>8}"
-    print(head + f"{'ms/couplet':>12}{'×':>8}")
-    basis: tuple[float, float, float] | None = None
+
+    vocabulary: float
+    compiled: list[float]
+    steps: list[float]
+    end: str
+
+    @property
+    def couplet(self) -> float:
+        """Seconds for a couplet: compiling it, and writing five quatrains."""
+        return median(self.compiled) + sum(self.steps) / len(self.compiled)
+
+
+def race(
+    vocabulary: Vocabulary, couplets: Sequence[str], patience: float
+) -> Iterator[tuple[str, EngineRun | str]]:
+    """Let every engine run for at most `patience` seconds; for one that did nothing, why.
+
+    A couplet is compiled and then has five quatrains written.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
         vocabulary.save(folder / "vocabulary.json")
@@ -66,23 +82,15 @@ def race(vocabulary: Vocabulary, couplets: Sequence[str], patience: float) -> No
         (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
         for engine in (OURS, *ENGINES):
             if engine != OURS and find_spec(engine.replace("-", "_")) is None:
-                print(f"{engine:14}{'not installed':>14}")
+                yield engine, "not installed"
                 continue
             rows, end = _run(engine, folder, patience)
-            if len(rows) < 2:
-                print(f"{engine:14}{0:>10}  {end}")
-                continue
-            steps = [1000 * step for row in rows[1:] for step in row["steps"]]
+            steps = [step for row in rows[1:] for step in row["steps"]]
             compiled = [row["compile"] for row in rows[1:]]
-            whole = 1000 * median(compiled) + sum(steps) / len(compiled)
-            basis = basis or (median(steps), mean(steps), whole)
-            print(
-                f"{engine:14}{len(compiled):10}{rows[0]['vocabulary']:9.3f}{median(compiled):11.4f}"
-                f"{max(compiled):8.3f}{median(steps):10.4f}{mean(steps):9.4f}{max(steps):9.3f}"
-                f"{median(steps) / basis[0]:10.1f}{mean(steps) / basis[1]:8.1f}"
-                f"{whole:12.2f}{whole / basis[2]:8.1f}  {end}",
-                flush=True,
-            )
+            if compiled:
+                yield engine, EngineRun(rows[0]["vocabulary"], compiled, steps, end)
+            else:
+                yield engine, end
 
 
 def _walks(vocabulary: Vocabulary, couplet: str) -> Iterator[list[int]]:

@@ -21,29 +21,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from typing import Any
 
-from benchmarks.load import Answer, Client, Question, Run, drive
+from benchmarks.load import Client, Question, drive
 from benchmarks.serve_crowd import leave, stay
-from benchmarks.serve_peers import SLOTS, Server, Warm, exported, ours, peers
-from benchmarks.serve_questions import (
-    completion,
-    free,
-    is_verse,
-    poem,
-    ruled,
-    tokens_of,
-)
+from benchmarks.serve_peers import SLOTS, Server, Warm, gguf_files, merged_folder, ours, peers
+from benchmarks.serve_questions import completion, free, poem, ruled
+from benchmarks.serve_race import PATIENCE, Entrant, Rows, begin, middle, race, row_of
 from lianju.corpus import test_set
 from lianju.files import write_json
 
 _MANY = SLOTS
-_PATIENCE, _SHORT = 60.0, 3.0
-# By number of clients, a row for each round.
-_Rows = dict[int, list[dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -75,8 +67,9 @@ def main() -> None:
     # Ended from outside, it takes its servers along.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = QUICK if arguments.quick else FULL
-    merged, files = exported(arguments.adapter, arguments.out.resolve() / "models")
-    others, missing = peers(merged, files)
+    models = arguments.out.resolve() / "models"
+    merged = merged_folder(arguments.adapter, models)
+    others, missing = peers(merged, gguf_files(arguments.adapter, models))
     found = {"machine": _machine(), "plan": asdict(plan), "missing": missing}
     print(json.dumps(found["machine"]), *missing, sep="\n", flush=True)
     with ExitStack() as running, suppress(KeyboardInterrupt):
@@ -102,7 +95,7 @@ async def _measure(
     found: dict[str, Any] = {"failed": []}
     couplets = [example.couplet for example in test_set()]
     server = ours(adapter)
-    await _begin(server, out, couplets, running)
+    await begin(server, out, running)
     found["beside complete"] = await _beside(server, adapter, couplets[: plan.couplets], running)
     found["sweep"] = await _sweep(server, couplets, plan)
     found["leave"] = await leave(server, couplets, plan.leaving)
@@ -111,7 +104,7 @@ async def _measure(
     racing = [server]
     for other in others:
         try:
-            await _begin(other, out, couplets, running)
+            await begin(other, out, running)
             other.hold()
             racing.append(other)
         except RuntimeError as error:
@@ -120,26 +113,6 @@ async def _measure(
             other.stop()
     found["race"] = await _race(racing, couplets, plan)
     return found
-
-
-async def _begin(server: Server, out: Path, couplets: list[str], running: ExitStack) -> None:
-    """Start a server and warm it up: four questions at once, twice.
-
-    Raises `RuntimeError` if it does not start or a question is not answered.
-    """
-    running.callback(server.stop)
-    server.start(out)
-    spent = await server.until_ready()
-    for _ in range(2):
-        questions = free(couplets, **server.extra)
-        clients = [Client(server.port) for _ in range(4)]
-        for answer in await asyncio.gather(*(each.ask(next(questions)) for each in clients)):
-            if answer.status != 200:
-                said = answer.body.decode(errors="replace")[:200]
-                raise RuntimeError(f"{server.name} cannot be asked: {answer.status} {said}")
-        for each in clients:
-            each.close()
-    print(f"{server.name}: ready after {spent:.1f} s", flush=True)
 
 
 async def _beside(
@@ -184,19 +157,19 @@ async def _sweep(server: Server, couplets: list[str], plan: Plan) -> dict[str, A
         "poems, 1 particle": lambda: ruled(couplets, 1),
         "poems, 4 particles": lambda: ruled(couplets, 4),
     }
-    rows: dict[str, _Rows] = {kind: {n: [] for n in plan.clients} for kind in kinds}
+    rows: dict[str, Rows] = {kind: {n: [] for n in plan.clients} for kind in kinds}
     for _ in range(plan.rounds):
         for kind, questions in kinds.items():
             for clients in plan.clients:
-                run = await drive(server.port, questions(), clients, plan.seconds, _PATIENCE)
-                rows[kind][clients].append(_row(run))
+                run = await drive(server.port, questions(), clients, plan.seconds, PATIENCE)
+                rows[kind][clients].append(row_of(run))
     unit = f"{'poems/s':>9}{'tokens/s':>9}{'median s':>9}{'p95 s':>8}{'× one':>7}"
     print(f"\n{'':20}{'clients':>8}{unit}")
     found: dict[str, Any] = {}
     for kind, by_clients in rows.items():
         found[kind] = {}
         for clients, every in by_clients.items():
-            row = _middle(every)
+            row = middle(every)
             pairs = zip(every, by_clients[1], strict=True)
             ratios = [
                 many["poems"] / one["poems"] if one["poems"] else math.nan for many, one in pairs
@@ -209,49 +182,19 @@ async def _sweep(server: Server, couplets: list[str], plan: Plan) -> dict[str, A
     return found
 
 
-def _row(run: Run) -> dict[str, float]:
-    """What one measurement found."""
-    middle, late = run.latency
-    tokens = mean(map(tokens_of, run.good)) if run.good else 0.0
-    return {
-        "answers": len(run.good),
-        "refused": len(run.answers) - len(run.good),
-        "poems": run.rate,
-        "tokens": run.rate * tokens,
-        "median": middle,
-        "p95": late,
-    }
-
-
-def _middle(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {name: median(row[name] for row in rows) for name in rows[0]}
-
-
 async def _race(servers: list[Server], couplets: list[str], plan: Plan) -> dict[str, Any]:
     """One client and many at every server in turn, while the others are held."""
-    rows: dict[str, _Rows] = {server.name: {1: [], _MANY: []} for server in servers}
-    good: dict[str, list[Answer]] = {server.name: [] for server in servers}
-    for _ in range(plan.race_rounds):
-        for server in servers:
-            server.go_on()
-            for clients in (1, _MANY):
-                questions = free(couplets, **server.extra)
-                patience = _PATIENCE if server.at_once else _SHORT
-                run = await drive(server.port, questions, clients, plan.race_seconds, patience)
-                rows[server.name][clients].append(_row(run))
-                good[server.name] += run.good
-            # What it still writes for those who have gone is not to be in the next round.
-            await Client(server.port).ask(next(questions))
-            server.hold()
+    entrants = [
+        Entrant(server.name, server, partial(free, couplets, **server.extra)) for server in servers
+    ]
+    every = await race(entrants, (1, _MANY), plan.race_rounds, plan.race_seconds)
     print(f"\n{'':22}{'one client':>24}{'':11}{f'{_MANY} clients':>24}")
     unit = f"{'poems/s':>9}{'tokens/s':>9}{'s':>8}{'ours ×':>8}"
-    print(f"{'':22}{unit}{unit}{'tokens':>8}{'verse':>7}{'MB':>7}")
+    print(f"{'':22}{unit}{unit}{'verse':>7}{'MB':>7}")
     found: dict[str, Any] = {}
     for server in servers:
-        found[server.name] = _compared(rows[server.name], rows[servers[0].name])
-        row = found[server.name] | {
-            "tokens": mean([tokens_of(answer) for answer in good[server.name]] or [math.nan]),
-            "verse": mean([is_verse(answer) for answer in good[server.name]] or [math.nan]),
+        row = _compared(every[server.name].rows, every[servers[0].name].rows) | {
+            "verse": every[server.name].verse,
             "megabytes": server.megabytes,
         }
         found[server.name] = row
@@ -260,16 +203,15 @@ async def _race(servers: list[Server], couplets: list[str], plan: Plan) -> dict[
             f"{row[n]['seconds']:8.3f}{row[n]['ours times']:8.2f}"
             for n in (1, _MANY)
         )
-        about = f"{row['tokens']:8.1f}{row['verse']:7.0%}{row['megabytes']:7.0f}"
-        print(f"{server.name:22}{numbers}{about}", flush=True)
+        print(f"{server.name:22}{numbers}{row['verse']:7.0%}{row['megabytes']:7.0f}", flush=True)
     return found
 
 
-def _compared(by_clients: _Rows, basis: _Rows) -> dict[Any, Any]:
+def _compared(by_clients: Rows, basis: Rows) -> dict[Any, Any]:
     """Medians over the rounds; the ratio is that of tokens a second within a round."""
     found: dict[Any, Any] = {}
     for clients, every in by_clients.items():
-        row = _middle(every)
+        row = middle(every)
         pairs = zip(basis[clients], every, strict=True)
         ratios = [a["tokens"] / b["tokens"] if b["tokens"] else math.inf for a, b in pairs]
         row["ours times"] = median(ratios)

@@ -1,7 +1,9 @@
 """The servers that the benchmark of serving starts: ours and others, each in a process of its own.
 
-All serve the same tuned model on all cores of this machine. Ours is the trimmed model in 32 bits.
-transformers has it whole, merged, in 32 bits. llama.cpp has it trimmed, as GGUF in 16 or 8 bits.
+All serve the same tuned model on all cores of this machine. Ours is the trimmed model as it comes,
+or in 32 bits (`--exact`). transformers has it whole, merged, in 32 bits. llama.cpp has it trimmed,
+as GGUF in 16 or 8 bits; `llama-server` is found in PATH, and can be built with cmake from the
+sources of llama-cpp-python (`vendor/llama.cpp`, target `llama-server`).
 """
 
 import asyncio
@@ -109,10 +111,12 @@ class Server:
             os.killpg(self.process.pid, number)
 
 
-def ours(adapter: Path) -> Server:
-    """`lianju serve`."""
+def ours(adapter: Path, exact: bool = False) -> Server:
+    """`lianju serve`; `exact`: in fp32."""
     command = [sys.executable, "-m", "lianju", "serve", f"--adapter=tang={adapter.resolve()}"]
-    return Server("lianju", [*command, "--port={port}"], "/readyz", {"model": "tang"})
+    command += ["--exact"] if exact else []
+    name = "lianju --exact" if exact else "lianju"
+    return Server(name, [*command, "--port={port}"], "/readyz", {"model": "tang"})
 
 
 def peers(merged: Path, files: dict[str, Path]) -> tuple[list[Server], list[str]]:
@@ -120,9 +124,15 @@ def peers(merged: Path, files: dict[str, Path]) -> tuple[list[Server], list[str]
 
     `merged`: a folder for transformers; `files`: GGUF files by their type.
     """
-    found, missing = _transformers(merged), []
-    # llama.cpp's threads meet some hundred times a token; waiting passively would halve its speed.
+    llama, missing = llama_cpp(files)
+    return [*_transformers(merged), *llama], missing
+
+
+def llama_cpp(files: dict[str, Path]) -> tuple[list[Server], list[str]]:
+    """llama.cpp's servers that are installed here, of each file, and a line on each that is not."""
+    # Its threads meet some hundred times a token; waiting passively would halve its speed.
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    found, missing = list[Server](), list[str]()
     for make, there, hint in (
         (_llama_python, find_spec("sse_starlette") and find_spec("llama_cpp"), "llama_cpp.server"),
         (_llama_server, shutil.which("llama-server"), "llama-server"),
@@ -167,19 +177,27 @@ def _llama_server(kind: str, file: Path, environment: dict[str, str]) -> Server:
     return Server(f"llama-server {kind}", command, "/health", _PLAIN, True, environment)
 
 
-def exported(adapter: Path, folder: Path) -> tuple[Path, dict[str, Path]]:
-    """The merged model and the GGUF files of an adapter, written once."""
-    kinds = {"f16": "gguf", "q8_0": "gguf", "bf16": "merged"}
-    for kind, to in kinds.items():
-        out = folder / f"{to}-{kind}"
-        if not out.exists():
-            command = [sys.executable, "-m", "lianju", "export", str(adapter), "--to", to]
-            command += ["--out", str(out)] + ([f"--type={kind}"] if to == "gguf" else [])
-            subprocess.run(command, check=True)
-    merged = folder / "merged-bf16"
+def merged_folder(adapter: Path, folder: Path) -> Path:
+    """The untrimmed model with an adapter in it, for transformers; written once."""
+    merged = _exported(adapter, folder / "merged-bf16", "--to=merged")
     _unsuppressed(merged / "generation_config.json")
-    files = {kind: next((folder / f"gguf-{kind}").glob("*.gguf")) for kind in ("f16", "q8_0")}
-    return merged, files
+    return merged
+
+
+def gguf_files(adapter: Path, folder: Path) -> dict[str, Path]:
+    """The GGUF files of an adapter, by their type; written once."""
+    files = {}
+    for kind in ("f16", "q8_0"):
+        out = _exported(adapter, folder / f"gguf-{kind}", "--to=gguf", f"--type={kind}")
+        files[kind] = next(out.glob("*.gguf"))
+    return files
+
+
+def _exported(adapter: Path, out: Path, *flags: str) -> Path:
+    if not out.exists():
+        command = [sys.executable, "-m", "lianju", "export", str(adapter), *flags]
+        subprocess.run([*command, "--out", str(out)], check=True)
+    return out
 
 
 def _unsuppressed(file: Path) -> None:

@@ -44,6 +44,15 @@ def ruled(couplets: Sequence[str], particles: int) -> Iterator[Question]:
         yield poem(couplets[seed % len(couplets)], seed, particles)
 
 
+def shaped(couplets: Sequence[str], **more: Any) -> Iterator[Question]:
+    """Completions by a server that knows no verse, made to have the shape of a quatrain."""
+    for seed in count():
+        couplet = couplets[seed % len(couplets)]
+        line = f"[一-鿿]{{{len(couplet) // 2 - 1}}}"
+        grammar = f'root ::= {line} "，" {line} "。"'
+        yield completion(couplet, seed, grammar=grammar, **more)
+
+
 def mixed(couplets: Sequence[str], model: str) -> Iterator[Question]:
     """A bit of everything, two of three as streams."""
     for seed in count():

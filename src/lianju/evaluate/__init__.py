@@ -15,7 +15,7 @@ from lianju.evaluate.measurement import Measured, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.metrics.form import shape_counts
 from lianju.evaluate.pairs import Pairs, pairs_of, preference_words, share_words
-from lianju.evaluate.plots import nice_ticks
+from lianju.evaluate.plots import log_ticks, nice_ticks
 from lianju.evaluate.schema import Mark, Report
 from lianju.evaluate.statistics import Figure, difference, mean, perplexity
 from lianju.evaluate.suites import couplets_digest, suite
@@ -51,6 +51,7 @@ __all__ = [
     "difference",
     "evaluate_systems",
     "frame",
+    "log_ticks",
     "markup",
     "mean",
     "measure",
