@@ -2,17 +2,18 @@
 
     python -m benchmarks.train_peers SYSTEM POEMS FOLDER
 
-FOLDER receives the adapter's weights after each step, as `step-000001.safetensors`, and
-`result.json`: seconds until the first step, every step's seconds, poems and positions that went
-through the network and through the output layer, padding included where it is computed, and the
-most memory.
+The homework's recipe is planned for so many poems. The others are planned as our default recipe
+is, whose rate is too high for a few steps, and end after so many poems. FOLDER receives the
+adapter's weights after each step, as `step-000001.safetensors`, and `result.json`: seconds until
+the first step, every step's seconds, poems and positions that went through the network and through
+the output layer, padding included where it is computed, and the most memory.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ class Result:
 def settings_of(system: str, poems: int) -> RunSettings:
     """The recipe that a system follows, on the same poems: the homework's, or our default."""
     recipe = "hw5" if system == "homework" else "default"
-    same = {"data.selection": "balanced", "data.poems": poems, "data.validation": VALIDATED}
+    same: dict[str, Any] = {"data.selection": "balanced", "data.validation": VALIDATED}
+    if system == "homework":
+        same["data.poems"] = poems
     # At every step its weights are kept; what is judged is judged afterwards.
     return load_settings(recipe, {**same, "train.validations": 1000, "train.validation_part": 1})
 
@@ -125,7 +128,7 @@ def _lora(settings: LoraSettings) -> Any:
     )
 
 
-def homework(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
+def homework(settings: RunSettings, poems: RunPoems, folder: Path, _steps: int) -> Result:
     """transformers' Trainer with the values of the homework's notebook, padded to 256 tokens.
 
     What kept the original from learning is mended as in our recipe `hw5`: the loss covers the
@@ -175,7 +178,7 @@ def homework(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
     )
 
 
-def trl(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
+def trl(settings: RunSettings, poems: RunPoems, folder: Path, steps: int) -> Result:
     """TRL's SFTTrainer, as its documentation has it fastest, with the rate and batch of ours.
 
     The loss covers the completion, poems of one length share a batch, products are in bf16 where
@@ -185,7 +188,7 @@ def trl(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    tokenizer, watch, train = _tokenizer(), _watch(folder), settings.train
+    tokenizer, watch, train = _tokenizer(), _watch(folder, steps), settings.train
     bf16 = has_bf16_units()
     rows = [{"prompt": one.couplet, "completion": one.completion} for one in poems.train]
     config = SFTConfig(
@@ -194,6 +197,7 @@ def trl(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
         num_train_epochs=1,
         learning_rate=train.learning_rate,
         lr_scheduler_type="cosine",
+        warmup_steps=train.warmup,
         completion_only_loss=True,
         train_sampling_strategy="group_by_length",
         gradient_checkpointing=False,
@@ -216,16 +220,16 @@ def trl(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
     )
     trainer.train()
     # On a CPU its output layer takes all positions.
-    steps = [
+    taken = [
         Step(seconds, count, count * width, count * width)
         for seconds, (count, width) in zip(watch.seconds, shapes, strict=True)
     ]
     return Result(
         watch.ready,
-        steps,
+        taken,
         machine.peak_memory_gb(),
         "bf16" if bf16 else "fp32",
-        _usual(steps),
+        _usual(taken),
         len(tokenizer),
         settings.lora.rank,
     )
@@ -240,8 +244,8 @@ _QUIET: dict[str, Any] = {
 }
 
 
-def _watch(folder: Path) -> Any:
-    """A callback that takes the time of every step, and keeps what it left."""
+def _watch(folder: Path, most: int | None = None) -> Any:
+    """A callback that takes the time of every step, of `most` at most, and keeps what it left."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
@@ -253,39 +257,44 @@ def _watch(folder: Path) -> Any:
             self.ready = self.ready or _since_start()
             self.start = time.perf_counter()
 
-        def on_step_end(self, *_: Any, model: Any, **__: Any) -> None:
+        def on_step_end(self, _args: Any, _state: Any, control: Any, model: Any, **_: Any) -> None:
             self.seconds.append(time.perf_counter() - self.start)
+            control.should_training_stop = len(self.seconds) == most
             trained = {n: w.detach() for n, w in model.named_parameters() if w.requires_grad}
             save_file(trained, folder / f"step-{len(self.seconds):06}.safetensors")
 
     return Watch()
 
 
-def lianju(settings: RunSettings, poems: RunPoems, folder: Path) -> Result:
+class _EnoughError(Exception):
+    """So many steps are done."""
+
+
+def lianju(settings: RunSettings, poems: RunPoems, folder: Path, steps: int) -> Result:
     """Ours by its defaults: the fine-tuning of `lianju run`. Padding is not counted as work."""
-    keeping = Keeping(folder)
-    with new_run(folder / "run", settings, keeping) as run:
+    keeping = Keeping(folder, steps)
+    with new_run(folder / "run", settings, keeping) as run, suppress(_EnoughError):
         train_only(run)
-        chosen = run.settings
+    chosen = run.settings
     memory = machine.peak_memory_gb()
     log = [row for row in read_jsonl(folder / "run/steps.jsonl") if row["kind"] == "train"]
     train, words = settings.train, load_base(chosen.model, LAYOUTS, torch.device("cpu")).vocabulary
     items = encode(poems.train, settings.prompt.style, words, train.cutoff)
     lengths = [item.length for item in items]
-    taken = plan(lengths, train.batch_size, train.accumulation, train.epochs, settings.seed)
-    steps = [
+    planned = plan(lengths, train.batch_size, train.accumulation, train.epochs, settings.seed)
+    taken = [
         Step(row["seconds"], sum(map(len, parts)), row["computed_tokens"], row["trained_tokens"])
-        for row, parts in zip(log, taken, strict=True)
+        for row, parts in zip(log, planned, strict=False)
     ]
     precision, rank = chosen.model.precision, settings.lora.rank
-    return Result(keeping.ready, steps, memory, precision, _usual(steps), words.size, rank)
+    return Result(keeping.ready, taken, memory, precision, _usual(taken), words.size, rank)
 
 
 class Keeping(Reporter):
-    """Keeps the weights of every checkpoint, which the run itself does not."""
+    """Keeps the weights of every checkpoint, which the run itself does not, and ends it."""
 
-    def __init__(self, folder: Path):
-        self.folder, self.ready = folder, 0.0
+    def __init__(self, folder: Path, steps: int):
+        self.folder, self.steps, self.ready = folder, steps, 0.0
 
     @contextmanager
     def task(self, name: str, total: int) -> Iterator[Task]:
@@ -293,12 +302,12 @@ class Keeping(Reporter):
         fine_tuning = name == "Fine-tuning"
         if fine_tuning:
             self.ready = _since_start()
-        yield _Kept(self.folder) if fine_tuning else Task()
+        yield _Kept(self.folder, self.steps) if fine_tuning else Task()
 
 
 class _Kept(Task):
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, left: int):
+        self.folder, self.left = folder, left
 
     def advance(self, units: int = 1, note: str = "") -> None:
         for state in self.folder.glob("run/checkpoints/step-*/state.safetensors"):
@@ -311,6 +320,9 @@ class _Kept(Task):
                     if name.startswith(_WEIGHT)
                 }
                 save_file(trained, kept)
+        self.left -= units
+        if not self.left:
+            raise _EnoughError
 
 
 def _usual(steps: Sequence[Step]) -> int:
@@ -329,7 +341,8 @@ def main(system: str, poems: str, where: str) -> None:
     folder = Path(where)
     folder.mkdir(parents=True, exist_ok=True)
     settings = settings_of(system, int(poems))
-    result = SYSTEMS[system](settings, poems_of(settings), folder)
+    steps = -(-int(poems) // settings.train.batch_size)
+    result = SYSTEMS[system](settings, poems_of(settings), folder, steps)
     write_json(folder / "result.json", asdict(result))
     print(json.dumps({"ready": result.ready, "steps": len(result.steps)}))
 
