@@ -7,8 +7,7 @@ The weights are random and have the exact shapes; the poems are random character
 that the homework's 5,001 have, under a prompt as long as the homework's. Every case trains the
 same sequences in batches of the same size, counts every token of prompt and completion once, and
 must show a gradient norm above zero. TFLOP/s count what went through the network, four operations a
-weight. Speed is the median over the steps after the first ones. Results go to standard output as a
-table, and as JSON lines to --out.
+weight. Speed is the median over the steps after the first ones.
 
 Beside `lianju` only torch, transformers, peft, accelerate, trl, datasets and, for the 4-bit case,
 bitsandbytes are needed. A case whose libraries are missing is named and left out.
@@ -256,13 +255,8 @@ def _watch(device: torch.device) -> Any:
 def _with_peft(plan: Plan) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=LORA.rank,
-        lora_alpha=LORA.alpha,
-        target_modules=list(LORA.targets),
-    )
-    return get_peft_model(base(plan), config)
+    sizes = {"r": LORA.rank, "lora_alpha": LORA.alpha, "target_modules": list(LORA.targets)}
+    return get_peft_model(base(plan), LoraConfig(task_type="CAUSAL_LM", **sizes))
 
 
 def _tokenizer(plan: Plan) -> Any:
@@ -291,9 +285,9 @@ def _peak(device: torch.device) -> int:
 def cases(plan: Plan) -> dict[str, Callable[[list[Encoded]], Result]]:
     """What is measured, in order, as far as the libraries are there."""
     found: dict[str, Callable[[list[Encoded]], Result]] = {
-        "Lianju, 16 bits": lambda e: ours(plan, e)
+        "Lianju, 16 bits": lambda e: ours(plan, e),
+        "Lianju, 16 bits, whole prompts": lambda e: ours(plan, e, share=False),
     }
-    found["Lianju, 16 bits, whole prompts"] = lambda e: ours(plan, e, share=False)
     if find_spec("bitsandbytes"):
         found["Lianju, 4 bits"] = lambda e: ours(plan, e, bits=4)
     if find_spec("trl"):

@@ -18,7 +18,6 @@ from lianju.model import (
     LanguageModel,
     attach,
     choose_device,
-    fold,
     load_base,
     unfreeze,
     weights_dtype,
@@ -66,8 +65,6 @@ class FineTuning:
         full = settings.train.method == "full"
         model = unfreeze(model) if full else attach(model, settings.lora, settings.seed)
         self.compute.lighten(model.network)
-        if not full:
-            fold(model.network)
         return model
 
     def train(

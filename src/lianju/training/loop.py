@@ -21,7 +21,7 @@ from lianju.config import TrainSettings
 from lianju.errors import UserError
 from lianju.files import naming, read_jsonl
 from lianju.likelihood import Encoded
-from lianju.model import Compute, LanguageModel
+from lianju.model import Compute, LanguageModel, fold
 from lianju.progress import SILENT, Reporter, Task
 from lianju.training import checkpoint
 from lianju.training.batches import batch_of, plan, share_of
@@ -74,6 +74,7 @@ class TrainingLoop:
             raise UserError("nothing would be trained: no weight of the model requires a gradient")
         if model.bits == 4:
             _stay_differentiable(self.plain)
+        fold(self.plain)
         sharding, recomputing = settings.sharding == "on", settings.gradient_checkpointing == "on"
         graph = compute.engine == "openvino"
         # transformers keeps no keys and values of what it computes twice, and FSDP2 allows one
