@@ -328,7 +328,8 @@ for _ in range(3):
     ids = torch.randint(config["vocab_size"], (8, length))
     batch = TokenBatch(ids, torch.ones_like(ids), mask, scored, False)
     if method == "graph":
-        for weight, gradient in zip(graph.weights, graph.gradients(ids, mask)[1]):
+        _, found = graph.gradients(ids, batch.attention, mask)
+        for weight, gradient in zip(graph.weights, found):
             weight.grad = gradient.clone()
     else:
         summed_loss(network, batch, "fp32").backward()

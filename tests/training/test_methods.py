@@ -1,6 +1,5 @@
 """Ways to train that share the loop: fp16, every weight, 4 bits, activations computed again."""
 
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -147,8 +146,8 @@ def test_a_signal_that_comes_twice_at_once_is_one(tmp_path: Path, number: int) -
 
     def press(step: int) -> bool:
         if step == 5:
-            os.kill(os.getpid(), number)
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
+            signal.raise_signal(number)
         return False
 
     with pytest.raises(Interrupted) as stopped:
