@@ -22,6 +22,8 @@ from lianju.graph.parts import SLIDING, Parts, array, given, kinds_of, real, who
 _Array = np.ndarray[Any, Any]
 # Added to a score, it leaves nothing of a share.
 _UNSEEN = -1e9
+# Kept for good: a request may outlive its graph, and reads what lies here.
+_MAPPED: list[_Array] = []
 # Room grows by so many rows, and by so many tokens, at a time.
 _ROWS, _TOKENS = 16, 32
 
@@ -99,8 +101,8 @@ class WritingGraph:
         """`source`: a graph of `writing_graph`, or a file that `save` wrote on this machine."""
         if isinstance(source, Path):
             # Mapped, not read; OpenVINO computes with what stands there.
-            self._weights = np.memmap(source, np.uint8, "c")
-            exported = ov.Tensor(self._weights, shared_memory=True)
+            _MAPPED.append(np.memmap(source, np.uint8, "c"))
+            exported = ov.Tensor(_MAPPED[-1], shared_memory=True)
             self.compiled = ov.Core().import_model(exported, "CPU", options("f32"))
         else:
             self.compiled = compiled(source, "f32")
