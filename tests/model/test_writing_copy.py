@@ -117,3 +117,8 @@ def test_what_scores_has_its_network_and_writes_the_same(run: Path) -> None:
     assert model.network is not None and not copies()
     [poem] = Writer(model, style).write(COUPLET, **ASKED)  # type: ignore[arg-type]
     assert poem.as_row() == written(run)
+
+
+def test_a_run_and_its_adapter_are_one_copy(run: Path) -> None:
+    first = written(run)
+    assert written(run.parent) == first and len(copies()) == 1

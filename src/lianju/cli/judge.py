@@ -157,11 +157,7 @@ def judge_command(
 
     result: HomeworkResult | PairwiseResult
     if homework:
-        if against or which or pairs:
-            raise UserError(
-                "--homework marks the poems of hw5 by themselves: leave out the second report, "
-                "--real, --suite and --pairs"
-            )
+        _refuse_pairs(against or which or pairs)
         marked = read_report(report)
         asked = service.agreed(homework_questions(marked))
         result = judge_homework(asked, marked)
@@ -175,6 +171,14 @@ def judge_command(
     path = out_ or (report if report.is_dir() else report.parent) / name
     write_text(path, result.model_dump_json(indent=2) + "\n")
     print_line(f"Every answer: {path}")
+
+
+def _refuse_pairs(given: object) -> None:
+    if given:
+        raise UserError(
+            "--homework marks the poems of hw5 by themselves: leave out the second report, "
+            "--real, --suite and --pairs"
+        )
 
 
 def _ask() -> None:

@@ -18,13 +18,14 @@ import torch
 import lianju
 from lianju.config import ModelSettings
 from lianju.files import cache_dir, digest, locked, read_json, sha256, write_json, writing_folder
-from lianju.model.adapter_folder import is_checkpoint, run_of, run_settings
+from lianju.model.adapter_folder import find_adapter, is_checkpoint, run_of, run_settings
 from lianju.model.file_digests import digests
 from lianju.model.load import LanguageModel
 from lianju.model.packed import pack
 from lianju.model.prompt_frame import Layout
 from lianju.model.sealed import is_whole, made_once, seal
 from lianju.model.sources import base_folder, identity
+from lianju.model.trimming import trimmed_folder
 from lianju.model.vocabulary import Vocabulary
 from lianju.progress import Reporter
 
@@ -80,7 +81,7 @@ class WritingCopy:
         full = base_folder(settings.name, reporter)
         base = identity(full, reporter)
         program = [version("openvino"), _code(), torch.cpu.get_capabilities()]
-        made_from = [program, settings.trim, sorted(layouts.items())]
+        made_from = [program, settings.trim, trimmed_folder(base, layouts).name]
         key = digest([repr(made_from), adapter and _contents(adapter, reporter)])
         return cls(_copies() / base[:16] / f"{_PREFIX}{key[:16]}", settings.name, full, base)
 
@@ -114,11 +115,11 @@ class WritingCopy:
 
     def open(self) -> LanguageModel:
         """The model, which can write and nothing else."""
+        from lianju.graph import WritingGraph
+
         facts = read_json(self.place / _FACTS)
         with suppress(OSError):
             self.place.touch()
-        from lianju.graph import WritingGraph
-
         return LanguageModel(
             None,
             Vocabulary.read(self.place / _VOCABULARY),
@@ -142,6 +143,7 @@ def _code() -> list[str]:
 
 def _contents(adapter: Path, reporter: Reporter) -> list[str]:
     """What tells the contents of an adapter's or a checkpoint's folder from any other's."""
+    adapter = find_adapter(adapter)
     files = sorted(file for file in adapter.iterdir() if file.suffix in (".json", ".safetensors"))
     built = run_settings(run_of(adapter)).model_dump_json() if is_checkpoint(adapter) else ""
     return [*(file.name for file in files), *digests(files, reporter), built]
