@@ -12,12 +12,12 @@ demo: .venv/installed
 	$(BIN)/lianju run
 
 test: check .venv/carriers
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile quick
+	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not slow" --hypothesis-profile quick
 	@echo "Left out: the slow tests, such as every command of the documents, training on two" \
 		"processes and other programs' clients. All of them: make test-all"
 
 test-all: check .venv/carriers .venv/clients
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --max-worker-restart 0
 
 check: .venv/ready
 	$(BIN)/ruff check .

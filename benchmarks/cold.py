@@ -27,11 +27,11 @@ def measure(work: Work) -> Measured:
     shells, processes = _QUICK if work.quick else (_SHELLS, _PROCESSES)
     complete = ["-m", "lianju", "complete", _COUPLET, "--adapter", str(work.adapter)]
     commands = {
-        "`python -c 'import torch'`": ["-c", "import torch"],
-        "`lianju check`": ["-m", "lianju", "check", _COUPLET],
-        "`lianju complete`": complete,
-        "`lianju complete --form free`": [*complete, "--form", "free"],
-        "`lianju complete --exact`": [*complete, "--exact"],
+        "importing torch": ["-c", "import torch"],
+        "`check`": ["-m", "lianju", "check", _COUPLET],
+        "`complete`": complete,
+        "`complete --form free`": [*complete, "--form", "free"],
+        "`complete --exact`": [*complete, "--exact"],
     }
     spent: dict[str, list[float]] = {name: [] for name in commands}
     for command in commands.values():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from lianju import graph
 from lianju.config import LoraSettings, TrainSettings, load_settings
 from lianju.likelihood import encode
 from lianju.model import Compute, LanguageModel, attach
@@ -61,7 +62,7 @@ def test_it_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "precision", "processes", "against"),
     [
-        ({}, "bf16", 1, None),
+        ({}, "fp32", 1, None),
         ({"lora.variant": "pissa"}, "fp32", 1, None),
         ({"lora.targets": ["self_attn.q_proj", "lm_head"]}, "fp32", 1, None),
         ({"model.bits": 4}, "fp32", 1, "weights in 4 bits"),
@@ -80,6 +81,15 @@ def test_what_a_graph_cannot_do_is_pytorchs(
     settings = load_settings("default", changes)
     compute = Compute(CPU, precision, "test")
     assert why_no_graph(settings, compute, tiny.model().network.config, processes) == against
+
+
+def test_bf16_is_a_graphs_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere OpenVINO would compute in fp32 without a word."""
+    settings, config = load_settings(), tiny.model().network.config
+    for able, against in ((("fp32", "bf16"), None), (("fp32",), "products in bf16")):
+        monkeypatch.setattr(graph, "precisions", lambda able=able: able)
+        assert why_no_graph(settings, Compute(CPU, "bf16", "test"), config, 1) == against
+    assert why_no_graph(settings, Compute(CPU, "fp32", "test"), config, 1) is None
 
 
 def test_an_architecture_without_parts_is_pytorchs() -> None:

@@ -6,6 +6,12 @@ import openvino as ov
 import torch
 
 
+def precisions() -> tuple[str, ...]:
+    """In which precisions this CPU can compute a graph's products."""
+    able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ("fp32", "bf16") if "BF16" in able else ("fp32",)
+
+
 def options(precision: str) -> dict[str, Any]:
     """How a graph is compiled: with products in `precision`, "f32" or "bf16", and for as many
     threads as PyTorch has.

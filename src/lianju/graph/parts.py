@@ -5,7 +5,7 @@ of the rows. Going back adds nodes only where it is called. Everything is fp32 i
 which precision products run is chosen when it is compiled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,10 @@ FAMILIES = ("gemma3_text", "llama", "mistral", "qwen2", "qwen3")
 FULL, SLIDING = "full_attention", "sliding_attention"
 _TANH = ("gelu_pytorch_tanh", "gelu_new")
 _ACTIVATIONS = (*_TANH, "silu")
+# The last part of the names of all that `Parts.linear` is asked for, and so may be adapted.
+LINEAR_LAYERS = frozenset(
+    ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "lm_head")
+)
 
 Back = Callable[[Any], Any]
 
@@ -96,8 +100,10 @@ class Turn:
 
     def __call__(self, heads: Any) -> tuple[Any, Back]:
         """Turn heads (rows, heads, tokens, width)."""
-        first, second = op.split(heads, whole(-1), 2).outputs()
-        turned = op.concat([op.negative(second), first], -1)
+        half = heads.get_output_partial_shape(0)[3].get_length() // 2
+        # Written so that OpenVINO knows it for a rotation, and makes it one node.
+        first, second = op.variadic_split(heads, whole(3), whole([half, half])).outputs()
+        turned = op.concat([op.multiply(second, real(-1)), first], -1)
         out = op.add(op.multiply(heads, self.cosine), op.multiply(turned, self.sine))
 
         def back(down: Any) -> Any:
@@ -148,6 +154,10 @@ class Parts:
 
         return out, back
 
+    def linears(self, name: str, layers: Mapping[str, Any], rows: Any) -> list[tuple[Any, Back]]:
+        """Linear layers of the same rows, by their names within `name`."""
+        return [self.linear(f"{name}.{one}", layer, rows) for one, layer in layers.items()]
+
     def norm(self, layer: Any, rows: Any) -> tuple[Any, Back]:
         """RMSNorm (Zhang and Sennrich, 2019); Gemma's weights are counted from 1."""
         gemma = self.config.model_type.startswith("gemma")
@@ -172,9 +182,11 @@ class Parts:
         `mask` (rows, 1, G · tokens, keys) is added to the scores of the G heads that share keys.
         """
         kinds = self.config.num_key_value_heads
-        query, query_back = self._heads(f"{name}.q_proj", layer.q_proj, rows, layer)
-        key, key_back = self._heads(f"{name}.k_proj", layer.k_proj, rows, layer)
-        value, value_back = self._heads(f"{name}.v_proj", layer.v_proj, rows, layer)
+        of_rows = {"q_proj": layer.q_proj, "k_proj": layer.k_proj, "v_proj": layer.v_proj}
+        (query, query_back), (key, key_back), (value, value_back) = (
+            _after(self.split(out, layer.head_dim), back)
+            for out, back in self.linears(name, of_rows, rows)
+        )
         if hasattr(layer, "q_norm"):
             query, query_back = _after(self.norm(layer.q_norm, query), query_back)
             key, key_back = _after(self.norm(layer.k_norm, key), key_back)
@@ -204,10 +216,6 @@ class Parts:
 
         return Attended(out, back, key, value)
 
-    def _heads(self, name: str, linear: Any, rows: Any, layer: Any) -> tuple[Any, Back]:
-        out, back = self.linear(name, linear, rows)
-        return _after(self.split(out, layer.head_dim), back)
-
     def split(self, rows: Any, width: int) -> tuple[Any, Back]:
         """Rows (R, T, heads · width) as (R, heads, T, width)."""
         return split_heads(rows, width), joined_heads
@@ -218,8 +226,8 @@ class Parts:
 
     def feed_forward(self, name: str, layer: Any, rows: Any) -> tuple[Any, Back]:
         """The gated feed-forward (Shazeer, GLU Variants Improve Transformer, 2020)."""
-        gate, gate_back = self.linear(f"{name}.gate_proj", layer.gate_proj, rows)
-        up, up_back = self.linear(f"{name}.up_proj", layer.up_proj, rows)
+        of_rows = {"gate_proj": layer.gate_proj, "up_proj": layer.up_proj}
+        (gate, gate_back), (up, up_back) = self.linears(name, of_rows, rows)
         tanh = activation_of(self.config) in _TANH
         active = op.gelu(gate, "tanh") if tanh else op.swish(gate)
         out, out_back = self.linear(f"{name}.down_proj", layer.down_proj, op.multiply(active, up))

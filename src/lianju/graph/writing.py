@@ -7,23 +7,27 @@ position of its first new token says; what stands behind them is not looked at, 
 of the new tokens (R, heads, T, width).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
+import torch
 from openvino import opset13 as op
 from torch import Tensor
 
 from lianju.graph.compiling import compiled, options
-from lianju.graph.parts import SLIDING, Parts, array, given, kinds_of, real, whole
+from lianju.graph.parts import SLIDING, Back, Parts, array, given, kinds_of, real, whole
 
 _Array = np.ndarray[Any, Any]
 # Added to a score, it leaves nothing of a share.
 _UNSEEN = -1e9
 # Kept for good: a request may outlive its graph, and reads what lies here.
 _MAPPED: list[_Array] = []
+# Without AVX-512, OpenVINO 2026.4 adds up the products of one token, and of more than some 80, in
+# another order than those of numbers between; in this range a row's bits are always the same.
+_LEAST, _MOST = 2, 64
 # Room grows by so many rows, and by so many tokens, at a time.
 _ROWS, _TOKENS = 16, 32
 
@@ -89,6 +93,20 @@ class _LightParts(Parts):
         small = op.constant(np.round(values / scale).clip(-127, 127).astype(np.int8))
         return op.multiply(op.convert(small, "f32"), op.constant(scale.astype(np.float32)))
 
+    def linears(self, name: str, layers: Mapping[str, Any], rows: Any) -> list[tuple[Any, Back]]:
+        """All in one product; nothing goes back."""
+        stacked = torch.cat([layer.weight for layer in layers.values()])
+        out = op.matmul(rows, self.matrix(stacked), False, True)
+        biases = [layer.bias for layer in layers.values() if layer.bias is not None]
+        if biases:
+            out = op.add(out, array(torch.cat(biases)))
+        widths = whole([len(layer.weight) for layer in layers.values()])
+        return [(part, _no_way) for part in op.variadic_split(out, whole(-1), widths).outputs()]
+
+
+def _no_way(down: Any) -> Any:
+    raise AssertionError("only what trains goes back")
+
 
 def _half(weight: Tensor) -> Any:
     return op.convert(op.constant(weight.detach().float().numpy().astype(np.float16)), "f32")
@@ -110,6 +128,8 @@ class WritingGraph:
         self.layers = (len(self.compiled.inputs) - 3) // 2
         self.heads, self.width = heads.get_length(), width.get_length()
         self.vocabulary = self.compiled.output(0).partial_shape[2].get_length()
+        # Whether a row's bits are the same whatever the number of tokens that are read together.
+        self.even = bool(torch.cpu.get_capabilities().get("avx512_f"))
 
     def save(self, file: Path) -> None:
         """Write it down as it is compiled for this machine."""
@@ -141,19 +161,36 @@ class TextRows:
         is 0, go on after what they hold already.
         """
         rows, tokens = ids.shape
-        self._make_room(first + rows, int(positions.max()) + 1)
+        self._make_room(max(first + rows, _LEAST), int(positions.max()) + 1)
         begun = bool(positions[:, 0].any())
         assert not (begun and first), "rows in the middle cannot go on by themselves"
-        past = self._kept[:, :rows] if begun else np.empty_like(self._kept[:, :rows, :, :0])
-        self._bind(past, tokens, len(last))
-        for small, values in zip(self._inputs, (ids, positions, last), strict=False):
-            small[:] = values
+        together = rows if self._graph.even else max(1, _MOST // tokens)
+        return np.concatenate(
+            [
+                self._read(first + at, begun, ids[here], positions[here], last)
+                for at in range(0, rows, together)
+                for here in [slice(at, at + together)]
+            ]
+        )
+
+    def _read(
+        self, first: int, begun: bool, ids: _Array, positions: _Array, last: _Array
+    ) -> _Array:
+        """`read`, of rows that are computed together."""
+        rows, tokens = ids.shape
+        # A free row beside one that is alone; what it becomes is not kept.
+        more = rows * tokens < _LEAST and not self._graph.even
+        past = self._kept[:, first : first + rows + more]
+        self._bind(past if begun else past[:, :, :, :0], tokens, len(last))
+        for small, values in zip(self._inputs, (ids, positions), strict=False):
+            small[:rows] = values
+        self._inputs[2][:] = last
         self._request.infer()
         logits, new = self._outputs
-        self._kept[:, np.arange(first, first + rows)[:, None], :, positions] = new.transpose(
-            1, 3, 0, 2, 4
-        )
-        return logits.copy()
+        self._kept[:, np.arange(first, first + rows)[:, None], :, positions] = new[
+            :, :rows
+        ].transpose(1, 3, 0, 2, 4)
+        return logits[:rows].copy()
 
     def move(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Write the rows `source` over the rows `target`, all at once."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import gguf
 import numpy as np
+import torch
 
 from lianju.errors import UserError
 from lianju.files import writing_folder
@@ -23,7 +24,6 @@ def convert(file: Path, digest: str, folder: Path, reporter: Reporter) -> None:
     The folder is sealed with the file's SHA-256 `digest`, by which the model is known from then on.
     Raises `UserError` where transformers cannot read the file.
     """
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with reporter.task("Converting the base model (once)", 3) as task, _quick_reading():
@@ -72,8 +72,11 @@ def _plain(network: Any) -> Any:
     """The same network without a word of how its weights were held."""
     values = network.config.to_dict()
     values.pop("quantization_config", None)
-    plain = type(network)(type(network.config)(**values))
-    plain.load_state_dict(network.state_dict())
+    # Without memory there is nothing to fill with random numbers, which takes seconds.
+    with torch.device("meta"):
+        plain = type(network)(type(network.config)(**values))
+    plain.load_state_dict(network.state_dict(), assign=True)
+    plain.tie_weights()
     return plain
 
 
@@ -91,10 +94,12 @@ class _QuickReader(gguf.GGUFReader):
 
 @contextmanager
 def _quick_reading() -> Iterator[None]:
-    """Within, transformers, which reads a GGUF file three times, gets one quick reader."""
-    original = gguf.GGUFReader
-    gguf.GGUFReader = cache(_QuickReader)
+    """Within, transformers, which reads a GGUF file three times, gets one quick reader, and the
+    names of its tensors, for which it asks at every module, from one table.
+    """
+    original = gguf.GGUFReader, gguf.get_tensor_name_map
+    gguf.GGUFReader, gguf.get_tensor_name_map = cache(_QuickReader), cache(original[1])
     try:
         yield
     finally:
-        gguf.GGUFReader = original
+        gguf.GGUFReader, gguf.get_tensor_name_map = original

@@ -10,18 +10,6 @@ from lianju.likelihood import TokenBatch, summed_loss
 from lianju.model import Compute, graphs_here
 from lianju.training.distributed import apart
 
-# The linear layers that a graph can hold an adapter of.
-_TARGETS = {
-    "q_proj",
-    "k_proj",
-    "v_proj",
-    "o_proj",
-    "gate_proj",
-    "up_proj",
-    "down_proj",
-    "lm_head",
-}
-
 
 class Gradients(Protocol):
     """What adds to the gradients of the weights that train."""
@@ -88,7 +76,7 @@ def why_no_graph(
     train, lora = settings.train, settings.lora
     if not graphs_here(compute.device, settings.model.bits):
         return "OpenVINO is not installed" if settings.model.bits == 16 else "weights in 4 bits"
-    from lianju.graph import can_build_from
+    from lianju.graph import LINEAR_LAYERS, can_build_from, precisions
 
     if not can_build_from(config) or getattr(config, "attention_dropout", False):
         return f"no graph for {getattr(config, 'model_type', 'this model')}"
@@ -97,8 +85,8 @@ def why_no_graph(
         "every weight trains": train.method == "full",
         "lora.variant is dora": lora.variant == "dora",
         "lora.dropout is not 0": lora.dropout > 0,
-        "lora.targets name other layers": not named <= _TARGETS,
-        f"products in {compute.precision}": compute.precision not in ("fp32", "bf16"),
+        "lora.targets name other layers": not named <= LINEAR_LAYERS,
+        f"products in {compute.precision}": compute.precision not in precisions(),
         "several processes": processes > 1,
         "activations are computed twice": train.gradient_checkpointing == "on",
     }
