@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import cold, gpu, growth, readers, rules, train
 from benchmarks.growth_plot import drawn
-from benchmarks.tables import Table, Work, markdown, measured
+from benchmarks.tables import Table, Work, markdown, measured, same_machine
 from lianju.files import read_json, write_json, write_text
 from lianju.loading import newest_adapter
 from lianju.model import find_adapter
@@ -32,12 +32,13 @@ _INTRODUCTION = """\
 
 Written by `python -m benchmarks.all` from [benchmarks.json](benchmarks.json): do not edit. A cell
 is the median of n repetitions and, in brackets, the least and the most of them. Within a table all
-rows were measured in turn in one run, so their ratios hold; under each table stands the machine
-that it belongs to. Numbers of two tables, or of two machines, are not to be divided by each other.
-× says how many times as fast.
+rows were measured in turn in one run, so their ratios hold; under each stands the machine that it
+belongs to, and what was measured on several machines stands here once for each. Numbers of two
+tables, or of two machines, are not to be divided by each other. × says how many times as fast.
 
 每格為 n 次的中位數，括號內是最小與最大。
-同一表內各列交替測量，比值可信；不同表、不同機器的數字不可相除。"""
+同一表內各列交替測量，比值可信；不同表、不同機器的數字不可相除。
+在幾種機器上量過的，各列一表。"""
 
 
 def main() -> None:
@@ -60,24 +61,25 @@ def main() -> None:
         print(f"{name} …", flush=True)
         found = measured(TABLES[name], work)
         kept = kept_in(given.docs)
-        write_json(given.docs / "benchmarks.json", {**kept, name: found})
+        others = [one for one in kept.get(name, []) if not same_machine(one, found)]
+        write_json(given.docs / "benchmarks.json", {**kept, name: [*others, found]})
         write_all(given.docs)
-        print(markdown(TABLES[name], found))
+        print(markdown(TABLES[name], [found]))
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
-def kept_in(docs: Path) -> dict[str, Any]:
-    """What was measured last, by table."""
+def kept_in(docs: Path) -> dict[str, list[dict[str, Any]]]:
+    """What was measured last on each machine, by table."""
     file = docs / "benchmarks.json"
     return read_json(file) if file.is_file() else {}
 
 
-def rendered(kept: dict[str, Any]) -> dict[str, str]:
+def rendered(kept: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
     """The files made from what was measured, by their names."""
-    sections = [markdown(table, kept.get(name)) for name, table in TABLES.items()]
+    sections = [markdown(table, kept.get(name, [])) for name, table in TABLES.items()]
     files = {"benchmarks.md": "\n\n".join([_INTRODUCTION, *sections]) + "\n"}
     if growth.TABLE.name in kept:
-        files[growth.TABLE.plot] = drawn(kept[growth.TABLE.name]["points"])
+        files[growth.TABLE.plot] = drawn(kept[growth.TABLE.name][-1]["points"])
     return files
 
 

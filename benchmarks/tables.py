@@ -119,22 +119,29 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def markdown(table: Table, kept: dict[str, Any] | None) -> str:
-    """The section of `table` in docs/benchmarks.md."""
+def same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two measurements are of the same kind of machine."""
+    told = ("cpu", "cores", "gpu", "bf16_units")
+    return all(one["machine"].get(name) == other["machine"].get(name) for name in told)
+
+
+def markdown(table: Table, kept: Sequence[dict[str, Any]]) -> str:
+    """The section of `table` in docs/benchmarks.md, with what was measured on each machine."""
     parts = [f"## {table.title}", table.about.strip()]
-    if kept is None:
+    if not kept:
         parts.append(f"Not measured yet: `python -m benchmarks.all {table.name}`.")
-        return "\n\n".join(parts)
-    names = list(table.columns)
-    lines = [["", *names], ["---"] * (len(names) + 1)]
-    for row in kept["rows"]:
-        cells = [_cell(row["figures"].get(name), table.columns[name]) for name in names]
-        lines.append([row["name"], *cells])
-    parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    parts += kept["remarks"]
-    if table.plot:
-        parts.append(f"![{table.title}]({table.plot})")
-    parts.append(_measured_on(table, kept))
+    for found in kept:
+        names = list(table.columns)
+        lines = [["", *names], ["---"] * (len(names) + 1)]
+        for row in found["rows"]:
+            cells = [_cell(row["figures"].get(name), table.columns[name]) for name in names]
+            lines.append([row["name"], *cells])
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        parts += found["remarks"]
+        # Of the newest measurement.
+        if table.plot and found is kept[-1]:
+            parts.append(f"![{table.title}]({table.plot})")
+        parts.append(_measured_on(table, found))
     return "\n\n".join(parts)
 
 
@@ -145,17 +152,17 @@ def _cell(figure: dict[str, Any] | None, form: str) -> str:
     return middle if low == high else f"{middle} ({low}–{high})"
 
 
-def _measured_on(table: Table, kept: dict[str, Any]) -> str:
-    host = kept["machine"]
-    counts = {figure["n"] for row in kept["rows"] for figure in row["figures"].values()}
+def _measured_on(table: Table, found: dict[str, Any]) -> str:
+    host = found["machine"]
+    counts = {figure["n"] for row in found["rows"] for figure in row["figures"].values()}
     repeated = f"n = {min(counts)}" if len(counts) == 1 else f"n = {min(counts)} to {max(counts)}"
     bf16 = "bf16 in hardware" if host["bf16_units"] else "no bf16"
     libraries = ("python", "torch", "transformers", *_LIBRARIES)
     versions = ", ".join(f"{name} {host[name]}" for name in libraries if name in host)
-    small = " Small sizes, to see that it runs: no measurement." if kept["quick"] else ""
+    small = " Small sizes, to see that it runs: no measurement." if found["quick"] else ""
     return (
-        f"<sub>`python -m benchmarks.all {table.name}`, {kept['date']}, commit {kept['commit']}, "
-        f"{kept['minutes']:g} min, load before {kept['load_before']:g}; {repeated}. "
+        f"<sub>`python -m benchmarks.all {table.name}`, {found['date']}, commit {found['commit']}, "
+        f"{found['minutes']:g} min, load before {found['load_before']:g}; {repeated}. "
         f"{host['cores']} cores of {host['cpu']} ({bf16}), {host['memory_gb']:g} GB, "
         f"{host['system']}; {versions}.{small}</sub>"
     )
