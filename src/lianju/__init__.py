@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lianju.verse import Verdict
     from lianju.writer import Continuation, Writer
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = ["Continuation", "FinishedRun", "UserError", "Verdict", "Writer", "check", "train"]
 
