@@ -165,12 +165,9 @@ class TextRows:
         begun = bool(positions[:, 0].any())
         assert not (begun and first), "rows in the middle cannot go on by themselves"
         together = rows if self._graph.even else max(1, _MOST // tokens)
+        parts = [slice(at, at + together) for at in range(0, rows, together)]
         return np.concatenate(
-            [
-                self._read(first + at, begun, ids[here], positions[here], last)
-                for at in range(0, rows, together)
-                for here in [slice(at, at + together)]
-            ]
+            [self._read(first + p.start, begun, ids[p], positions[p], last) for p in parts]
         )
 
     def _read(
