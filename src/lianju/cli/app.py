@@ -73,7 +73,9 @@ def _guarded(arguments: list[str], debug: bool) -> int:
     except cyclopts.CycloptsError as error:
         if os.environ.get("RANK", "0") != "0":
             return 2  # several processes were given the same arguments: one speaks for all
-        return _fail(f"{_hinted(error).rstrip('.')}. See lianju --help.", debug)
+        told = _hinted(error)
+        stop = "" if told.endswith((".", "?")) else "."
+        return _fail(f"{told}{stop} See lianju --help.", debug)
     except UserError as error:
         return _fail(_in_asked_language(error.words, arguments), debug)
     except KeyboardInterrupt:

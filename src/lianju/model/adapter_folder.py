@@ -72,7 +72,8 @@ def find_adapter(path: Path) -> Path:
             return path
         if (path / "adapter").is_dir():
             return path / "adapter"
-        steps = sorted([*path.glob("step-*"), *path.glob("checkpoints/step-*")])
+        found = [*path.glob("step-*"), *path.glob("checkpoints/step-*")]
+        steps = sorted(found, key=lambda step: (len(step.name), step.name))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     if steps:
