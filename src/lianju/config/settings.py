@@ -39,8 +39,15 @@ class DataSettings(Settings):
     """Which poems."""
 
     source: str | None = Field(None, min_length=1, max_length=PATH)
-    """A file of poems, or a folder that holds Tang_training_data.json; none: the homework's
-    5,001."""
+    """A file of poems, or a folder that holds Tang_training_data.json; none:
+    those of `corpus`."""
+    corpus: Literal["homework", "tang", "tang-song"] = "homework"
+    """Which poems, where no source is named. homework: its 5,001. tang: all Tang poems in one of
+    the four forms, some 39,000. tang-song: these and the Song poems in one of them; as many of
+    either dynasty as of the other, while there are some."""
+    leave_out: str | None = Field(None, min_length=1, max_length=PATH)
+    """A file of lines to keep apart, one a line: for each the first 16 hexadecimal digits of the
+    SHA-256 of its characters. No poem with such a line is trained or validated on."""
     poems: int = Field(2000, ge=1, le=10**6)
     """How many poems to train on; all, where there are fewer."""
     selection: Literal["balanced", "first"] = "balanced"

@@ -326,6 +326,7 @@ def _summary(
         },
         "data": {
             "source": settings.data.source,
+            "corpus": settings.data.corpus,
             "origin": poems.corpus.origin,
             "total": poems.corpus.total,
             "examples": len(poems.corpus.examples),
