@@ -108,6 +108,9 @@ class TrainSettings(Settings):
 
     method: Literal["lora", "full"] = "lora"
     """lora: train an adapter. full: train every weight, for small models."""
+    loss: Literal["completion", "poem"] = "completion"
+    """What is learned from: what goes on from the couplet; or the couplet's own characters too,
+    where it stands alone in the prompt. Validation always covers the former."""
     epochs: int = Field(1, ge=1, le=10_000)
     """How often each poem is seen."""
     batch_size: int = Field(8, ge=1, le=65_536)
@@ -220,4 +223,6 @@ class RunSettings(Settings):
         if self.model.bits == 4 and (full or self.lora.variant == "pissa"):
             what = "train.method=full changes" if full else "lora.variant=pissa splits"
             raise ValueError(f"{what} the base weights, which needs model.bits=16")
+        if self.train.loss == "poem" and self.prompt.style != "plain":
+            raise ValueError("train.loss=poem needs prompt.style=plain")
         return self
