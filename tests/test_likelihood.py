@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lianju.config import load_settings
 from lianju.corpus import Example
-from lianju.likelihood import encode, logprobs, true_losses
+from lianju.errors import UserError
+from lianju.likelihood import Encoded, collate, encode, logprobs, summed_loss, true_losses
 from lianju.model import LanguageModel
 from lianju.prompt import render, render_completion
 from lianju.training import validation_loss
@@ -100,3 +102,26 @@ def test_gemma_scores_verse_as_it_does_alone(gemma: LanguageModel) -> None:
 def test_gemma_finds_the_order_of_words_likelier_than_disorder(gemma: LanguageModel) -> None:
     real, mixed = logprobs(gemma, "plain", COUPLET, [COMPLETION, "樓千上欲一，層里目更窮。"])
     assert real > mixed + 5
+
+
+def test_a_whole_poem_is_all_learned_but_its_beginning() -> None:
+    """The loss of a poem is that of its couplet and that of the rest after it."""
+    model = tiny.model()
+    examples = [Example(couplet, rest, "test") for couplet, rest in tiny.COUPLETS[:3]]
+    parts = encode(examples, "plain", model.vocabulary, 256)
+    every = encode(examples, "plain", model.vocabulary, 256, whole=True)
+    for one, part, example in zip(every, parts, examples, strict=True):
+        assert one.prompt + one.completion == part.prompt + part.completion
+        assert (len(one.prompt), one.characters) == (1, len(example.text))
+        start = Encoded(one.prompt, part.prompt[1:], len(example.couplet))
+        losses = [
+            float(summed_loss(model.network, collate([item], model.vocabulary.pad), "fp32"))
+            for item in (one, start, part)
+        ]
+        assert losses[0] == pytest.approx(losses[1] + losses[2], abs=1e-3)
+
+
+def test_whole_poems_are_learned_only_where_the_couplet_stands_alone() -> None:
+    assert load_settings("default", {"train.loss": "poem"}).train.loss == "poem"
+    with pytest.raises(UserError, match=r"train\.loss=poem needs prompt\.style=plain"):
+        load_settings("taide-7b", {"train.loss": "poem"})

@@ -70,9 +70,13 @@ class TokenBatch:
 
 
 def encode(
-    examples: Sequence[Example], style: str, vocabulary: Vocabulary, cutoff: int
+    examples: Sequence[Example],
+    style: str,
+    vocabulary: Vocabulary,
+    cutoff: int,
+    whole: bool = False,
 ) -> list[Encoded]:
-    """Examples as ids, in order.
+    """Examples as ids, in order; `whole` poems, of style "plain", have a prompt of one token.
 
     Raises `UserError`, naming the example, where a completion is empty or an example has more
     than `cutoff` tokens: nothing is truncated, and nothing trained on nothing.
@@ -87,6 +91,9 @@ def encode(
                 f"{example.source} has {item.length} tokens, more than train.cutoff {cutoff}: "
                 "raise the cutoff or drop the poem"
             )
+        if whole:
+            ids = item.prompt + item.completion
+            item = Encoded(ids[:1], ids[1:], len(example.text))
         encoded.append(item)
     return encoded
 

@@ -297,17 +297,24 @@ def test_a_file_that_no_run_wrote_is_named_with_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("told", "said"),
     [
-        (None, "fine-tuning on 2,017 of the homework's 5,001 poems."),
-        ("/home/reader/my_poems.json", "fine-tuning on 2,017 of the 5,001 poems in my_poems.json."),
+        ({"source": None}, "fine-tuning on 2,017 of the homework's 5,001 poems."),
+        (
+            {"source": None, "corpus": "tang", "origin": "the Tang poems of chinese-poetry"},
+            "fine-tuning on 2,017 of the Tang poems of chinese-poetry.",
+        ),
+        (
+            {"source": "/home/reader/my_poems.json", "corpus": "homework"},
+            "fine-tuning on 2,017 of the 5,001 poems in my_poems.json.",
+        ),
     ],
 )
 def test_the_poems_are_called_the_homeworks_only_where_they_are(
-    tmp_path: Path, source: str | None, said: str
+    tmp_path: Path, told: dict[str, Any], said: str
 ) -> None:
     summary = _summary()
-    summary["data"]["source"] = source
+    summary["data"] |= told
     text = Reader(_page(tmp_path, summary=summary)).text
     assert said in text and "/home" not in text
 

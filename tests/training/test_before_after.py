@@ -46,7 +46,15 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def gathered() -> RunPoems:
     """Poems of a run, read once for all."""
-    return run_poems(source=None, poems=14, selection="balanced", validation=5, seed=0)
+    return run_poems(
+        source=None,
+        corpus="homework",
+        leave_out=None,
+        poems=14,
+        selection="balanced",
+        validation=5,
+        seed=0,
+    )
 
 
 @pytest.fixture

@@ -36,10 +36,11 @@ def load_settings(
     for key, value in (overrides or {}).items():
         _put(values, key, value)
     settings = validate(values)
-    source, model = settings.data.source, settings.model.name
+    data, model = settings.data, settings.model.name
+    paths = {"source": data.source, "leave_out": data.leave_out}
     return settings.model_copy(
         update={
-            "data": settings.data.model_copy(update={"source": source and _absolute(source)}),
+            "data": data.model_copy(update={k: v and _absolute(v) for k, v in paths.items()}),
             "model": settings.model.model_copy(
                 update={"name": _absolute(model) if _is_path(model) else model}
             ),

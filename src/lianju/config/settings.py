@@ -39,8 +39,15 @@ class DataSettings(Settings):
     """Which poems."""
 
     source: str | None = Field(None, min_length=1, max_length=PATH)
-    """A file of poems, or a folder that holds Tang_training_data.json; none: the homework's
-    5,001."""
+    """A file of poems, or a folder that holds Tang_training_data.json; none:
+    those of `corpus`."""
+    corpus: Literal["homework", "tang", "tang-song"] = "homework"
+    """Which poems, where no source is named. homework: its 5,001. tang: all Tang poems in one of
+    the four forms, some 39,000. tang-song: these and the Song poems in one of them; as many of
+    either dynasty as of the other, while there are some."""
+    leave_out: str | None = Field(None, min_length=1, max_length=PATH)
+    """A file of lines to keep apart, one a line: for each the first 16 hexadecimal digits of the
+    SHA-256 of its characters. No poem with such a line is trained or validated on."""
     poems: int = Field(2000, ge=1, le=10**6)
     """How many poems to train on; all, where there are fewer."""
     selection: Literal["balanced", "first"] = "balanced"
@@ -101,6 +108,9 @@ class TrainSettings(Settings):
 
     method: Literal["lora", "full"] = "lora"
     """lora: train an adapter. full: train every weight, for small models."""
+    loss: Literal["completion", "poem"] = "completion"
+    """What is learned from: what goes on from the couplet; or the couplet's own characters too,
+    where it stands alone in the prompt. Validation always covers the former."""
     epochs: int = Field(1, ge=1, le=10_000)
     """How often each poem is seen."""
     batch_size: int = Field(8, ge=1, le=65_536)
@@ -213,4 +223,6 @@ class RunSettings(Settings):
         if self.model.bits == 4 and (full or self.lora.variant == "pissa"):
             what = "train.method=full changes" if full else "lora.variant=pissa splits"
             raise ValueError(f"{what} the base weights, which needs model.bits=16")
+        if self.train.loss == "poem" and self.prompt.style != "plain":
+            raise ValueError("train.loss=poem needs prompt.style=plain")
         return self

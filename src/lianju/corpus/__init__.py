@@ -17,7 +17,14 @@ from lianju.corpus.line_index import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
 from lianju.corpus.run_data import RunPoems, run_poems
 from lianju.corpus.sources import cached_large, large_corpus, training_corpus
-from lianju.corpus.splitting import VALIDATION, is_regular, select, split, validation_poems
+from lianju.corpus.splitting import (
+    VALIDATION,
+    is_regular,
+    legal_poems,
+    select,
+    split,
+    validation_poems,
+)
 from lianju.corpus.verse_files import (
     VerseFile,
     VerseRecord,
@@ -56,6 +63,7 @@ __all__ = [
     "key",
     "known_lines",
     "large_corpus",
+    "legal_poems",
     "line_keys",
     "placeholders",
     "read_couplets",

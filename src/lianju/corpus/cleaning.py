@@ -10,6 +10,7 @@ from lianju.corpus.conversion import convert
 from lianju.corpus.poems import Dropped, Example
 from lianju.corpus.records import Record
 from lianju.corpus.verse_text import split_heading, verse_only
+from lianju.progress import SILENT, Reporter
 from lianju.verse import STOPS, couplet_fault, lines_of, normal
 
 UNUSABLE = "no usable input or output"
@@ -57,7 +58,10 @@ class Read:
 
 
 def clean(
-    records: Sequence[Record], sources: Sequence[str], test: Sequence[Example]
+    records: Sequence[Record],
+    sources: Sequence[str],
+    test: Sequence[Example],
+    reporter: Reporter = SILENT,
 ) -> tuple[list[Example], list[Dropped], list[str]]:
     """Keep the first of each poem and each input, and nothing that stands in `test`.
 
@@ -65,7 +69,11 @@ def clean(
     that holds. The notes say how records were read that did not stand as verse is written.
     """
     examples, dropped = [], []
-    every = list(judged(records, sources, test))
+    every = []
+    with reporter.task("Cleaning poems", len(records)) as task:
+        for read in judged(records, sources, test):
+            every.append(read)
+            task.advance()
     for index, (record, read) in enumerate(zip(records, every, strict=True)):
         if read.example and read.usable:
             examples.append(read.example)

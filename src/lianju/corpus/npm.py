@@ -1,4 +1,4 @@
-"""The Tang poems of the npm package `chinese-poetry` (MIT), fetched by the `npm` client.
+"""The Tang and Song poems of the npm package `chinese-poetry` (MIT), fetched by the `npm` client.
 
 The package is checked against its integrity by us, whatever the client did, and is read
 from the archive without being unpacked.
@@ -13,6 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from lianju.corpus.cache import UnavailableError, poems_dir
 from lianju.corpus.poems import Poem
@@ -34,11 +35,14 @@ _OPTIONS = (
     "--fetch-retry-mintimeout=1000",
     "--fetch-timeout=10000",
 )
-_FILE = re.compile(r"package/dist/quantangshi/poet\.tang\.(\d+)\.json")
+_FILE = r"package/dist/quantangshi/poet\.{}\.(\d+)\.json"
+# Each file holds a thousand poems.
+_FILES = {"tang": 58, "song": 255}
 
 
-def fetch_poems(reporter: Reporter) -> list[Poem]:
-    """All 57,607 Tang poems of the package, in its order. Raises `UnavailableError`.
+def fetch_poems(reporter: Reporter, dynasty: Literal["tang", "song"]) -> list[Poem]:
+    """All poems of a dynasty in the package, in its order: 57,607 of the Tang, 254,248 of the Song.
+    Raises `UnavailableError`.
 
     Call it inside `cache.fetching`: the archive lies in the cache folder meanwhile.
     """
@@ -49,7 +53,7 @@ def fetch_poems(reporter: Reporter) -> list[Poem]:
     with tempfile.TemporaryDirectory(dir=poems_dir(), prefix=".npm.") as folder:
         archive = _pack(npm, Path(folder))
         _verify(archive)
-        return _read(archive, reporter)
+        return _read(archive, dynasty, reporter)
 
 
 def _pack(npm: str, folder: Path) -> Path:
@@ -77,12 +81,12 @@ def _verify(archive: Path) -> None:
         raise UnavailableError("the archive is damaged or changed: its sha512 is not the known one")
 
 
-def _read(archive: Path, reporter: Reporter) -> list[Poem]:
+def _read(archive: Path, dynasty: str, reporter: Reporter) -> list[Poem]:
     """The poems of an archive that was verified, and so has the known members."""
-    files = {}
-    with tarfile.open(archive, "r|gz") as tar, reporter.task("reading poems", 58) as task:
+    files, wanted, parts = {}, re.compile(_FILE.format(dynasty)), _FILES[dynasty]
+    with tarfile.open(archive, "r|gz") as tar, reporter.task("reading poems", parts) as task:
         for member in tar:
-            if match := _FILE.fullmatch(member.name):
+            if match := wanted.fullmatch(member.name):
                 content = tar.extractfile(member)
                 assert content is not None  # a regular file
                 files[int(match[1])] = json.load(content)

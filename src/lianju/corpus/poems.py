@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# What the names of Song poems begin with.
+SONG = "song/"
+
 
 @dataclass(frozen=True, slots=True)
 class Poem:

@@ -1,13 +1,17 @@
 """The poems of a run: what it trains on, validates on and is tested on."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from lianju.corpus.homework import test_set
-from lianju.corpus.poems import Corpus, Example, Split
+from lianju.corpus.left_out import digests_of, has_line
+from lianju.corpus.package_poems import package_corpus
+from lianju.corpus.poems import Corpus, Example, Poem, Split
 from lianju.corpus.sources import large_corpus, training_corpus
-from lianju.corpus.splitting import VALIDATION, select, shrunk, split
+from lianju.corpus.splitting import VALIDATION, select, shrunk, split, split_off
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
 
@@ -30,6 +34,8 @@ class RunPoems:
 
 def run_poems(
     source: str | None,
+    corpus: Literal["homework", "tang", "tang-song"],
+    leave_out: str | None,
     poems: int,
     selection: str,
     validation: int | None,
@@ -42,19 +48,36 @@ def run_poems(
     poems are taken from the others; with few poems fewer are validated on, unless `validation`
     says how many. Each of these is told.
     """
-    corpus = training_corpus(Path(source) if source else None, reporter)
-    test = test_set()
-    try:
-        large = large_corpus(reporter)
-    except UserError as error:
-        reporter.say(f"The large corpus cannot be had: {error}")
-        large = None
-    parts = split(corpus, test, large, validation or VALIDATION)
+    test, apart = test_set(), digests_of(Path(leave_out)) if leave_out else frozenset()
+    whole = corpus if source is None and corpus != "homework" else None
+    if whole:
+        training = package_corpus(whole, reporter)
+    else:
+        training = training_corpus(Path(source) if source else None, reporter)
+    if apart:
+        examples = [one for one in training.examples if not has_line(one.text, apart)]
+        left = len(training.examples) - len(examples)
+        reporter.say(f"{left:,} poems have a line whose digest stands in {leave_out}: left out.")
+        training = replace(training, examples=examples)
+    if whole:
+        parts = split_off(training, validation or VALIDATION)
+    else:
+        large = _large(apart, reporter)
+        parts = split(training, test, large, validation or VALIDATION)
     chosen = parts.pool[:poems] if selection == "first" else select(parts.pool, poems, seed)
     if not chosen:
-        raise UserError(f"{corpus.origin} has no poem to train on beside those validated on")
+        raise UserError(f"{training.origin} has no poem to train on beside those validated on")
     if len(chosen) < poems:
         reporter.say(f"There are {len(chosen):,} poems to train on, not {poems:,}: all are taken.")
     if validation is None:
         parts = shrunk(parts, len(chosen))
-    return RunPoems(corpus, parts, chosen, test)
+    return RunPoems(training, parts, chosen, test)
+
+
+def _large(apart: Set[str], reporter: Reporter) -> list[Poem] | None:
+    """The large corpus but for poems with lines of `apart`; None where it cannot be had."""
+    try:
+        return [poem for poem in large_corpus(reporter) if not has_line(poem.text, apart)]
+    except UserError as error:
+        reporter.say(f"The large corpus cannot be had: {error}")
+        return None

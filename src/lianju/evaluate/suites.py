@@ -12,9 +12,8 @@ from typing import Literal, get_args
 
 from lianju.corpus import (
     Example,
-    Poem,
-    is_regular,
     large_corpus,
+    legal_poems,
     line_keys,
     split,
     test_set,
@@ -22,11 +21,9 @@ from lianju.corpus import (
 )
 from lianju.errors import UserError
 from lianju.progress import SILENT, Reporter
-from lianju.verse import lines_of, opening
 
 Name = Literal["hw5", "heldout", "legal"]
 NAMES: tuple[Name, ...] = get_args(Name)
-_LEGAL = 600
 
 
 def suite(name: str, n: int | None = None, reporter: Reporter = SILENT) -> list[Example]:
@@ -57,25 +54,4 @@ def _unseen(name: str, reporter: Reporter) -> list[Example]:
     if name == "heldout":
         return parts.validation
     seen = [*training.examples, *parts.validation, *test]
-    return _legal(large, set().union(*(line_keys(example.text) for example in seen)))
-
-
-def _legal(large: Sequence[Poem], taken: set[str]) -> list[Example]:
-    """The first poems, by the SHA-256 of their text, that share no line with others."""
-    chosen: list[Example] = []
-    for poem in sorted(large, key=lambda poem: hashlib.sha256(poem.text.encode()).digest()):
-        if len(chosen) == _LEGAL:
-            break
-        example = Example("".join(poem.paragraphs[:1]), "".join(poem.paragraphs[1:]), poem.id)
-        if _opens(example) and not (lines := line_keys(example.text)) & taken:
-            chosen.append(example)
-            taken |= lines
-    return chosen
-
-
-def _opens(example: Example) -> bool:
-    """Whether a poem has one of the four shapes and a couplet that can open regulated verse."""
-    if not is_regular(example):
-        return False
-    found = opening(lines_of(example.couplet))
-    return not found.faults and not found.rare
+    return legal_poems(large, set().union(*(line_keys(example.text) for example in seen)))

@@ -205,7 +205,9 @@ def plan_training(
 
     def decide() -> dict[str, Any]:
         config = base_config(settings.model.name, run.reporter)
-        texts = [(example.couplet, example.completion) for example in poems.train]
+        whole = settings.train.loss == "poem"
+        parts = ((one.couplet, one.completion) for one in poems.train)
+        texts = [("", couplet + rest) if whole else (couplet, rest) for couplet, rest in parts]
         lengths = text_lengths(texts, settings.prompt.style)
         count = run.processes.count
         graph = compute.engine == "openvino"
@@ -267,10 +269,9 @@ def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings)
     task = FineTuning(settings, compute, resume=(run.folder / "checkpoints").is_dir())
     run.processes.share(task.as_json())
     model = task.model(run.processes, run.reporter)
-    train, validation = (
-        encode(part, style, model.vocabulary, plan.cutoff)
-        for part in (poems.train, poems.split.validation)
-    )
+    words, whole = model.vocabulary, plan.loss == "poem"
+    train = encode(poems.train, style, words, plan.cutoff, whole)
+    validation = encode(poems.split.validation, style, words, plan.cutoff)
     outcome = task.train(model, train, validation, run.folder, run.processes, run.reporter)
     card = {
         "prompt": fingerprint(style, model.vocabulary),
@@ -326,6 +327,7 @@ def _summary(
         },
         "data": {
             "source": settings.data.source,
+            "corpus": settings.data.corpus,
             "origin": poems.corpus.origin,
             "total": poems.corpus.total,
             "examples": len(poems.corpus.examples),
