@@ -8,6 +8,8 @@ from lianju.evaluate import log_ticks, markup
 
 _ACROSS, _WIDTH, _HEIGHT, _GAP = 4, 224, 190, 16
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 34, 40
+# Numbers nearer to each other would touch.
+_APART = 42.0
 _STYLE = """\
 :root { --sheet: #fdfefd; --ink: #1c2427; --quiet: #55636a; --line: #d5dcda; --accent: #1d6470; }
 @media (prefers-color-scheme: dark) {
@@ -64,9 +66,11 @@ def _panel(series: Series, points: Points) -> str:
         y = f"{up(tick):.1f}"
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y}" dy="4" text-anchor="end">{tick:g}</text>')
+    foot, end = _HEIGHT - _BOTTOM + 15, -_APART
     for tick in across.ticks:
-        x, foot = f"{across(tick):.1f}", _HEIGHT - _BOTTOM + 15
-        parts.append(f'<text x="{x}" y="{foot}" text-anchor="middle">{tick:,g}</text>')
+        if across(tick) - end >= _APART:
+            end = across(tick)
+            parts.append(f'<text x="{end:.1f}" y="{foot}" text-anchor="middle">{tick:,g}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{series.unit}</text>')
     places = [(across(x), up(y)) for x, y in points]

@@ -73,6 +73,6 @@ the tokens of quatrains drawn at random. A token is the mask over the vocabulary
 next state. The others are given a regular expression of the same quatrains, which they compile for
 each couplet; `python -m benchmarks.constraint` also runs those that `benchmarks/engines.txt` names,
 and says what share of a step the rules are.""",
-    columns={"median, ms": "{:.3g}", "mean, ms": "{:.3g}"},
+    columns={"median, ms": "{:.4g}", "mean, ms": "{:.4g}"},
     measure=measure,
 )
