@@ -18,7 +18,7 @@ from benchmarks import cold, gpu, growth, readers, rules, train
 from benchmarks.growth_plot import drawn
 from benchmarks.tables import Table, Work, markdown, measured, same_machine
 from lianju.files import read_json, write_json, write_text
-from lianju.loading import newest_adapter
+from lianju.loading import default_adapter
 from lianju.model import find_adapter
 
 TABLES: dict[str, Table] = {
@@ -54,7 +54,7 @@ def main() -> None:
         parser.error(f"there is no table {', '.join(sorted(unknown))}: {', '.join(TABLES)}")
     # Ended from outside, it takes its servers along.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    adapter = find_adapter(given.adapter) if given.adapter else newest_adapter()
+    adapter = find_adapter(given.adapter) if given.adapter else default_adapter()
     work = Work(adapter.resolve(), given.work, given.quick)
     for name in given.tables or [name for name in TABLES if name != _GPU]:
         start = time.perf_counter()

@@ -11,6 +11,7 @@ import pytest
 
 from lianju.config import DecodeSettings, recipe_names
 from lianju.corpus import training_corpus
+from lianju.verse import lines_of, opening
 from tests import checkpoints
 from tests.typed import Typed, lianju
 
@@ -71,7 +72,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--form",
                     "--json",
                 ),
-                *("--lang", "--lines", "--max-length", "--min-p", "--model", "--particles"),
+                *(
+                    "--lang",
+                    "--lines",
+                    "--max-length",
+                    "--min-p",
+                    "--model",
+                    "--particles",
+                    "--taste",
+                ),
                 *("--repetition-penalty", "--rhyme", "--rhymes", "--seed", "--temperature"),
                 *("--tone", "--top-k", "--top-p", "--typical-p"),
             ],
@@ -124,7 +133,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--judge",
                     "--lines",
                 ),
-                *("--max-length", "--min-p", "--model", "--out", "--particles", "--poets"),
+                *(
+                    "--max-length",
+                    "--min-p",
+                    "--model",
+                    "--out",
+                    "--particles",
+                    "--poets",
+                    "--taste",
+                ),
                 *(
                     "--ranks",
                     "--repetition-penalty",
@@ -167,7 +184,14 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
             "results",
             [
                 *("--acrostic", "--form", "--lines", "--max-length", "--min-p", "--out"),
-                *("--particles", "--repetition-penalty", "--rhyme", "--rhymes", "--seed"),
+                *(
+                    "--particles",
+                    "--taste",
+                    "--repetition-penalty",
+                    "--rhyme",
+                    "--rhymes",
+                    "--seed",
+                ),
                 *("--temperature", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
@@ -220,7 +244,6 @@ def test_help_shows_the_defaults_of_decoding(verb: str, tmp_path: Path) -> None:
         ("run --resume x --poems 3", "give it alone"),
         ("run --source nowhere --out no", "nowhere"),
         ("complete", "COUPLET"),
-        ("complete 白日依山盡，黃河入海流。", "no adapter in ./runs"),
         ("complete 。 --base", "empty"),
         (f"complete {'山' * 300} --base", "too long"),
         ("run --out /dev/null/x", "cannot write"),
@@ -364,6 +387,26 @@ def test_a_run_folder_holds_all_that_is_promised(small_run: Path) -> None:
     assert after[0]["couplet"][:5] in report and "http://" not in report
 
 
+def test_beside_what_the_model_writes_stand_its_rules_the_reference_and_the_poets(
+    small_run: Path,
+) -> None:
+    run = small_run / "runs/small"
+    ruled = [json.loads(line) for line in (run / "results-in-rules.jsonl").read_text().splitlines()]
+    lines = (run / "results-in-rules.txt").read_text().splitlines()
+    assert lines == [f"{row['index']}. {row['couplet']}{row['text']}" for row in ruled]
+    for row in ruled:
+        assert row["finish"] == "stop" and not row["fault"]
+        assert row["verdict"]["regular"] or opening(lines_of(row["couplet"])).faults
+    free = [json.loads(line) for line in (run / "reference.jsonl").read_text().splitlines()]
+    assert len(ruled) == len(free) == 15
+    # They are cut off after twelve tokens here, in their second line.
+    first = [(len(lines_of(row["text"])[0]), len(lines_of(row["couplet"])[0])) for row in free]
+    assert sum(new == given for new, given in first) >= 13
+    report = (run / "report.html").read_text()
+    for label in ("after, in rules", "reference adapter", "the poets"):
+        assert label in report
+
+
 def test_results_without_flags_are_those_of_the_run(small_run: Path) -> None:
     run = small_run / "runs/small"
     done = lianju("results", "runs/small", cwd=small_run)
@@ -380,15 +423,18 @@ def test_a_run_folder_is_never_overwritten(small_run: Path) -> None:
 
 def test_what_is_damaged_in_a_finished_run_comes_back(small_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(small_run / "runs/small", tmp_path / "small")
-    names = ("adapter/adapter_model.safetensors", "results.jsonl", "results.txt", "before.jsonl")
+    names = (
+        *("adapter/adapter_model.safetensors", "results.jsonl", "results.txt", "before.jsonl"),
+        *("results-in-rules.txt", "results-in-rules.jsonl", "reference.jsonl"),
+    )
     whole = {name: (run / name).read_bytes() for name in names}
-    for name in ("stages/before.json", "stages/spent.json", "steps.jsonl", "results.txt"):
+    for name in ("stages/before.json", "stages/spent.json", "steps.jsonl", *names[2:]):
         (run / name).write_bytes(b"")
     (run / "summary.json").write_text("[" * 100_000)
     (run / "adapter/adapter_model.safetensors").write_bytes(whole[names[0]][:1000])
     done = lianju("run", "--resume", "small", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for stage in ("before", "finetune", "after"):
+    for stage in ("before", "finetune", "after", "reference"):
         assert f"The stage '{stage}' is done again: small/" in done.stderr
     assert {name: (run / name).read_bytes() for name in names} == whole
     steps = json.loads((small_run / "runs/small/summary.json").read_text())["training"]["steps"]
@@ -409,6 +455,17 @@ def test_complete_finds_the_newest_adapter(small_run: Path) -> None:
     assert "regulated verse" in done.stdout and "runs/small/adapter" in done.stderr
     base = lianju("complete", COUPLET, "--form=wujue", "--base", cwd=small_run)
     assert base.stdout != done.stdout
+
+
+def test_without_a_run_the_reference_writes(tmp_path: Path) -> None:
+    done = lianju("complete", COUPLET, "-n", "4", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Adapter: reference, which comes with the program" in done.stderr
+    poems = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len({poem["text"] for poem in poems}) == 4
+    assert all(poem["verdict"]["regular"] for poem in poems)
+    named = lianju("complete", COUPLET, "-n", "4", "--json", "--adapter=reference", cwd=tmp_path)
+    assert named.stdout == done.stdout
 
 
 def test_finetune_writes_an_adapter_that_complete_takes(tmp_path: Path) -> None:

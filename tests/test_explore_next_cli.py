@@ -124,7 +124,6 @@ def test_the_steps_of_a_completion(tmp_path: Path) -> None:
         ((COUPLET, "--base", "--min-p", "2"), "--min-p: "),
         ((COUPLET, "--base", "--typical-p", "0"), "--typical-p: "),
         ((COUPLET, "--base", "--after", "欲\udcff\udcfe"), "--after has bytes that are no text"),
-        ((COUPLET,), "no adapter in ./runs"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(

@@ -7,7 +7,6 @@ from itertools import zip_longest
 from pathlib import Path
 
 from lianju.config import load_settings
-from lianju.errors import UserError
 from lianju.model import (
     LanguageModel,
     WritingCopy,
@@ -17,26 +16,17 @@ from lianju.model import (
     load_base,
     made_ready,
     read_card,
+    reference_adapter,
     weights_dtype,
 )
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import LAYOUTS
-from lianju.verse import Bilingual
 
 
-def newest_adapter() -> Path:
-    """The adapter trained last in ./runs. Raises `UserError` if there is none."""
+def default_adapter() -> Path:
+    """The adapter trained last in ./runs; where there is none, the one that the package carries."""
     found = sorted(Path("runs").glob("*/adapter/lianju.json"), key=lambda p: p.stat().st_mtime)
-    if not found:
-        raise UserError(
-            Bilingual(
-                "no adapter in ./runs yet: train one with `lianju run`, name one with --adapter, "
-                "or see the untouched model with --base",
-                "./runs 裡還沒有轉接器：請用 `lianju run` 訓練，或以 --adapter 指定，"
-                "或加 --base 看未經微調的模型",
-            )
-        )
-    return found[-1].parent
+    return found[-1].parent if found else reference_adapter()
 
 
 @dataclass(frozen=True)

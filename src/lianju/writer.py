@@ -26,13 +26,15 @@ from lianju.decode import (
     write_each,
 )
 from lianju.errors import UserError
-from lianju.loading import load_model, newest_adapter
+from lianju.loading import default_adapter, load_model
 from lianju.model import (
+    REFERENCE,
     ROWS,
     LanguageModel,
     find_adapter,
 )
 from lianju.progress import Reporter
+from lianju.ranking import rating
 from lianju.request import PoemRequest, read_request, read_rules
 from lianju.verse import (
     Verdict,
@@ -96,6 +98,11 @@ class Continuation:
         """`logprob` divided by the characters of `text`, in nats: how much the model likes it."""
         return self.logprob / max(len(self.text), 1)
 
+    @cached_property
+    def rating(self) -> float:
+        """How a poet would judge it, beside others for the same couplet: see `lianju.ranking`."""
+        return rating(lines_of(self.couplet), lines_of(self.text))
+
     def as_row(self) -> dict[str, Any]:
         """Everything, as `lianju complete --json` prints it."""
         return {
@@ -106,6 +113,7 @@ class Continuation:
             "logprob": self.logprob,
             "allowed": self.allowed,
             "logprob_per_character": self.logprob_per_character,
+            "rating": self.rating,
             "form": self.form,
             "fault": str(self.fault),
             "fault_zh": in_language(self.fault, "zh"),
@@ -131,6 +139,7 @@ class WriteOptions(TypedDict, total=False):
     rhymes: str
     given: dict[int, str]
     particles: int
+    taste: float
     temperature: float
     top_k: int
     top_p: float
@@ -168,9 +177,10 @@ class Writer:
     ) -> Self:
         """Open a model.
 
-        `name`: the folder of a run, of an adapter or of a checkpoint; or a base model as the
-        catalogue or the hub names it, such as "gemma-3-270m", which then writes untouched. None:
-        the adapter trained last in ./runs. `reporter` hears how far it is; None: bars on a
+        `name`: the folder of a run, of an adapter or of a checkpoint; "reference", the adapter that
+        comes with the package; or a base model as the catalogue or the hub names it, such as
+        "gemma-3-270m", which then writes untouched. None: the adapter trained last in ./runs, or
+        the reference where there is none. `reporter` hears how far it is; None: bars on a
         terminal, lines elsewhere. `exact`: write in fp32 with PyTorch, where on a CPU OpenVINO
         would write with weights in 8 bits. Raises `UserError` where there is no such model, or
         where it is damaged.
@@ -179,13 +189,13 @@ class Writer:
         if isinstance(name, str) and name.startswith(_PLACES) and not Path(name).exists():
             raise UserError(f"there is no {name}: give the folder of a run, or a base model")
         if name is None:
-            return cls(*load_model(newest_adapter(), None, reporter, exact=exact))
-        if isinstance(name, Path) or Path(name).is_dir():
+            return cls(*load_model(default_adapter(), None, reporter, exact=exact))
+        if isinstance(name, Path) or name == REFERENCE or Path(name).is_dir():
             return cls(*load_model(find_adapter(Path(name)), None, reporter, exact=exact))
         return cls(*load_model(None, name, reporter, exact=exact))
 
     def write(self, couplet: str, n: int = 1, **asked: Unpack[WriteOptions]) -> list[Continuation]:
-        """`n` poems that go on from a couplet, the one that the model likes best first.
+        """`n` poems that go on from a couplet, the one with the highest `rating` first.
 
         The keywords are the flags of `lianju complete`: `form`, `rhyme`, `tone`, `lines`,
         `acrostic`, `given` for the rules, `temperature`, `top_p` and so on for the decoding. The
@@ -325,5 +335,5 @@ def copied(verdict: Verdict, find: Find | None, given: int = 0) -> dict[int, lis
 
 
 def ranked(poems: Iterable[Continuation]) -> list[Continuation]:
-    """The one that the model likes best, by log-probability per character, first."""
-    return sorted(poems, key=lambda poem: -poem.logprob_per_character)
+    """The one with the highest rating first; of equal ones that which the model likes better."""
+    return sorted(poems, key=lambda poem: (-poem.rating, -poem.logprob_per_character))

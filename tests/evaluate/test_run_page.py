@@ -177,6 +177,19 @@ def test_the_poems_are_measured_as_in_an_evaluation(tmp_path: Path) -> None:
     assert named and named <= set(re.findall('id="(metric-[a-z_0-9]+)"', page))
 
 
+def test_rules_reference_and_poets_stand_beside(tmp_path: Path) -> None:
+    rows = [_row(number, REST) for number in (1, 2, 3)]
+    ruled = [_row(number, "欲飲黃龍酒，相逢共上樓。") for number in (1, 2, 3)]
+    page = _page(tmp_path, results=rows, reference=rows, **{"results-in-rules": ruled})
+    cards = re.findall('<article class="card.*?</article>', page, re.DOTALL)
+    sides = re.findall("<h5>(.*?)</h5>", cards[0], re.DOTALL)
+    labels = ["before", "after", "after, in rules", "reference adapter", "the poets"]
+    assert [Reader(side).text.strip() for side in sides] == labels
+    assert all("欲飲黃龍酒" in Reader(card).text for card in cards)
+    # The difference is between the first two, and says so.
+    assert "after – before" in Reader(page).text
+
+
 def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
     summary = _summary()
     summary["recipe"] = summary["model"]["name"] = summary["model"]["reason"] = HOSTILE

@@ -143,7 +143,6 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--to", "gguf", "--out", "x"], "no adapter in ./runs yet"),
         (["--to", "merged", "--out", "x", "--type", "q8_0"], "--type goes with --to gguf"),
         (["--to", "merged", "--out", "x", "--dry-run"], "--dry-run goes with --push"),
         (["--to", "merged", "--out", "x", "--push", "me"], "--push takes ORG/NAME"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lianju.cli.app import _guarded
 from lianju.config import LoraSettings
@@ -17,6 +18,9 @@ from lianju.model import (
     find_adapter,
     load_adapter,
     read_card,
+    reference_adapter,
+    run_of,
+    run_settings,
     save_adapter,
 )
 from lianju.prompt import fingerprint, render
@@ -117,6 +121,22 @@ def test_a_checkpoint_of_a_run_that_never_ended_is_enough(
 def test_names_are_those_of_the_run(tmp_path: Path) -> None:
     names = {"r": "r", "r/adapter": "r", "r/checkpoints/step-000004": "r-step-000004", "a": "a"}
     assert {path: adapter_name(tmp_path / path) for path in names} == names
+
+
+def test_the_reference_is_the_adapter_in_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = find_adapter(Path("reference"))
+    assert folder == reference_adapter() and adapter_name(folder) == "reference"
+    weights = folder / "adapter_model.safetensors"
+    assert weights.stat().st_size <= 16 * 10**6
+    assert {tensor.dtype for tensor in load_file(weights).values()} == {torch.bfloat16}
+    assert read_card(folder)["base"] == "gemma-3-270m" and read_card(folder)["style"] == "plain"
+    assert run_settings(run_of(folder)).data.corpus == "tang"
+    (tmp_path / "reference").mkdir()
+    with pytest.raises(UserError, match="reference is no adapter"):
+        find_adapter(Path("reference"))
 
 
 @pytest.mark.parametrize("name", ["missing", "x" * 5000, "empty", "file"])

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lianju.cli.inputs import default_adapter
+from lianju.cli.inputs import told_adapter
 from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
     from lianju.export import Upload
 
-_HELP = """A run, its adapter or one of its checkpoints; default: the newest run in runs/. \
+_HELP = """A run, its adapter or one of its checkpoints; default: the newest run in runs/, \
+or the adapter that comes with the program.
 Example: lianju export --to gguf --out tang && ollama create tang -f tang/Modelfile
 
 What is written brings a tokenizer that spells verse as the model was trained, the prompt as a \
@@ -66,7 +67,7 @@ def export_command(
         check_name(push)
         if not dry_run:
             check_login()
-    found = find_source(source or default_adapter())
+    found = find_source(source or told_adapter())
     write_export(found, to, out_, type_, TerminalReporter())
     print_line(f"Exported to {out_}")
     if to == "gguf":

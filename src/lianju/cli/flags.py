@@ -46,6 +46,7 @@ EXACT = Parameter(
     "several times as fast, and hardly different."
 )
 PARTICLES = _flag("particles", _VERSE)
+TASTE = _flag("taste", _VERSE)
 
 
 def _rule(name: str, **more: Any) -> Parameter:
@@ -60,7 +61,8 @@ class ModelFlags:
     adapter: Annotated[
         Path | None,
         Parameter(
-            help="A run, its adapter or one of its checkpoints; default: the newest in runs/.",
+            help="A run, its adapter or one of its checkpoints, or `reference`, which comes along; "
+            "default: the newest in runs/, or the reference where there is none.",
             show_default=False,
         ),
     ] = None

@@ -28,7 +28,7 @@ def verse_settings(rules: VerseFlags | None, lang: Language = "en") -> VerseSett
 
 
 def adapter_folder(flags: ModelFlags) -> Path | None:
-    """The adapter to use: the one named or the newest; None for the untouched base model."""
+    """The adapter to use: the one named, or `told_adapter`; None for the untouched base model."""
     if flags.base and flags.adapter:
         raise UserError(
             Bilingual("--base and --adapter exclude each other", "--base 與 --adapter 只能選一個")
@@ -37,7 +37,7 @@ def adapter_folder(flags: ModelFlags) -> Path | None:
         return None
     from lianju.model import find_adapter
 
-    return find_adapter(flags.adapter) if flags.adapter else default_adapter()
+    return find_adapter(flags.adapter) if flags.adapter else told_adapter()
 
 
 def text_with_notes(found: Interpreted, lang: Language = "en") -> str:
@@ -80,10 +80,13 @@ def rules_for_couplets(
     return [asked.rules for asked in every]
 
 
-def default_adapter() -> Path:
-    """The adapter trained last in ./runs, which is told."""
-    from lianju.loading import newest_adapter
+def told_adapter() -> Path:
+    """The adapter to use where none is named, which is told."""
+    from lianju.loading import default_adapter
+    from lianju.model import REFERENCE, reference_adapter
 
-    folder = newest_adapter()
-    err.print(f"Adapter: {folder}", markup=False)
+    folder = default_adapter()
+    shipped = folder == reference_adapter()
+    told = f"{REFERENCE}, which comes with the program" if shipped else str(folder)
+    err.print(f"Adapter: {told}", markup=False)
     return folder

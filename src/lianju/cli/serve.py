@@ -12,7 +12,7 @@ from unicodedata import category
 from cyclopts import Group, Parameter
 
 from lianju.cli.flags import EXACT, help_of
-from lianju.cli.inputs import default_adapter
+from lianju.cli.inputs import told_adapter
 from lianju.config import ServeSettings, from_flags
 from lianju.console import TerminalReporter, err
 from lianju.errors import UserError
@@ -49,8 +49,9 @@ def serve_command(
     adapter: Annotated[
         list[str] | None,
         Parameter(
-            help="A run, its adapter or a checkpoint, or NAME=FOLDER; several of one base model "
-            "may be given, the first is the default. Without any: the newest in runs/."
+            help="A run, its adapter or a checkpoint, `reference`, or NAME=FOLDER; several of one "
+            "base model may be given, the first is the default. Without any: the newest in runs/, "
+            "or the reference where there is none."
         ),
     ] = None,
     base: Annotated[
@@ -93,7 +94,7 @@ def serve_command(
     origins = tuple(one.rstrip("/") for one in origin or ())
     asked = {"api_keys": keys, "origins": origins, "log_prompts": log_prompts}
     settings = from_flags(ServeSettings, given | asked)
-    folders = list(adapter or ()) or ([] if base else [str(default_adapter())])
+    folders = list(adapter or ()) or ([] if base else [str(told_adapter())])
     listening = _listen(host, port)
 
     from lianju.serve import Service, load_served, named

@@ -27,11 +27,11 @@ from lianju.evaluate.compare import report_of
 from lianju.evaluate.contamination import probe_contamination
 from lianju.evaluate.facing import learn_facing
 from lianju.evaluate.leaks import find_leaks
-from lianju.evaluate.measurement import Measured, Tools, measure, set_size, tools
+from lianju.evaluate.measurement import Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import write_page
 from lianju.evaluate.rank import ranks
-from lianju.evaluate.statistics import NOTHING, Figure, mean, perplexity
+from lianju.evaluate.statistics import Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, couplets_digest, suite
 from lianju.evaluate.untouched_results import cached_result, model_identity
 from lianju.files import cache_dir, locked, weights_digest, write_text
@@ -92,7 +92,7 @@ class Author:
         """The parameters that play a part."""
         if self.decode is None or self.verse is None:
             return {}
-        unused = {"candidates"} | ({"particles"} if self.verse.form == "free" else set())
+        unused = {"candidates"} | ({"particles", "taste"} if self.verse.form == "free" else set())
         return self.decode.model_dump(exclude=unused)
 
 
@@ -266,7 +266,7 @@ class _Work:
         # The size depends on the couplets alone, so that systems compare.
         measured = measure(groups, truths, self.kit, set_size(len(examples)))
         if poets:
-            measured = _without(measured, _OF_POETS)
+            measured = measured.without(_OF_POETS)
         return schema.Suite(
             name=name,
             digest=couplets_digest(examples),
@@ -319,13 +319,6 @@ class _Work:
             )
             for number, (poem, each) in enumerate(zip(group, marks, strict=True))
         ]
-
-
-def _without(measured: Measured, names: Sequence[str]) -> Measured:
-    """The same without some metrics, which have nothing to say here."""
-    marks = [[each | dict.fromkeys(names) for each in group] for group in measured.marks]
-    figures = {name: NOTHING if name in names else one for name, one in measured.figures.items()}
-    return Measured(marks, figures)
 
 
 def _given(example: Example, loss: float | None) -> Completion:

@@ -12,8 +12,9 @@ from lianju.evaluate.metrics.diversity import beginning, diversity_figures
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.metrics.overlap import overlap_marks
 from lianju.evaluate.metrics.parallel import parallel_mark
+from lianju.evaluate.metrics.wording import wording_marks
 from lianju.evaluate.schema import Mark
-from lianju.evaluate.statistics import Figure, mean, share
+from lianju.evaluate.statistics import NOTHING, Figure, mean, share
 from lianju.progress import SILENT, Reporter
 from lianju.verse import lines_of
 
@@ -35,6 +36,8 @@ _MEANS = (
     "outside",
     "simplified",
     "garbled",
+    "repeats",
+    "worn",
     "recall_f1",
     "recall_chrf",
 )
@@ -55,6 +58,12 @@ class Measured:
 
     marks: list[list[dict[str, Mark]]]
     figures: dict[str, Figure]
+
+    def without(self, names: Sequence[str]) -> "Measured":
+        """The same without some metrics, which have nothing to say here."""
+        marks = [[each | dict.fromkeys(names) for each in group] for group in self.marks]
+        figures = {name: NOTHING if name in names else one for name, one in self.figures.items()}
+        return Measured(marks, figures)
 
 
 def tools(reporter: Reporter = SILENT) -> Tools:
@@ -110,6 +119,7 @@ def _marks(poem: "Completion", truth: str | None, kit: Tools | None) -> dict[str
     return {
         **form_marks(poem),
         "parallel": parallel_mark(poem.couplet, poem.text),
+        **wording_marks(poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
         **(_corpus_marks(poem, kit) if kit else {}),
         **overlap_marks(poem.text, truth),

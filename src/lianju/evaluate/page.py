@@ -23,7 +23,9 @@ _GROUPS = {
     "Form 格律": ("shape", "rhyme", "tone", "full", "tone_share", "parallel"),
     "The real poem 原詩": ("loss", "perplexity", "rank", "recall_f1", "recall_chrf"),
     "Copying 襲用": ("known_lines", "longest_run"),
-    "Variety 變化": ("distinct_1", "distinct_2", "self_bleu", "compression", "collapse"),
+    "Variety 變化": (
+        *("repeats", "worn", "distinct_1", "distinct_2", "self_bleu", "compression", "collapse"),
+    ),
     "Writing 用字": ("lines", "characters", "outside", "simplified", "garbled", "logprob"),
 }
 _WORDS = (

@@ -121,8 +121,8 @@ class Card:
 
     @property
     def differs(self) -> bool:
-        """Whether in two poems of one number different things are right."""
-        if len(self.sides) < 2:
+        """Whether, of two systems, different things are right in two poems of one number."""
+        if len(self.sides) != 2:
             return False
         first, second = (side.right() for side in self.sides)
         return any(first[number] != second[number] for number in first.keys() & second.keys())

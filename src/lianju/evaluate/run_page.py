@@ -1,5 +1,8 @@
 """The page of a run: an evaluation of the model before and after, and how it was trained.
 
+Beside what the model writes freely stands what it writes in rules, what the reference adapter
+writes, and how the poets went on.
+
 It says what the run's own files say, in the order a reader asks: what came of it, the poems,
 how training went, what it cost, what went in. It fetches nothing and runs no script, and text
 from a model or a corpus reaches it only through `markup.text`. `run.html` is its body.
@@ -9,7 +12,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import UndefinedError
 from markupsafe import Markup
@@ -27,6 +30,10 @@ from lianju.evaluate.schema import Couplet, Leaks, Metric, Report, Suite, System
 from lianju.files import read_json, read_jsonl, write_text
 
 Row = dict[str, Any]
+# The poems of the model in rules, as a list to hand in and with all there is to say of them.
+IN_RULES = "results-in-rules"
+# What runs of before part 9 do not have.
+_MORE = {IN_RULES: "after, in rules", "reference": "reference adapter"}
 # What is raised where a file holds something else than a run writes.
 _ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError)
 
@@ -51,10 +58,16 @@ def write_run_page(run: Path) -> Path:
     with _file(run, "steps.jsonl") as steps:
         parts["curve"] = Markup(loss_figure(steps, best))
     with _file(run, "before.jsonl") as rows:
-        before = _system("before", _all(rows, tests))
+        systems = [_system("before", _all(rows, tests))]
     with _file(run, "results.jsonl") as rows:
-        report = _report(before, _system("after", _all(rows, tests)))
-        parts |= shown(report)
+        systems.append(_system("after", _all(rows, tests)))
+        poets = _poets(rows)
+    for name, label in _MORE.items():
+        if (run / f"{name}.jsonl").is_file():
+            with _file(run, f"{name}.jsonl") as rows:
+                systems.append(_system(label, _all(rows, tests)))
+    report = _report([*systems, *poets])
+    parts |= shown(report)
     with _file(run, "summary.json") as summary:
         parts |= {
             "decoding": _flat(summary["decoding"]),
@@ -99,8 +112,19 @@ def _all(rows: list[Row], number: int) -> list[Row]:
 # --- the poems, evaluated ------------------------------------------------------------------
 
 
-def _system(label: str, rows: list[Row]) -> System:
-    """One model's poems on the test couplets as an evaluation has them."""
+def _poets(rows: list[Row]) -> list[System]:
+    """The poets as a system of their own, where all real poems are known."""
+    if not all(row["truth"] for row in rows):
+        return []
+    size = {"tokens": 1, "logprob_per_token": 0.0, "finish": "stop"}
+    given = [{**row, **size, "completion": row["truth"], "truth": None} for row in rows]
+    return [_system("the poets", given, given=True)]
+
+
+def _system(label: str, rows: list[Row], given: bool = False) -> System:
+    """One model's poems on the test couplets as an evaluation has them; or poems that were
+    `given`.
+    """
     poems = [
         Completion(
             row["couplet"],
@@ -112,28 +136,33 @@ def _system(label: str, rows: list[Row]) -> System:
         for row in rows
     ]
     measured = measure([[poem] for poem in poems], [row["truth"] for row in rows], kit=None)
+    if given:
+        measured = measured.without(["logprob"])
+    ends = ["given" if given else poem.finish for poem in poems]
     couplets = [
         Couplet(
             couplet=poem.couplet,
             truth=row["truth"],
             source="",
-            poems=[WrittenPoem(number=0, text=poem.text, finish=poem.finish, marks=marks)],
+            poems=[WrittenPoem(number=0, text=poem.text, finish=end, marks=marks)],
         )
-        for poem, row, [marks] in zip(poems, rows, measured.marks, strict=True)
+        for poem, end, row, [marks] in zip(poems, ends, rows, measured.marks, strict=True)
     ]
     suite = Suite(name="hw5", digest="", poems_each=1, figures=measured.figures, couplets=couplets)
     leaks = Leaks(checked=False, note="")
-    return System(label=label, kind="model", leaks=leaks, suites={"hw5": suite})
+    kind: Literal["poets", "model"] = "poets" if given else "model"
+    return System(label=label, kind=kind, leaks=leaks, suites={"hw5": suite})
 
 
-def _report(before: System, after: System) -> Report:
+def _report(systems: list[System]) -> Report:
+    before, after = systems[:2]
     return Report(
         lianju=__version__,
         made="",
         machine={},
         seconds=0.0,
         metrics=METRICS,
-        systems=[before, after],
+        systems=systems,
         comparisons=compare_systems(after, before, METRICS),
     )
 

@@ -5,6 +5,7 @@ compares, and `push` sends it to the hub. Every export spells verse one token a 
 model was trained, and brings its prompt along.
 """
 
+from lianju.export.card import about_run
 from lianju.export.pipeline import Export, Target, write_export
 from lianju.export.rounding import FileType
 from lianju.export.source import ExportSource, find_source
@@ -16,6 +17,7 @@ __all__ = [
     "FileType",
     "Target",
     "Upload",
+    "about_run",
     "check_login",
     "check_name",
     "find_source",

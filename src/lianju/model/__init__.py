@@ -10,11 +10,13 @@ from lianju.model.adapter import attach, save_adapter, unfreeze, write_lora
 from lianju.model.adapter_folder import CARD as ADAPTER_CARD
 from lianju.model.adapter_folder import CONFIG as ADAPTER_CONFIG
 from lianju.model.adapter_folder import (
+    REFERENCE,
     adapter_name,
     find_adapter,
     is_checkpoint,
     read_card,
     read_lora,
+    reference_adapter,
     run_of,
     run_settings,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "ADAPTER_CONFIG",
     "CATALOGUE",
     "IDENTITY",
+    "REFERENCE",
     "ROWS",
     "SLOT",
     "VALIDATED",
@@ -74,6 +77,7 @@ __all__ = [
     "read_card",
     "read_config",
     "read_lora",
+    "reference_adapter",
     "restore_adapter",
     "run_of",
     "run_settings",

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import lianju
 from lianju.config import LoraSettings, RunSettings, validate
 from lianju.errors import UserError
 from lianju.files import read_json
@@ -17,6 +18,8 @@ WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 FULL_WEIGHTS = "model.safetensors"
 FULL_VOCABULARY = "vocabulary.json"
+# The adapter that the package carries.
+REFERENCE = "reference"
 # What a checkpoint of a run consists of; the trained weights have names that begin with "weight/".
 MANIFEST = "checkpoint.json"
 STATE = "state.safetensors"
@@ -62,11 +65,19 @@ _FREE = {
 }
 
 
+def reference_adapter() -> Path:
+    """The folder of the adapter that the package carries."""
+    return Path(lianju.__file__).with_name(REFERENCE) / "adapter"
+
+
 def find_adapter(path: Path) -> Path:
     """The folder of what was trained: `path` itself, or the adapter of the run in `path`.
 
-    That is an adapter's folder or a checkpoint's. Raises `UserError` where there is neither.
+    That is an adapter's folder or a checkpoint's. `reference`, where nothing here has that name, is
+    the adapter that the package carries. Raises `UserError` where there is neither.
     """
+    if path == Path(REFERENCE) and not path.exists():
+        return reference_adapter()
     try:
         if (path / CARD).is_file() or is_checkpoint(path):
             return path

@@ -1,6 +1,7 @@
 """What a run finds out about a model, before and after: poems on `hw5`, and the loss.
 
-Both use the functions that an evaluation uses.
+Both use the functions that an evaluation uses. After training the model also writes in rules, and
+beside it stands what the reference adapter writes, which has seen all Tang poems.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from lianju.corpus import Example, RunPoems, known_lines
 from lianju.decode import Completion
 from lianju.errors import UserError
 from lianju.evaluate import (
+    IN_RULES,
     cached_result,
     couplets_digest,
     model_identity,
@@ -21,12 +23,22 @@ from lianju.evaluate import (
 )
 from lianju.files import read_jsonl, write_jsonl, write_text
 from lianju.likelihood import encode, true_losses
-from lianju.model import Compute, LanguageModel, load_adapter, made_ready
+from lianju.model import (
+    REFERENCE,
+    Compute,
+    LanguageModel,
+    load_adapter,
+    made_ready,
+    read_card,
+    reference_adapter,
+)
 from lianju.training.fine_tuning import base_model
 from lianju.training.run_folder import Run
-from lianju.writer import Continuation, continuation
+from lianju.writer import Continuation, continuation, ranked
 
-_FREE = VerseSettings(form="free")
+_FREE, _RULES = VerseSettings(form="free"), VerseSettings()
+# In rules, of so many poems on a couplet the one with the highest rating is taken.
+_CHOICES = 4
 
 
 def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
@@ -61,7 +73,8 @@ def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
 
 
 def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
-    """Let the fine-tuned model do the same, into results.jsonl and results.txt.
+    """Let the fine-tuned model do the same, into results.jsonl and results.txt, and in rules, into
+    results-in-rules.jsonl and results-in-rules.txt.
 
     Its shapes are counted on validation couplets too: the base model's runs to the full length
     make that slow.
@@ -75,10 +88,36 @@ def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     tests, others = every[: len(poems.test)], every[len(poems.test) :]
     result = judge.result(tests, judge.losses("Validation loss, after"), "results")
     write_text(run.folder / "results.txt", results_text(tests))
+    chosen = judge.write_in_rules(poems.test)
+    judge.keep(chosen, IN_RULES)
+    write_text(run.folder / f"{IN_RULES}.txt", results_text(chosen))
     if others:
         counts = shape_counts(others)
         result["validation"] |= {f"shape_{name}": value for name, value in counts.items()}
     return result
+
+
+def judge_reference(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
+    """Let the reference adapter complete the test couplets as the model did, into reference.jsonl.
+
+    Nothing is written where it is an adapter of another base model or prompt.
+    """
+    folder = reference_adapter()
+    reference, own = read_card(folder), read_card(run.folder / "adapter")
+    if any(reference[part] != own[part] for part in ("base_sha256", "style", "bits")):
+        return {"n": 0}
+    plain = base_model(run.settings, compute, run.reporter)
+    judge = _Judge(run, poems, compute, load_adapter(plain, folder))
+    written = judge.write(poems.test, "Test couplets, reference adapter")
+    judge.keep([continuation(one, False, judge.find) for one in written], REFERENCE)
+    return {"n": len(written)}
+
+
+def check_reference(run: Run, result: dict[str, Any]) -> None:
+    """Raise an error where reference.jsonl is not whole."""
+    path = run.folder / f"{REFERENCE}.jsonl"
+    if result["n"] and len(read_jsonl(path, "it is lost")) != result["n"]:
+        raise UserError(f"{path} has lost poems")
 
 
 def check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
@@ -93,9 +132,9 @@ def check_judged(run: Run, file: str, result: dict[str, Any]) -> None:
         ("model", "parameters"),
     ):
         float(result[part][name])
-    text = run.folder / "results.txt"
-    if file == "results" and not (text.is_file() and text.stat().st_size):
-        raise UserError(f"{text} is gone")
+    for text in (run.folder / "results.txt", run.folder / f"{IN_RULES}.txt"):
+        if file == "results" and not (text.is_file() and text.stat().st_size):
+            raise UserError(f"{text} is gone")
 
 
 def results_text(poems: Sequence[Continuation]) -> str:
@@ -128,6 +167,16 @@ class _Judge:
         asked = (self.model, style, couplets, _FREE, self.decode)
         return [poem for [poem] in write_poems(*asked, self.run.reporter, name)]
 
+    def write_in_rules(self, examples: Sequence[Example]) -> list[Continuation]:
+        """One poem in rules on each couplet, the best of several."""
+        # The run's length is for free writing; rules know what a poem can need.
+        more = {"candidates": _CHOICES, "max_length": None}
+        decode = self.run.settings.decode.model_copy(update=more)
+        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.style
+        asked = (self.model, style, couplets, _RULES, decode)
+        groups = write_poems(*asked, self.run.reporter, "Test couplets, in rules")
+        return [ranked(continuation(one, True, self.find) for one in group)[0] for group in groups]
+
     def losses(self, name: str) -> list[float | None]:
         """The loss on each validation poem."""
         style, validation = self.run.settings.prompt.style, self.poems.split.validation
@@ -138,11 +187,7 @@ class _Judge:
         self, written: Sequence[Continuation], losses: Sequence[float | None], file: str
     ) -> dict[str, Any]:
         """The numbers of the model; its test completions are written to `file`.jsonl."""
-        rows = [
-            _row(index, poem, example.completion or None)
-            for index, (poem, example) in enumerate(zip(written, self.poems.test, strict=True), 1)
-        ]
-        write_jsonl(self.run.folder / f"{file}.jsonl", rows)
+        self.keep(written, file)
         sizes = [len(example.completion) for example in self.poems.split.validation]
         nats = sum(size * (loss or 0.0) for size, loss in zip(sizes, losses, strict=True))
         return {
@@ -154,6 +199,14 @@ class _Judge:
             },
             "model": self.sizes,
         }
+
+    def keep(self, written: Sequence[Continuation], file: str) -> None:
+        """Write the completions of the test couplets to `file`.jsonl."""
+        rows = [
+            _row(index, poem, example.completion or None)
+            for index, (poem, example) in enumerate(zip(written, self.poems.test, strict=True), 1)
+        ]
+        write_jsonl(self.run.folder / f"{file}.jsonl", rows)
 
 
 def _row(index: int, poem: Continuation, truth: str | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from lianju.evaluate import write_run_page
 from lianju.files import read_json, read_jsonl, write_json
 from lianju.likelihood import encode
 from lianju.model import (
+    REFERENCE,
     Compute,
     base_config,
     base_folder,
@@ -36,7 +37,13 @@ from lianju.model import (
 )
 from lianju.progress import Reporter
 from lianju.prompt import fingerprint
-from lianju.training.before_after import check_judged, judge_base, judge_tuned
+from lianju.training.before_after import (
+    check_judged,
+    check_reference,
+    judge_base,
+    judge_reference,
+    judge_tuned,
+)
 from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import FineTuning
 from lianju.training.gradients import why_no_graph
@@ -114,6 +121,11 @@ def execute(run: Run) -> dict[str, Any]:
     outcome = fine_tune(run, poems, compute, plan)
     after = run.stage(
         "after", lambda: judge_tuned(run, poems, compute), partial(check_judged, run, "results")
+    )
+    run.stage(
+        REFERENCE,
+        lambda: judge_reference(run, poems, compute),
+        partial(check_reference, run),
     )
     summary = _summary(run, poems, compute, outcome, before, after)
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
@@ -344,7 +356,7 @@ def _summary(
         "before": before,
         "after": after,
         # Nothing is forced in a run, so particles play no part.
-        "decoding": settings.decode.model_dump(exclude={"particles"})
+        "decoding": settings.decode.model_dump(exclude={"particles", "taste"})
         | {"max_length": settings.decode.free_length},
         "seconds": {**spent["seconds"], "total": sum(spent["seconds"].values())},
         "memory_gb": spent["memory_gb"],
