@@ -34,7 +34,6 @@ from lianju.model import (
     find_adapter,
 )
 from lianju.progress import Reporter
-from lianju.ranking import rating
 from lianju.request import PoemRequest, read_request, read_rules
 from lianju.verse import (
     Verdict,
@@ -98,11 +97,6 @@ class Continuation:
         """`logprob` divided by the characters of `text`, in nats: how much the model likes it."""
         return self.logprob / max(len(self.text), 1)
 
-    @cached_property
-    def rating(self) -> float:
-        """How a poet would judge it, beside others for the same couplet: see `lianju.ranking`."""
-        return rating(lines_of(self.couplet), lines_of(self.text))
-
     def as_row(self) -> dict[str, Any]:
         """Everything, as `lianju complete --json` prints it."""
         return {
@@ -113,7 +107,6 @@ class Continuation:
             "logprob": self.logprob,
             "allowed": self.allowed,
             "logprob_per_character": self.logprob_per_character,
-            "rating": self.rating,
             "form": self.form,
             "fault": str(self.fault),
             "fault_zh": in_language(self.fault, "zh"),
@@ -139,7 +132,6 @@ class WriteOptions(TypedDict, total=False):
     rhymes: str
     given: dict[int, str]
     particles: int
-    taste: float
     temperature: float
     top_k: int
     top_p: float
@@ -195,7 +187,7 @@ class Writer:
         return cls(*load_model(None, name, reporter, exact=exact))
 
     def write(self, couplet: str, n: int = 1, **asked: Unpack[WriteOptions]) -> list[Continuation]:
-        """`n` poems that go on from a couplet, the one with the highest `rating` first.
+        """`n` poems that go on from a couplet, the one that the model likes best first.
 
         The keywords are the flags of `lianju complete`: `form`, `rhyme`, `tone`, `lines`,
         `acrostic`, `given` for the rules, `temperature`, `top_p` and so on for the decoding. The
@@ -335,5 +327,5 @@ def copied(verdict: Verdict, find: Find | None, given: int = 0) -> dict[int, lis
 
 
 def ranked(poems: Iterable[Continuation]) -> list[Continuation]:
-    """The one with the highest rating first; of equal ones that which the model likes better."""
-    return sorted(poems, key=lambda poem: (-poem.rating, -poem.logprob_per_character))
+    """The one that the model likes best, by log-probability per character, first."""
+    return sorted(poems, key=lambda poem: -poem.logprob_per_character)

@@ -112,8 +112,8 @@ def same(answer: dict[str, Any], expected: list[Completion]) -> None:
         assert (poem["finish"], poem["tokens"]) == (one.finish, one.tokens)
         assert poem["logprob"] == pytest.approx(one.logprob, abs=1e-4)
         assert poem["allowed"] == pytest.approx(one.allowed, abs=1e-4)
-    rated = [poem["rating"] for poem in answer["poems"]]
-    assert rated == sorted(rated, reverse=True)
+    liked = [poem["logprob_per_character"] for poem in answer["poems"]]
+    assert liked == sorted(liked, reverse=True)
 
 
 @settings(max_examples=12)

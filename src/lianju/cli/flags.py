@@ -46,7 +46,6 @@ EXACT = Parameter(
     "several times as fast, and hardly different."
 )
 PARTICLES = _flag("particles", _VERSE)
-TASTE = _flag("taste", _VERSE)
 
 
 def _rule(name: str, **more: Any) -> Parameter:

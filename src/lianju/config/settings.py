@@ -170,9 +170,6 @@ class DecodeSettings(Settings):
     particles: int = Field(4, ge=1, le=64)
     """Poems written side by side for each candidate in a form; where the rules force the model,
     those it likes better multiply (sequential Monte Carlo)."""
-    taste: float = Field(1.0, ge=0, le=10)
-    """How much the particles' couplets are chosen by what poets would say of them; 0: not at all,
-    1: as much as an even chance between poet and model makes right."""
 
     @property
     def free_length(self) -> int:

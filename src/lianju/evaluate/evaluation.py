@@ -92,7 +92,7 @@ class Author:
         """The parameters that play a part."""
         if self.decode is None or self.verse is None:
             return {}
-        unused = {"candidates"} | ({"particles", "taste"} if self.verse.form == "free" else set())
+        unused = {"candidates"} | ({"particles"} if self.verse.form == "free" else set())
         return self.decode.model_dump(exclude=unused)
 
 

@@ -17,8 +17,7 @@ def modelfile_text(gguf: str, words: ExportTokenizer, decode: DecodeSettings) ->
         "temperature": decode.temperature,
         "top_k": decode.top_k,
         "top_p": decode.top_p,
-        # A penalty of other programs holds back commas, too, which verse must repeat.
-        "repeat_penalty": 1.0,
+        "repeat_penalty": decode.repetition_penalty,
         "num_predict": decode.free_length,
     }
     cuts = {"min_p": (decode.min_p, 0), "typical_p": (decode.typical_p, 1)}
