@@ -188,6 +188,7 @@ def test_rules_reference_and_poets_stand_beside(tmp_path: Path) -> None:
     assert all("欲飲黃龍酒" in Reader(card).text for card in cards)
     # The difference is between the first two, and says so.
     assert "after – before" in Reader(page).text
+    assert f"run {tmp_path.name}" in Reader(page).text
 
 
 def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:

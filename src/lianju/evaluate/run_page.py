@@ -62,9 +62,9 @@ def write_run_page(run: Path) -> Path:
     with _file(run, "results.jsonl") as rows:
         systems.append(_system("after", _all(rows, tests)))
         poets = _poets(rows)
-    for name, label in _MORE.items():
-        if (run / f"{name}.jsonl").is_file():
-            with _file(run, f"{name}.jsonl") as rows:
+    for file, label in _MORE.items():
+        if (run / f"{file}.jsonl").is_file():
+            with _file(run, f"{file}.jsonl") as rows:
                 systems.append(_system(label, _all(rows, tests)))
     report = _report([*systems, *poets])
     parts |= shown(report)
