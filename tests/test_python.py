@@ -174,7 +174,8 @@ FILES = {
     *("checkpoints/step-*/steps.jsonl", "before.jsonl", "results.jsonl", "results.txt"),
     *("report.html", "settings.json", "steps.jsonl", "summary.json", "stages/after.json"),
     *("stages/before.json", "stages/compute.json", "stages/finetune.json", "stages/plan.json"),
-    *("stages/poems.json", "stages/spent.json"),
+    *("stages/poems.json", "stages/reference.json", "stages/spent.json"),
+    *("results-in-rules.jsonl", "results-in-rules.txt"),
 }
 
 
