@@ -78,12 +78,23 @@ def score(model: LanguageModel, style: str, question: Question) -> list[tuple[fl
     likelier than at the beginning of a poem.
     """
     precision = "bf16" if has_bf16_units() else "fp32"
-    found = []
-    for first, second in question.pairs:
-        [after] = logprobs(model, style, first, [second], precision, ended=False)
-        [alone] = logprobs(model, style, "", [second], precision, ended=False)
-        found.append((after / len(second), (after - alone) / len(second)))
-    return found
+    firsts = list(dict.fromkeys(first for first, _ in question.pairs))
+    seconds = list(dict.fromkeys(second for _, second in question.pairs))
+    after = {
+        first: dict(
+            zip(
+                seconds, logprobs(model, style, first, seconds, precision, ended=False), strict=True
+            )
+        )
+        for first in firsts
+    }
+    alone = dict(
+        zip(seconds, logprobs(model, style, "", seconds, precision, ended=False), strict=True)
+    )
+    return [
+        (after[one][two] / len(two), (after[one][two] - alone[two]) / len(two))
+        for one, two in question.pairs
+    ]
 
 
 if __name__ == "__main__":
