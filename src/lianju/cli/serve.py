@@ -49,9 +49,8 @@ def serve_command(
     adapter: Annotated[
         list[str] | None,
         Parameter(
-            help="A run, its adapter or a checkpoint, `reference`, or NAME=FOLDER; several of one "
-            "base model may be given, the first is the default. Without any: the newest in runs/, "
-            "or the reference where there is none."
+            help="A run, adapter or checkpoint, `reference`, or NAME=FOLDER; several of one base "
+            "may be given, the first is the default. Without any: as for `complete`."
         ),
     ] = None,
     base: Annotated[
