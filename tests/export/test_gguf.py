@@ -1,7 +1,6 @@
 """GGUF files: what transformers and llama.cpp make of them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from lianju.export.gguf_vocabulary import rows_of
 from lianju.export.rounding import round_matrices
 from lianju.export.tokenizer import export_tokenizer
 from tests import checkpoints
+from tests.export.llama_cpp_process import heard
 from tests.export.runs import COUPLETS, greedy, tuned, write_run
 
 LORA = LoraSettings(rank=4, alpha=8)
@@ -30,37 +30,17 @@ STYLES = {
 Kind = Literal["f16", "bf16", "q8_0"]
 
 
-@contextmanager
-def llama_cpp(file: Path) -> Iterator[Any]:
-    """The file in llama.cpp itself."""
-    module = pytest.importorskip(
-        "llama_cpp", reason="install the extra: pip install 'lianju[gguf]'"
-    )
-    llama = module.Llama(str(file), n_ctx=256, n_threads=1, type_k=0, type_v=0, verbose=False)
-    try:
-        yield llama
-    finally:
-        llama.close()
-
-
 def _same_greedy(source: ExportSource, file: Path, kind: Kind) -> None:
     """Whether llama.cpp writes the tokens that we would, with weights rounded alike."""
     model = tuned(source)
     words = export_tokenizer(model, source.style)
     rows = rows_of(words, source.settings.model.trim)
     round_matrices(model.network, kind)
-    with llama_cpp(file) as llama:
-        for couplet in COUPLETS:
-            ids = llama.tokenize(words.text(couplet).encode(), special=True)
-            prompt = words.prompt(couplet)
-            assert [rows[index] for index in ids] == prompt
-            llama.reset()
-            found = []
-            for index in llama.generate(ids, temp=0.0, repeat_penalty=1.0):
-                found.append(rows[index])
-                if len(found) == 12:
-                    break
-            assert found == greedy(model.network, prompt, rows, 12)
+    read = heard(file, [words.text(couplet) for couplet in COUPLETS], 12)
+    for couplet, found in zip(COUPLETS, read, strict=True):
+        prompt = words.prompt(couplet)
+        assert [rows[index] for index in found.prompt] == prompt
+        assert [rows[index] for index in found.added] == greedy(model.network, prompt, rows, 12)
 
 
 @pytest.mark.slow
@@ -84,8 +64,8 @@ def test_other_types(kind: Kind, tmp_path: Path) -> None:
     held = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(file).tensors}
     assert held["blk.0.attn_q.weight"] == held["token_embd.weight"] == kind.upper()
     assert held["blk.0.attn_norm.weight"] == "F32"
-    with llama_cpp(file) as llama:
-        assert llama.create_completion(COUPLETS[0], max_tokens=4)["choices"][0]["text"]
+    [found] = heard(file, COUPLETS[:1], 4)
+    assert found.text
 
 
 def _fields(file: Path) -> dict[str, Any]:
