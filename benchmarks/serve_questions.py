@@ -7,7 +7,8 @@ from typing import Any
 from benchmarks.load import Answer, Question
 from lianju.verse import shape_of
 
-_SAMPLING = {"temperature": 1.0, "top_p": 0.3}
+# Others hold nothing back, unless told to.
+_SAMPLING = {"temperature": 1.0, "top_p": 0.3, "repetition_penalty": 1.0}
 # As far as the free length goes that `lianju complete` grants.
 _LENGTH = 128
 # Only hanging up ends this one soon.

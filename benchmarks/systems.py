@@ -1,55 +1,54 @@
-"""What each part of Lianju brings: base, tuned, with rules, with particles, and the poets.
+"""What each part of Lianju brings: base, a run, the reference, rules, rating, and the poets.
 
-Run: `python -m benchmarks.systems ADAPTER OUT [--couplets N]`. Every system writes one poem on each
-couplet of the suites hw5 and heldout, as `lianju evaluate` has it; the base model, which writes
-until it is cut off, only on the first 100. OUT holds an evaluation a system and the table that the
-README shows. Goes on where it stopped.
+Run: `python -m benchmarks.systems RUN OUT [--couplets N]`. RUN: the folder of a run. Every system
+writes on each couplet of the suites hw5 and heldout, as `lianju evaluate` has it; the base model,
+which writes until it is cut off, only on the first 100. OUT holds an evaluation a system and the
+table that the README shows. Goes on where it stopped.
 """
 
 import argparse
 from functools import partial
 from pathlib import Path
 
-import torch
-
-from lianju.config import DecodeSettings, ModelSettings, VerseSettings
+from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.evaluate import schema
 from lianju.evaluate.evaluation import Author, EvaluationPlan, evaluate_systems
 from lianju.files import write_text
-from lianju.model import LanguageModel, load_adapter, load_base, read_card
+from lianju.loading import load_model
+from lianju.model import LanguageModel, find_adapter, read_card, reference_adapter
 from lianju.progress import Reporter
-from lianju.prompt import LAYOUTS
 
 _FREE, _RULES = VerseSettings(form="free"), VerseSettings()
 _BASE_COUPLETS = 100
 _SHOWN = (
+    ("loss", "{:.2f}"),
+    ("rank", "{:.0f}"),
     ("shape", "{:.0%}"),
     ("full", "{:.0%}"),
-    ("tone_share", "{:.1%}"),
-    ("logprob", "{:.2f}"),
-    ("distinct_2", "{:.3f}"),
-    ("self_bleu", "{:.3f}"),
-    ("collapse", "{:.1%}"),
-    ("known_lines", "{:.1%}"),
-    ("longest_run", "{:.2f}"),
+    ("repeats", "{:.1%}"),
+    ("worn", "{:.1%}"),
     ("parallel", "{:.0%}"),
-    ("recall_f1", "{:.3f}"),
+    ("collapse", "{:.1%}"),
+    ("distinct_2", "{:.3f}"),
+    ("known_lines", "{:.1%}"),
+    ("logprob", "{:.2f}"),
 )
 
 
 def main() -> None:
     """Evaluate what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("adapter", type=Path)
+    parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--couplets", type=int)
     arguments = parser.parse_args()
-    base = partial(_load, arguments.adapter, False)
+    adapter = find_adapter(arguments.run)
+    base = partial(_load, adapter, False)
     reports = []
-    for name, author in _authors(arguments.adapter).items():
+    for name, author in _authors(adapter).items():
         few = _BASE_COUPLETS if name.startswith("base") else None
-        ranks = 30 if name in ("base", "tuned") else 0
-        plan = EvaluationPlan(("hw5", "heldout"), arguments.couplets or few, 1, ranks)
+        ranks = 30 if name in ("base", "run", "reference") else 0
+        plan = EvaluationPlan(("hw5", "heldout"), few or arguments.couplets, 1, ranks)
         reports.append(evaluate_systems(arguments.out / name, plan, [author], base, _Lines()))
     text = "\n\n".join(_table(reports, suite) for suite in ("hw5", "heldout"))
     write_text(arguments.out / "table.md", text + "\n")
@@ -61,31 +60,36 @@ class _Lines(Reporter):
         print(line, flush=True)
 
 
-def _authors(adapter: Path) -> dict[str, Author]:
+def _authors(run: Path) -> dict[str, Author]:
     """The systems, by the name of their folder."""
-    ours = DecodeSettings()
-    greedy, homework = DecodeSettings(temperature=0), DecodeSettings(temperature=0.1, top_p=0.3)
-    before = DecodeSettings(temperature=0.7, top_p=0.8)
-    base, tuned = partial(_load, adapter, False), partial(_load, adapter, True)
-    name = read_card(adapter)["base"]
-    one = ours.model_copy(update={"particles": 1})
-    return {
-        "poets": Author("the poets", tuned, name),
-        "tuned": Author("tuned", tuned, name, adapter, ours, _FREE),
-        "tuned-parts-1-to-3": Author("tuned, T 0.7 top-p 0.8", tuned, name, adapter, before, _FREE),
-        "tuned-greedy": Author("tuned, greedy", tuned, name, adapter, greedy, _FREE),
-        "tuned-homework": Author("tuned, T 0.1 top-p 0.3", tuned, name, adapter, homework, _FREE),
-        "tuned-rules": Author("tuned, in rules", tuned, name, adapter, one, _RULES),
-        "tuned-particles": Author("tuned, in rules, particles", tuned, name, adapter, ours, _RULES),
-        "base-rules": Author("base, in rules, particles", base, name, None, ours, _RULES),
+    ours, homework = DecodeSettings(), load_settings("hw5").decode
+    name, reference = read_card(run)["base"], reference_adapter()
+    base = partial(_load, run, False)
+    authors = {
         "base": Author("base", base, name, None, ours, _FREE),
+        "base-rules": Author("base, in rules", base, name, None, ours, _RULES),
+        "run-homework": _tuned("run, the homework's decoding", run, homework, _FREE),
     }
+    for label, adapter in {"run": run, "reference": reference}.items():
+        plain = ours.model_copy(update={"taste": 0.0})
+        authors |= {
+            label: _tuned(label, adapter, ours, _FREE),
+            f"{label}-rules": _tuned(f"{label}, in rules", adapter, plain, _RULES),
+            f"{label}-rated": _tuned(f"{label}, rated", adapter, ours, _RULES),
+            f"{label}-best": _tuned(f"{label}, best of 4", adapter, ours, _RULES, 4),
+        }
+    return {**authors, "poets": Author("the poets", partial(_load, reference, True), name)}
+
+
+def _tuned(
+    label: str, adapter: Path, decode: DecodeSettings, verse: VerseSettings, best_of: int = 1
+) -> Author:
+    load, base = partial(_load, adapter, True), read_card(adapter)["base"]
+    return Author(label, load, base, adapter, decode, verse, best_of=best_of)
 
 
 def _load(adapter: Path, tuned: bool) -> tuple[LanguageModel, str]:
-    card = read_card(adapter)
-    model = load_base(ModelSettings(name=card["base"]), LAYOUTS, torch.device("cpu"))
-    return (load_adapter(model, adapter) if tuned else model), card["style"]
+    return load_model(adapter, None, _Lines(), tuned, scoring=True)
 
 
 def _table(reports: list[schema.Report], suite: str) -> str:

@@ -45,9 +45,9 @@ def test_of_old_style_verse_the_rhyme_is_kept(rows: list[dict[str, object]]) -> 
         assert row["couplet"] == OLD and verdict.why == "oblique rhyme" and verdict.rhyme == "屑"
 
 
-def test_candidates_are_ranked_by_what_the_model_likes(rows: list[dict[str, object]]) -> None:
+def test_candidates_are_ranked_by_their_rating(rows: list[dict[str, object]]) -> None:
     for group in (rows[:3], rows[3:]):
-        scores = [row["logprob_per_character"] for row in group]
+        scores = [row["rating"] for row in group]
         assert scores == sorted(scores, reverse=True)  # type: ignore[type-var]
         assert len(set(scores)) > 1
 

@@ -85,13 +85,14 @@ def test_one_step_in_every_form_of_output(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     row = json.loads(done.stdout)
     assert row["couplet"] == COUPLET and row["prefix"] == "欲窮"
-    names = ["raw", "rules", "temperature", "top_k", "top_p", "min_p", "typical_p"]
+    cuts = ["top_k", "top_p", "min_p", "typical_p"]
+    names = ["raw", "rules", "repetition_penalty", "temperature", *cuts]
     assert [stage["name"] for stage in row["stages"]] == names
-    assert row["stages"][3]["left"] == 20 and row["stages"][1]["cut"] > 0
+    assert row["stages"][4]["left"] == 20 and row["stages"][1]["cut"] > 0
     for at in range(len(names)):
         shown = sum(token["probabilities"][at] for token in row["choices"])
         assert shown + row["rest"][at] == pytest.approx(1)
-    assert {token["cut_at"] for token in row["choices"]} >= {None, 1, 3}
+    assert {token["cut_at"] for token in row["choices"]} >= {None, 1, 4}
     assert (
         "Rules: wujue 五絕 or wulü 五律 · rhyme 韻 尤 · keeping length, rhyme, metre" in done.stderr
     )

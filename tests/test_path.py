@@ -22,7 +22,7 @@ from lianju.training.run import train_only
 from lianju.training.run_folder import new_run, open_run
 from tests import checkpoints, tiny
 
-GREEDY = DecodeSettings(temperature=0, max_length=12)
+GREEDY = DecodeSettings(temperature=0, repetition_penalty=1, max_length=12)
 POEMS = 24
 
 

@@ -34,6 +34,7 @@ from lianju.model import (
     find_adapter,
 )
 from lianju.progress import Reporter
+from lianju.ranking import rating
 from lianju.request import PoemRequest, read_request, read_rules
 from lianju.verse import (
     Verdict,
@@ -97,6 +98,11 @@ class Continuation:
         """`logprob` divided by the characters of `text`, in nats: how much the model likes it."""
         return self.logprob / max(len(self.text), 1)
 
+    @cached_property
+    def rating(self) -> float:
+        """How a poet would judge it, beside others for the same couplet: see `lianju.ranking`."""
+        return rating(lines_of(self.couplet), lines_of(self.text))
+
     def as_row(self) -> dict[str, Any]:
         """Everything, as `lianju complete --json` prints it."""
         return {
@@ -107,6 +113,7 @@ class Continuation:
             "logprob": self.logprob,
             "allowed": self.allowed,
             "logprob_per_character": self.logprob_per_character,
+            "rating": self.rating,
             "form": self.form,
             "fault": str(self.fault),
             "fault_zh": in_language(self.fault, "zh"),
@@ -132,6 +139,7 @@ class WriteOptions(TypedDict, total=False):
     rhymes: str
     given: dict[int, str]
     particles: int
+    taste: float
     temperature: float
     top_k: int
     top_p: float
@@ -152,7 +160,7 @@ class Writer:
     >>> poem.lines[:2], len(poem.lines), poem.verdict.regular
     (('空山新雨後', '天氣晚來秋'), 4, True)
     >>> [stage.name for stage in writer.next("空山新雨後，天氣晚來秋。", form="wujue").stages]
-    ['raw', 'rules', 'top_p']
+    ['raw', 'rules', 'repetition_penalty', 'top_p']
     """
 
     def __init__(self, model: LanguageModel, style: str):
@@ -187,7 +195,7 @@ class Writer:
         return cls(*load_model(None, name, reporter, exact=exact))
 
     def write(self, couplet: str, n: int = 1, **asked: Unpack[WriteOptions]) -> list[Continuation]:
-        """`n` poems that go on from a couplet, the one that the model likes best first.
+        """`n` poems that go on from a couplet, the one with the highest `rating` first.
 
         The keywords are the flags of `lianju complete`: `form`, `rhyme`, `tone`, `lines`,
         `acrostic`, `given` for the rules, `temperature`, `top_p` and so on for the decoding. The
@@ -327,5 +335,5 @@ def copied(verdict: Verdict, find: Find | None, given: int = 0) -> dict[int, lis
 
 
 def ranked(poems: Iterable[Continuation]) -> list[Continuation]:
-    """The one that the model likes best, by log-probability per character, first."""
-    return sorted(poems, key=lambda poem: -poem.logprob_per_character)
+    """The one with the highest rating first; of equal ones that which the model likes better."""
+    return sorted(poems, key=lambda poem: (-poem.rating, -poem.logprob_per_character))

@@ -7,7 +7,7 @@ from lianju.prompt import render
 from tests import tiny
 
 COUPLETS = [couplet for couplet, _ in tiny.COUPLETS]
-GREEDY = DecodeSettings(temperature=0, top_p=1, max_length=24)
+GREEDY = DecodeSettings(temperature=0, repetition_penalty=1, max_length=24)
 
 
 def _flat(groups: list[list[Completion]]) -> list[Completion]:
@@ -102,7 +102,9 @@ def test_a_model_that_never_stops_is_cut_off() -> None:
 
 def test_the_logprob_is_the_models_own_whatever_the_temperature() -> None:
     model = tiny.model()
-    settings = DecodeSettings(temperature=0.5, top_k=5, max_length=10)
+    settings = DecodeSettings(
+        temperature=0.5, top_k=5, top_p=0.3, repetition_penalty=1, max_length=10
+    )
     words = model.vocabulary
     prompt = render("plain", words, COUPLETS[0])
     seeds = (settings.model_copy(update={"seed": seed}) for seed in range(50))

@@ -194,7 +194,9 @@ def test_particles_are_poems_that_the_rules_forced_less(model: LanguageModel, ma
     kept = rules(masks, couplets, lines=4)
     means = []
     for particles in (1, 8):
-        settings = DecodeSettings(temperature=1, top_p=1, particles=particles, candidates=12)
+        settings = DecodeSettings(
+            top_p=1, repetition_penalty=1, taste=0, particles=particles, candidates=12
+        )
         groups = complete(model, "plain", couplets, settings, constraints=kept)
         means.append(np.mean([item.allowed for group in groups for item in group]))
     assert means[1] > means[0] + 1

@@ -164,7 +164,7 @@ def test_the_stages_are_the_distribution_step_by_step(
     final = distribution(left, seen, chosen)
     torch.testing.assert_close(every[-1].probabilities.float(), final)
     assert torch.equal(every[-1].left, final > 0)
-    off = DecodeSettings(temperature=1, top_p=1)
+    off = DecodeSettings(temperature=1, top_p=1, repetition_penalty=1)
     names = ["repetition_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p"]
     on = [name for name in names if getattr(chosen, name) != getattr(off, name)]
     on = on[: on.index("temperature") + 1] if greedy else on
@@ -178,12 +178,14 @@ def test_the_stages_are_the_distribution_step_by_step(
 def test_temperature_rules_nothing_out_where_its_probabilities_vanish() -> None:
     """At 0.1, 40 less of logit is e^-400: nothing in single precision, something in double."""
     logits, seen = torch.tensor([[0.0, -1.0, -40.0]]), torch.zeros(1, 3, dtype=torch.bool)
-    chosen = DecodeSettings(temperature=0.1, top_p=0.3)
+    chosen = DecodeSettings(temperature=0.1, top_p=0.3, repetition_penalty=1)
     _, cold, nucleus = stages(logits, None, seen, chosen)
     assert distribution(logits, seen, chosen.model_copy(update={"top_p": 1.0}))[0, 2] == 0
     assert cold.left.all() and cold.probabilities[0, 2] > 0
     assert nucleus.left.tolist() == [[True, False, False]]
-    coldest = stages(logits, None, seen, DecodeSettings(temperature=0.001, top_p=1))[-1]
+    coldest = stages(
+        logits, None, seen, chosen.model_copy(update={"temperature": 0.001, "top_p": 1.0})
+    )[-1]
     assert coldest.left.all() and coldest.probabilities[0, 2] == 0
 
 

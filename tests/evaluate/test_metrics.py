@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lianju.decode import Completion, Masks
 from lianju.evaluate.metrics import METRICS
-from lianju.evaluate.metrics.characters import character_marks, repeats
+from lianju.evaluate.metrics.characters import character_marks
 from lianju.evaluate.metrics.diversity import (
     beginning,
     collapse,
@@ -25,6 +25,7 @@ from lianju.evaluate.metrics.diversity import (
 )
 from lianju.evaluate.metrics.form import counted_faults, form_marks
 from lianju.evaluate.metrics.overlap import character_f1, chrf, overlap_marks
+from lianju.evaluate.metrics.wording import wording_marks
 from lianju.evaluate.schema import Mark
 from lianju.verse import check
 from tests.decode.grammar import LEGAL, constraint, patchwork, walk
@@ -318,17 +319,19 @@ def test_every_mark_is_a_metric_or_a_word() -> None:
         **marks(COUPLET, REST),
         **overlap_marks(REST, REST),
         **character_marks(REST, set()),
-        "repeats": repeats(REST),
+        **wording_marks(REST),
         **diversity_figures([[REST]], 1),
     }
     assert set(found) - set(METRICS) == {"form", "fault"}
 
 
-def test_repeats_are_counted_by_hand() -> None:
-    assert repeats("野曠天低樹，江清月近人。") == 0
-    # 處, 去, 不 and 知 twice stood before.
-    assert repeats("不知何處去，白雲深處去。不知山外路，青鳥自相知。") == 5 / 20
-    assert repeats("Tang!") is None
+def test_repeats_and_worn_words_are_counted_by_hand() -> None:
+    assert wording_marks("野曠天低樹，江清月近人。") == {"repeats": 0.0, "worn": 0.0}
+    # 不知 stands before 何處去 and 白雲 before 深; five characters of the twenty stood before.
+    marks = wording_marks("不知何處去，白雲深處去。不知山外路，青鳥自相知。")
+    assert marks == {"repeats": 5 / 20, "worn": 3 / 4}
+    assert wording_marks("Tang!") == {"repeats": None, "worn": None}
+    assert wording_marks("山青水綠。")["worn"] is None
 
 
 def _described() -> str:

@@ -34,7 +34,7 @@ BY_HAND = Step(
     ),
     (0.0, 0.0, 0.0),
 )
-TWO = DecodeSettings(temperature=0.5, top_k=2, top_p=1)
+TWO = DecodeSettings(temperature=0.5, top_k=2, top_p=1, repetition_penalty=1)
 
 
 class Page(HTMLParser):
@@ -108,11 +108,11 @@ def test_what_each_stage_did_in_words() -> None:
 def test_greedy_decoding_is_a_cut_in_words() -> None:
     alone = StageFigures("temperature", 0.0, 1, 0.4)
     greedy = replace(BY_HAND, stages=(BY_HAND.stages[0], alone))
-    settings = DecodeSettings(temperature=0, top_p=1)
+    settings = DecodeSettings(temperature=0, top_p=1, repetition_penalty=1)
     assert happened(greedy, 1, settings) == (
         "It struck 2 tokens, which together had 40.0%; 1 token stays."
     )
-    assert idle(DecodeSettings(temperature=0, top_k=3)) == [
+    assert idle(DecodeSettings(temperature=0, top_k=3, repetition_penalty=1)) == [
         "repetition_penalty",
         "top_k",
         "top_p",

@@ -45,7 +45,13 @@ def test_cells_are_what_decode_writes_with_their_settings(tmp_path: Path) -> Non
     cells = swept(tmp_path, asked).written()
     assert [cell.cell for cell in cells] == GRID.cells()
     for cell in cells:
-        settings = DecodeSettings(**dict(cell.cell), candidates=2, seed=7, max_length=14)
+        settings = DecodeSettings(
+            **dict(cell.cell),
+            repetition_penalty=asked.repetition_penalty,
+            candidates=2,
+            seed=7,
+            max_length=14,
+        )
         alone = complete(model(), "plain", asked.couplets, settings)
         assert cell.poems == alone
     # At temperature 0 chance plays no part, at 1 it does.

@@ -112,8 +112,8 @@ def same(answer: dict[str, Any], expected: list[Completion]) -> None:
         assert (poem["finish"], poem["tokens"]) == (one.finish, one.tokens)
         assert poem["logprob"] == pytest.approx(one.logprob, abs=1e-4)
         assert poem["allowed"] == pytest.approx(one.allowed, abs=1e-4)
-    liked = [poem["logprob_per_character"] for poem in answer["poems"]]
-    assert liked == sorted(liked, reverse=True)
+    rated = [poem["rating"] for poem in answer["poems"]]
+    assert rated == sorted(rated, reverse=True)
 
 
 @settings(max_examples=12)
@@ -409,7 +409,7 @@ def test_settings_are_those_of_config(client: TestClient) -> None:
             expected = 400 if one["exclusive"] and bound == one["minimum"] else 200
             if bound is not None and not (name == "max_tokens" and bound > 1000):
                 assert client.post("/v1/poems", json=body).status_code == expected, body
-    assert answer["verse"].keys() == {*VerseSettings.model_fields, "particles"} - {"given"}
+    assert answer["verse"].keys() == {*VerseSettings.model_fields, "particles", "taste"} - {"given"}
     assert answer["verse"]["form"]["choices"][:2] == ["auto", "wujue"]
     assert answer["rhymes"][0] == "上平聲一東" and len(answer["rhymes"]) == 30
     assert all(group.tone == "平" for group in GROUPS[:30])

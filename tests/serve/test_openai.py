@@ -612,7 +612,7 @@ def test_the_documentation_tells_all(client: TestClient) -> None:
     for name in ("CompletionRequest", "ChatRequest"):
         assert schemas[name]["additionalProperties"] is False
         assert all(one.get("description") for one in schemas[name]["properties"].values())
-    assert schemas["CompletionRequest"]["properties"]["top_p"]["default"] == 0.3
+    assert schemas["CompletionRequest"]["properties"]["top_p"]["default"] == 0.5
 
 
 def test_the_examples_work_on_any_server(client: TestClient) -> None:

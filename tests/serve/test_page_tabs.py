@@ -64,6 +64,7 @@ def test_bars_show_what_the_server_says_at_every_stage(browser_page: Any, server
         "Token",
         "Model",
         "Form",
+        "Penalty 1.3",
         "Temperature 0.5",
         "Top-k 20",
         "Top-p 0.9",

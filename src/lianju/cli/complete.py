@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import (
     adapter_folder,
     named_file,
@@ -40,11 +40,12 @@ def complete_command(
         int,
         Parameter(
             name=["-n", "--candidates"],
-            help="Completions a couplet; the one that the model likes best comes first.",
+            help="Completions a couplet; the one that a poet would like best comes first.",
         ),
     ] = 1,
     rules: VerseFlags | None = None,
     particles: Annotated[int | None, PARTICLES] = None,
+    taste: Annotated[float | None, TASTE] = None,
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     writer: ModelFlags | None = None,
@@ -55,7 +56,9 @@ def complete_command(
 
     Example: lianju complete "空山新雨後，天氣晚來秋。" -n 4 --temperature 0.8
     """
-    overrides = decode_overrides(decoding, candidates=n, seed=seed, particles=particles)
+    overrides = decode_overrides(
+        decoding, candidates=n, seed=seed, particles=particles, taste=taste
+    )
     settings = load_settings("default", overrides)
     couplets = [text_with_notes(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
     verse = verse_settings(rules, lang)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
-from lianju.cli.flags import PARTICLES, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import told_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, print_line, print_table
@@ -117,6 +117,7 @@ def evaluate_command(
     scope: Scope | None = None,
     rules: VerseFlags | None = None,
     particles: Annotated[int | None, PARTICLES] = None,
+    taste: Annotated[float | None, TASTE] = None,
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     out_: Annotated[
@@ -137,7 +138,7 @@ def evaluate_command(
 
     The commands listed first have flags of their own and come first on the line.
     """
-    overrides = decode_overrides(decoding, seed=seed, particles=particles)
+    overrides = decode_overrides(decoding, seed=seed, particles=particles, taste=taste)
     settings = load_settings("default", overrides)
     verse = verse_settings(rules) if rules else VerseSettings(form="free")
     asked = systems or Systems()

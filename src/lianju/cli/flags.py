@@ -46,6 +46,7 @@ EXACT = Parameter(
     "several times as fast, and hardly different."
 )
 PARTICLES = _flag("particles", _VERSE)
+TASTE = _flag("taste", _VERSE)
 
 
 def _rule(name: str, **more: Any) -> Parameter:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.flags import PARTICLES, DecodeFlags, VerseFlags, decode_overrides
+from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import rules_for_couplets, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, from_flags
 from lianju.console import TerminalReporter, print_line
@@ -29,6 +29,7 @@ def results_command(
     *,
     rules: VerseFlags | None = None,
     particles: Annotated[int | None, PARTICLES] = None,
+    taste: Annotated[float | None, TASTE] = None,
     decoding: DecodeFlags | None = None,
     seed: Annotated[
         int | None,
@@ -55,14 +56,15 @@ def results_command(
     """
     verse = verse_settings(rules) if rules else VerseSettings(form="free")
     ruled = verse.form != "free"
-    if particles is not None and not ruled:
-        raise UserError("--particles goes with rules of verse: add --form auto")
+    for name, value in {"particles": particles, "taste": taste}.items():
+        if value is not None and not ruled:
+            raise UserError(f"--{name} goes with rules of verse: add --form auto")
     folder = _trained(run)
 
     from lianju.training import read_settings
 
     settings = read_settings(folder)
-    flags = decode_overrides(decoding, seed=seed, particles=particles)
+    flags = decode_overrides(decoding, seed=seed, particles=particles, taste=taste)
     given = {name.removeprefix("decode."): value for name, value in flags.items()}
     path = out_ or folder / f"results{_named(given, verse)}.txt"
     if out_ and path.exists():

@@ -152,7 +152,7 @@ class DecodeSettings(Settings):
     """Below 1 safer and more alike, above 1 wilder; 0 always takes the likeliest."""
     top_k: int = Field(0, ge=0, le=10**6)
     """Draw from the k likeliest tokens only; 0: from all."""
-    top_p: float = Field(0.3, gt=0, le=1)
+    top_p: float = Field(0.5, gt=0, le=1)
     """Draw from the likeliest tokens that together have this probability; 1: from all."""
     min_p: float = Field(0.0, ge=0, le=1)
     """Draw only from tokens at least this many times as likely as the likeliest; 0: from all."""
@@ -161,8 +161,9 @@ class DecodeSettings(Settings):
     have this probability; 1: from all."""
     max_length: int | None = Field(None, ge=1, le=4096)
     """Stop after this many new tokens, finished or not; none: 128, or what the form can need."""
-    repetition_penalty: float = Field(1.0, ge=1, le=10)
-    """Above 1, tokens that stand in the poem already become less likely."""
+    repetition_penalty: float = Field(1.3, ge=1, le=10)
+    """Above 1, characters that stand in the poem already become less likely; commas and full stops
+    do not."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The same seed gives the same poems."""
     candidates: int = Field(1, ge=1, le=1000)
@@ -170,6 +171,9 @@ class DecodeSettings(Settings):
     particles: int = Field(4, ge=1, le=64)
     """Poems written side by side for each candidate in a form; where the rules force the model,
     those it likes better multiply (sequential Monte Carlo)."""
+    taste: float = Field(1.0, ge=0, le=10)
+    """How much the particles' couplets are chosen by what poets would say of them; 0: not at all,
+    1: as much as an even chance between poet and model makes right."""
 
     @property
     def free_length(self) -> int:

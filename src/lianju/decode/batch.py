@@ -5,7 +5,7 @@ depend on its neighbours, bit for bit where a graph writes or `lianju.model.pack
 weights.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import groupby
 
@@ -76,6 +76,7 @@ class Batch:
         self._write()
         for candidate in self.candidates:
             candidate.halt(self.model.vocabulary)
+            candidate.rate(self.model.vocabulary)
             candidate.resample()
         ended = [candidate for candidate in self.candidates if candidate.ended]
         self.drop(ended)
@@ -158,7 +159,7 @@ class Batch:
         seen = torch.zeros(len(writing), words.size, dtype=torch.bool)
         for row, (candidate, particle) in enumerate(writing):
             prompt = render(self.style, words, candidate.couplet)
-            seen[row, [*prompt, *candidate.prefix, *particle.written]] = True
+            seen[row, held_back(words, [*prompt, *candidate.prefix, *particle.written])] = True
         return seen.to(device)
 
     def _allowed(self, particles: Sequence[Particle]) -> Tensor | None:
@@ -169,6 +170,13 @@ class Batch:
         every = np.ones(self.model.vocabulary.size, dtype=np.bool_)
         rows = np.stack([every if mask is None else mask for mask in masks])
         return torch.from_numpy(rows).to(self.model.device)
+
+
+def held_back(words: Vocabulary, standing: Iterable[int]) -> list[int]:
+    """Of the tokens of a text, those that `repetition_penalty` makes less likely: all but the marks
+    that part lines, which must come again.
+    """
+    return [token for token in standing if token not in words.marks]
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Sequential Monte Carlo: one candidate is drawn from several poems written side by side.
 
 Rules force a model into poems that it would seldom write. A particle's weight is the
-probability that the rules left it at each step. When the weights have become unequal, particles
+probability that the rules left it at each step, times, after each couplet, what `lianju.ranking`
+says of it. When the weights have become unequal, particles
 are drawn anew in proportion to them, so that those the model likes multiply and those it was
 forced into die out; at the end one is drawn by its weight.
 
@@ -21,6 +22,8 @@ from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint
 from lianju.decode.particles import Particle, state_after
 from lianju.model import LanguageModel, Vocabulary
+from lianju.ranking import rating
+from lianju.verse import lines_of
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Candidate:
     @cached_property
     def sampling(self) -> DecodeSettings:
         """What of the settings decides how a token is drawn."""
-        plain = {"max_length": None, "seed": 0, "candidates": 1, "particles": 1}
+        plain = {"max_length": None, "seed": 0, "candidates": 1, "particles": 1, "taste": 1.0}
         return self.settings.model_copy(update=plain)
 
     def chance(self, particle: Particle) -> float:
@@ -127,6 +130,23 @@ class Candidate:
             for particle in self.particles:
                 if cut(words.decode(particle.written), self.until) is not None:
                     particle.stopped = True
+
+    def rate(self, words: Vocabulary) -> None:
+        """Weigh particles that have just ended a couplet by what a poet would say of it.
+
+        The weight of one is multiplied by (p / q) ** taste, p / q being how much likelier a poet is
+        to have written what stands than the model, see `lianju.ranking`: what Azadi et al.,
+        Discriminator Rejection Sampling, 2019, do to whole samples.
+        """
+        if len(self.particles) == 1 or not self.settings.taste:
+            return
+        for particle in self.particles:
+            if particle.constraint and particle.couplets > 1:
+                last = particle.constraint.rules.last
+                lines = lines_of(self.couplet + words.decode([*self.prefix, *particle.written]))
+                now = self.settings.taste * rating(lines[:2], lines[2:], last)
+                particle.weight += now - particle.rating
+                particle.rating = now
 
     def _shares(self) -> list[float]:
         """The weights of the particles, which sum to 1."""

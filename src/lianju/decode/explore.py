@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lianju.config import DecodeSettings
+from lianju.decode.batch import held_back
 from lianju.decode.candidate import Candidate, Completion
 from lianju.decode.constraint import Constraint
 from lianju.decode.forward import next_logits
@@ -208,7 +209,7 @@ def _stages(
     seen = torch.zeros(1, model.vocabulary.size, dtype=torch.bool, device=model.device)
     for number, row in enumerate(logits):
         end = len(ids) - count + 1 + number
-        seen[0, [*prompt, *ids[:end]]] = True
+        seen[0, held_back(model.vocabulary, [*prompt, *ids[:end]])] = True
         allowed = None
         if constraint:
             mask = constraint.mask(state_after(constraint, ids[:end]))

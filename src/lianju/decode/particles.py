@@ -27,8 +27,8 @@ class Particle:
     """A poem being written.
 
     `slot`: its number among the particles of its candidate. `weight` is a logarithm, since the last
-    resampling. `row`: where in the batch it stands, or the row whose keys and values it has yet to
-    copy.
+    resampling; `rating`: what of it, resampled or not, what stands is worth (`Candidate.rate`).
+    `row`: where in the batch it stands, or the row whose keys and values it has yet to copy.
     """
 
     constraint: Constraint | None
@@ -39,6 +39,7 @@ class Particle:
     logprob: float = 0.0
     allowed: float = 0.0
     weight: float = 0.0
+    rating: float = 0.0
     row: int = 0
     stopped: bool = False
 
@@ -47,6 +48,14 @@ class Particle:
         if self.constraint is None or self.state is None:
             return None
         return self.constraint.mask(self.state)
+
+    @property
+    def couplets(self) -> int:
+        """How many couplets it has written, the given one included, if it has just ended one."""
+        state = self.state
+        if self.stopped or state is None or state.position or state.partial or state.line % 2 == 0:
+            return 0
+        return state.line // 2
 
     def write(self, token: Token, allowed: float, stops: Collection[int]) -> None:
         """Add a token that was drawn, with the log-probability of all allowed ones."""

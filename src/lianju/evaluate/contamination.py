@@ -120,7 +120,7 @@ def _take(
 def _recited(model: LanguageModel, style: str, examples: Sequence[Example]) -> list[bool]:
     """Whether the model, always taking the likeliest token, writes each poem's next line."""
     longest = max((len(model.vocabulary.spell(_next(one))) for one in examples), default=1)
-    settings = DecodeSettings(temperature=0, max_length=longest)
+    settings = DecodeSettings(temperature=0, repetition_penalty=1, max_length=longest)
     written = complete(model, style, [one.couplet for one in examples], settings)
     return [
         key(text.text).startswith(key(lines_of(_next(example))[0]))

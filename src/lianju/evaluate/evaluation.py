@@ -38,6 +38,8 @@ from lianju.files import cache_dir, locked, weights_digest, write_text
 from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
+from lianju.ranking import rating
+from lianju.verse import lines_of
 from lianju.work_folder import FolderKind, WorkFolder
 
 # What would only say that poems of the corpus stand in the corpus.
@@ -64,7 +66,8 @@ class EvaluationPlan:
 class Author:
     """Who writes: a model with its decoding and the rules that it keeps, or the poets.
 
-    Poets have no `decode` and no `verse`; the model then only scores what they wrote. `load` is
+    Poets have no `decode` and no `verse`; the model then only scores what they wrote. Of
+    `best_of` poems the one with the highest rating counts. `load` is
     called when something is to be written or scored; it loads `base`, with or without an adapter,
     and `exact`, or with a graph that writes, where there can be one.
     """
@@ -76,6 +79,7 @@ class Author:
     decode: DecodeSettings | None = None
     verse: VerseSettings | None = None
     exact: bool = False
+    best_of: int = 1
 
     def settings(self) -> dict[str, Any]:
         """What tells this author from others, as JSON."""
@@ -92,8 +96,9 @@ class Author:
         """The parameters that play a part."""
         if self.decode is None or self.verse is None:
             return {}
-        unused = {"candidates"} | ({"particles"} if self.verse.form == "free" else set())
-        return self.decode.model_dump(exclude=unused)
+        unused = {"candidates"} | ({"particles", "taste"} if self.verse.form == "free" else set())
+        best = {"best_of": self.best_of} if self.best_of > 1 else {}
+        return self.decode.model_dump(exclude=unused) | best
 
 
 class _Asked(BaseModel):
@@ -287,16 +292,20 @@ class _Work:
         )
 
     def _poems(self, name: str, examples: Sequence[Example]) -> list[list[Completion]]:
-        decode = self.author.decode or DecodeSettings()
-        return write_poems(
+        decode, each = self.author.decode or DecodeSettings(), self.author.best_of
+        groups = write_poems(
             self.model,
             self.style,
             [example.couplet for example in examples],
             self.author.verse or VerseSettings(),
-            decode.model_copy(update={"candidates": self.plan.poems}),
+            decode.model_copy(update={"candidates": self.plan.poems * each}),
             self.reporter,
             f"{self.author.label}, {name}",
         )
+        return [
+            [max(group[at : at + each], key=_rating) for at in range(0, len(group), each)]
+            for group in groups
+        ]
 
     def _ranks(self, examples: Sequence[Example]) -> list[int | None]:
         """Ranks of the first examples, None for the others; quicker in low precision on a CPU."""
@@ -319,6 +328,10 @@ class _Work:
             )
             for number, (poem, each) in enumerate(zip(group, marks, strict=True))
         ]
+
+
+def _rating(poem: Completion) -> float:
+    return rating(lines_of(poem.couplet), lines_of(poem.text))
 
 
 def _given(example: Example, loss: float | None) -> Completion:

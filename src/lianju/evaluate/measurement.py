@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from lianju.corpus import KnownLines, known_lines, large_corpus
 from lianju.errors import UserError
-from lianju.evaluate.metrics.characters import character_marks, repeats
+from lianju.evaluate.metrics.characters import character_marks
 from lianju.evaluate.metrics.copying import Copies, copied_lines, copied_words
 from lianju.evaluate.metrics.diversity import beginning, diversity_figures
 from lianju.evaluate.metrics.form import form_marks
 from lianju.evaluate.metrics.overlap import overlap_marks
 from lianju.evaluate.metrics.parallel import parallel_mark
+from lianju.evaluate.metrics.wording import wording_marks
 from lianju.evaluate.schema import Mark
 from lianju.evaluate.statistics import NOTHING, Figure, mean, share
 from lianju.progress import SILENT, Reporter
@@ -36,6 +37,7 @@ _MEANS = (
     "simplified",
     "garbled",
     "repeats",
+    "worn",
     "recall_f1",
     "recall_chrf",
 )
@@ -117,7 +119,7 @@ def _marks(poem: "Completion", truth: str | None, kit: Tools | None) -> dict[str
     return {
         **form_marks(poem),
         "parallel": parallel_mark(poem.couplet, poem.text),
-        "repeats": repeats(poem.text),
+        **wording_marks(poem.text),
         "logprob": poem.logprob / len(poem.text) if poem.text else None,
         **(_corpus_marks(poem, kit) if kit else {}),
         **overlap_marks(poem.text, truth),

@@ -24,7 +24,7 @@ _GROUPS = {
     "The real poem 原詩": ("loss", "perplexity", "rank", "recall_f1", "recall_chrf"),
     "Copying 襲用": ("known_lines", "longest_run"),
     "Variety 變化": (
-        *("repeats", "distinct_1", "distinct_2", "self_bleu", "compression", "collapse"),
+        *("repeats", "worn", "distinct_1", "distinct_2", "self_bleu", "compression", "collapse"),
     ),
     "Writing 用字": ("lines", "characters", "outside", "simplified", "garbled", "logprob"),
 }

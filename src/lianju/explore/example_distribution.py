@@ -14,7 +14,7 @@ from lianju.explore.grid import axis_words
 from lianju.model import LanguageModel, Vocabulary
 from lianju.prompt import render
 
-_OPEN = DecodeSettings(temperature=1, top_k=0, top_p=1)
+_OPEN = DecodeSettings(temperature=1, top_k=0, top_p=1, repetition_penalty=1)
 _VIEWS: tuple[dict[str, float], ...] = (
     {},
     {"temperature": 0.5},

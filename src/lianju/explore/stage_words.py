@@ -12,7 +12,7 @@ from lianju.verse import Sentences
 
 # The settings that make stages, in the order in which they act.
 SETTINGS = ("repetition_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p")
-_OFF = DecodeSettings(temperature=1, top_p=1)
+_OFF = DecodeSettings(temperature=1, top_p=1, repetition_penalty=1)
 _STAGES = Sentences("lianju.explore", "stages.toml")
 
 

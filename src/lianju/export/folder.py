@@ -86,7 +86,8 @@ def _generation(words: ExportTokenizer, decode: DecodeSettings, trimmed: bool) -
         eos_token_id=list(vocabulary.stops),
         pad_token_id=vocabulary.pad,
         max_new_tokens=decode.free_length,
-        repetition_penalty=decode.repetition_penalty,
+        # A penalty of other programs holds back commas, too, which verse must repeat.
+        repetition_penalty=1.0,
         suppress_tokens=[i for i in range(vocabulary.full_size) if i not in kept] or None,
         do_sample=decode.temperature > 0,
         **(sampling if decode.temperature > 0 else {}),

@@ -17,7 +17,8 @@ def modelfile_text(gguf: str, words: ExportTokenizer, decode: DecodeSettings) ->
         "temperature": decode.temperature,
         "top_k": decode.top_k,
         "top_p": decode.top_p,
-        "repeat_penalty": decode.repetition_penalty,
+        # A penalty of other programs holds back commas, too, which verse must repeat.
+        "repeat_penalty": 1.0,
         "num_predict": decode.free_length,
     }
     cuts = {"min_p": (decode.min_p, 0), "typical_p": (decode.typical_p, 1)}

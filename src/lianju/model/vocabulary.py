@@ -67,6 +67,11 @@ class Vocabulary:
                 table.setdefault(token, index)
         return table
 
+    @cached_property
+    def marks(self) -> frozenset[int]:
+        """The ids that spell the marks that part lines of verse."""
+        return frozenset(self.spell("，。"))
+
     def spell(self, text: str) -> list[int]:
         """The ids of `text`, one a character, or one a byte for a character without a token.
 

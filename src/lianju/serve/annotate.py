@@ -45,8 +45,8 @@ def poem(
 
 
 def ranked(poems: Iterable[PoemAnswer]) -> list[PoemAnswer]:
-    """The one that the model likes best, by log-probability per character, first."""
-    return sorted(poems, key=lambda one: (-one.logprob_per_character, one.index))
+    """The one with the highest rating first; of equal ones that which the model likes better."""
+    return sorted(poems, key=lambda one: (-one.rating, -one.logprob_per_character, one.index))
 
 
 def checked(verdict: Verdict, find: Find | None, notes: Iterable[str] = ()) -> CheckAnswer:

@@ -139,7 +139,9 @@ class PoemAnswer(StrictModel):
     logprob: float
     """Sum of the natural log-probabilities of these tokens under the model as it is."""
     logprob_per_character: float
-    """`logprob` divided by the characters of `text`: poems are ordered by this."""
+    """`logprob` divided by the characters of `text`."""
+    rating: float
+    """How a poet would judge it beside the others: poems are ordered by this."""
     allowed: float
     """Logarithm of the probability that the rules left: 0 where none forced the model."""
     form: str | None
@@ -172,7 +174,7 @@ class _Written(Noted):
 
 
 class PoemsAnswer(_Written):
-    """The poems, the one that the model likes best first."""
+    """The poems, the one with the highest rating first."""
 
     poems: list[PoemAnswer]
 
@@ -191,7 +193,7 @@ class Done(_Written):
     """`event: done`: what belongs to all poems."""
 
     order: list[int]
-    """The candidates, the one that the model likes best first."""
+    """The candidates, the one with the highest rating first."""
 
 
 class NextStage(StrictModel):

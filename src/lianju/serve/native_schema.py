@@ -80,11 +80,12 @@ class VerseRules(VerseSettings):
     """Whole lines by their number in the poem, 3 or more, that stand as they are while the others
     are written."""
     particles: int = decode_field("particles")
+    taste: float = decode_field("taste")
 
     @property
     def rules(self) -> VerseSettings:
         """The rules alone."""
-        return VerseSettings(**self.model_dump(exclude={"particles"}))
+        return VerseSettings(**self.model_dump(exclude={"particles", "taste"}))
 
 
 class CoupletRequest(StrictModel):

@@ -58,7 +58,7 @@ def read_call(
     seed = secrets.randbelow(2**31) if seed in (None, -1) else seed % 2**63
     given = body.model_dump(include={*DecodeSettings.model_fields} - {"seed"}, exclude_none=True)
     if body.verse:
-        given["particles"] = body.verse.particles
+        given |= {"particles": body.verse.particles, "taste": body.verse.taste}
     # A request may ask for more tokens than settings can, and then gets fewer.
     decode = DecodeSettings(**given, candidates=n, seed=seed)
     decode = decode.model_copy(update={"max_length": length})

@@ -37,7 +37,7 @@ from lianju.training.run_folder import Run
 from lianju.writer import Continuation, continuation, ranked
 
 _FREE, _RULES = VerseSettings(form="free"), VerseSettings()
-# In rules, of so many poems on a couplet the one that the model likes best is taken.
+# In rules, of so many poems on a couplet the one with the highest rating is taken.
 _CHOICES = 4
 
 

@@ -356,7 +356,7 @@ def _summary(
         "before": before,
         "after": after,
         # Nothing is forced in a run, so particles play no part.
-        "decoding": settings.decode.model_dump(exclude={"particles"})
+        "decoding": settings.decode.model_dump(exclude={"particles", "taste"})
         | {"max_length": settings.decode.free_length},
         "seconds": {**spent["seconds"], "total": sum(spent["seconds"].values())},
         "memory_gb": spent["memory_gb"],

@@ -16,6 +16,7 @@ from lianju.verse.line_readings import anywhere, heard, possible
 from lianju.verse.metre import PATTERNS, Pattern, may_follow, type_after
 from lianju.verse.openings import Opening, opening
 from lianju.verse.parallelism import parallel
+from lianju.verse.parallelism import score as facing_score
 from lianju.verse.poem import (
     FORMS,
     STOPS,
@@ -76,6 +77,7 @@ __all__ = [
     "common",
     "couplet_fault",
     "edition",
+    "facing_score",
     "form_of",
     "form_of_lines",
     "groups",

@@ -1,4 +1,4 @@
-"""Whether a completion is written in the characters of Tang poems, and which stand twice."""
+"""Whether a completion is written in the characters of Tang poems."""
 
 from collections.abc import Set
 
@@ -24,9 +24,3 @@ def character_marks(text: str, known: Set[str]) -> dict[str, Mark]:
         "simplified": len(simplified(text)) / len(han),
         "garbled": len(written) - len(han),
     }
-
-
-def repeats(text: str) -> float | None:
-    """The share of the Han characters that stood before in `text`; None where there are none."""
-    han = [character for character in "".join(lines_of(text)) if is_han(character)]
-    return 1 - len({*han}) / len(han) if han else None

@@ -1,0 +1,69 @@
+"""Particles weighed, couplet by couplet, by what a poet would say of them."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from lianju.config import DecodeSettings
+from lianju.decode import Masks, candidate, complete
+from lianju.ranking import rating
+from lianju.verse import lines_of
+from tests import tiny
+from tests.decode.grammar import LEGAL, constraint
+
+POEMS = 60
+
+
+def written(taste: float, particles: int = 8, lines: int = 4) -> list[Sequence[str]]:
+    model = tiny.model()
+    rules = constraint(LEGAL[0], Masks(model.vocabulary), lines=lines)
+    settings = DecodeSettings(
+        top_p=1, particles=particles, taste=taste, candidates=POEMS if lines == 4 else 10
+    )
+    [poems] = complete(model, "plain", LEGAL[:1], settings, constraints=[rules])
+    return [lines_of(poem.couplet + poem.text) for poem in poems]
+
+
+def odd(lines: Sequence[str]) -> bool:
+    """About half of all poems are."""
+    return bool(sum(map(ord, "".join(lines))) % 2)
+
+
+def test_what_is_rated_higher_is_written_oftener(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def oddly(couplet: Sequence[str], lines: Sequence[str], last: int) -> float:
+        seen.append((len(couplet), len(lines), last))
+        return math.log(99) * odd(lines)
+
+    def share(taste: float) -> float:
+        return sum(odd(poem[2:]) for poem in written(taste)) / POEMS
+
+    monkeypatch.setattr(candidate, "rating", oddly)
+    assert 0.3 < share(0) < 0.7
+    assert not seen  # nothing is asked where nothing comes of it
+    # Odds of 1 become odds of 99, as far as eight particles reach.
+    assert share(1) > 0.75
+    assert set(seen) == {(2, 2, 4)}
+
+
+def test_every_couplet_is_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+
+    def remembering(couplet: Sequence[str], lines: Sequence[str], last: int) -> float:
+        seen.add((len(lines), last))
+        return rating(couplet, lines, last)
+
+    monkeypatch.setattr(candidate, "rating", remembering)
+    written(1, particles=2, lines=8)
+    assert seen == {(2, 8), (4, 8), (6, 8)}
+
+
+def test_one_particle_has_nothing_to_choose_among() -> None:
+    assert written(0, particles=1) == written(1, particles=1)
+
+
+def test_the_rating_of_what_is_written_rises_with_taste() -> None:
+    means = [sum(rating(poem[:2], poem[2:]) for poem in written(taste)) / POEMS for taste in (0, 1)]
+    assert means[1] > means[0]
