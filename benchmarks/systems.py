@@ -64,14 +64,14 @@ def _authors(run: Path) -> dict[str, Author]:
     """The systems, by the name of their folder."""
     ours, homework = DecodeSettings(), load_settings("hw5").decode
     name, reference = read_card(run)["base"], reference_adapter()
+    plain = ours.model_copy(update={"taste": 0.0})
     base = partial(_load, run, False)
     authors = {
         "base": Author("base", base, name, None, ours, _FREE),
-        "base-rules": Author("base, in rules", base, name, None, ours, _RULES),
+        "base-rules": Author("base, in rules", base, name, None, plain, _RULES),
         "run-homework": _tuned("run, the homework's decoding", run, homework, _FREE),
     }
     for label, adapter in {"run": run, "reference": reference}.items():
-        plain = ours.model_copy(update={"taste": 0.0})
         authors |= {
             label: _tuned(label, adapter, ours, _FREE),
             f"{label}-rules": _tuned(f"{label}, in rules", adapter, plain, _RULES),

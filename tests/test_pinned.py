@@ -90,9 +90,9 @@ def test_a_seed_gives_the_poem_that_it_gave(
 def test_a_seed_gives_the_poems_that_it_gave_with_nothing_asked(writer: lianju.Writer) -> None:
     written = [(poem.text, round(poem.rating, 2)) for poem in writer.write(COUPLET, n=3, lines=4)]
     assert written == [
-        ("下少重更欲，啼蹏頭見脩。", -18.17),
-        ("人恐碧鳥鍛，還望間兩鳩。", -20.81),
-        ("山重猿影兩，聞蹤飛是頭。", -22.27),
+        ("下少重更欲，啼蹲朝兩頭。", 1.75),
+        ("人恐碧鳥鍛，還望間處流。", 0.93),
+        ("山重猿影兩，聞蹤飛是頭。", -2.44),
     ]
 
 

@@ -14,7 +14,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,8 +60,8 @@ def main(work: Path, digests: Path | None = None) -> None:
     """Count, let the reference write, learn, measure, write."""
     work.mkdir(parents=True, exist_ok=True)
     # The reference writes before there is anything to rate its poems by.
-    nothing = dict.fromkeys(_names(), 0.0)
-    write_json(OUT / "weights.json", {"weights": dict.fromkeys(STAGES, nothing)})
+    nothing = Learned(dict.fromkeys(_names(), 0.0), 0.0, 0.0, 1.0)._asdict()
+    write_json(OUT / "weights.json", {"stages": dict.fromkeys(STAGES, nothing)})
     data = load_settings("reference").data
     chosen = data.model_copy(update={"leave_out": str(digests) if digests else None})
     poems = run_poems(**chosen.model_dump(), seed=0)
@@ -79,7 +79,8 @@ def main(work: Path, digests: Path | None = None) -> None:
         },
         "poems": {name: len(rows) for name, rows in written.items()},
     }
-    write_json(OUT / "weights.json", {**told, "weights": learned})
+    stages = {name: one._asdict() for name, one in learned.items()}
+    write_json(OUT / "weights.json", {**told, "stages": stages})
     print(json.dumps(told, indent=1))
 
 
@@ -187,9 +188,22 @@ def shown(
     return np.array(table), np.array(whose)
 
 
-def learn(rows: Sequence[dict[str, Any]], stage: Stage) -> dict[str, float]:
-    """The weights of the features: logistic regression, the poets weighing as much as the model,
-    with a penalty on the squares of the weights of standardised features.
+class Learned(NamedTuple):
+    """What `lianju.ranking` reads of a stage."""
+
+    weights: dict[str, float]
+    constant: float
+    mean: float
+    spread: float
+
+    def odds(self, table: Matrix) -> Matrix:
+        """Of each row of features that a poet wrote it, in nats."""
+        return self.constant + table @ [self.weights[name] for name in _names()]
+
+
+def learn(rows: Sequence[dict[str, Any]], stage: Stage) -> Learned:
+    """Logistic regression, the poets weighing as much as the model, with a penalty on the squares
+    of the weights of standardised features.
     """
     table, whose = shown(rows, stage, WAYS)
     scale = table.std(axis=0)
@@ -209,14 +223,19 @@ def learn(rows: Sequence[dict[str, Any]], stage: Stage) -> dict[str, float]:
         return float(value.detach())
 
     descent.step(loss)  # type: ignore[no-untyped-call]
-    found = weights.detach().numpy()[1:] / scale
-    return dict(zip(_names(), map(float, found), strict=True))
+    constant, *found = map(float, weights.detach().numpy())
+    plain = np.array(found) / scale
+    named = dict(zip(_names(), map(float, plain), strict=True))
+    learned = Learned(named, constant - float(plain @ table.mean(axis=0)), 0.0, 1.0)
+    usual, poets = shown(rows, stage, ["narrow"])
+    model = learned.odds(usual[poets == 0])
+    return learned._replace(mean=float(model.mean()), spread=float(model.std()))
 
 
-def auc(rows: Sequence[dict[str, Any]], learned: dict[str, float], stage: Stage, way: str) -> float:
+def auc(rows: Sequence[dict[str, Any]], learned: Learned, stage: Stage, way: str) -> float:
     """How often a poet's lines are worth more than one of the model's for the same couplet."""
     table, _ = shown(rows, stage, [way])
-    worth = (table @ [learned[name] for name in _names()]).reshape(-1, 1 + EACH)
+    worth = learned.odds(table).reshape(-1, 1 + EACH)
     poets, model = worth[:, :1], worth[:, 1:]
     return float(((poets > model) + 0.5 * (poets == model)).mean())
 

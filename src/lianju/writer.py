@@ -100,7 +100,9 @@ class Continuation:
 
     @cached_property
     def rating(self) -> float:
-        """How a poet would judge it, beside others for the same couplet: see `lianju.ranking`."""
+        """How far it stands out from what models write, towards what poets write: see
+        `lianju.ranking.rating`.
+        """
         return rating(lines_of(self.couplet), lines_of(self.text))
 
     def as_row(self) -> dict[str, Any]:

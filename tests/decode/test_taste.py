@@ -7,7 +7,7 @@ import pytest
 
 from lianju.config import DecodeSettings
 from lianju.decode import Masks, candidate, complete
-from lianju.ranking import rating
+from lianju.ranking import log_odds
 from lianju.verse import lines_of
 from tests import tiny
 from tests.decode.grammar import LEGAL, constraint
@@ -40,7 +40,7 @@ def test_what_is_rated_higher_is_written_oftener(monkeypatch: pytest.MonkeyPatch
     def share(taste: float) -> float:
         return sum(odd(poem[2:]) for poem in written(taste)) / POEMS
 
-    monkeypatch.setattr(candidate, "rating", oddly)
+    monkeypatch.setattr(candidate, "log_odds", oddly)
     assert 0.3 < share(0) < 0.7
     assert not seen  # nothing is asked where nothing comes of it
     # Odds of 1 become odds of 99, as far as eight particles reach.
@@ -53,9 +53,9 @@ def test_every_couplet_is_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def remembering(couplet: Sequence[str], lines: Sequence[str], last: int) -> float:
         seen.add((len(lines), last))
-        return rating(couplet, lines, last)
+        return log_odds(couplet, lines, last)
 
-    monkeypatch.setattr(candidate, "rating", remembering)
+    monkeypatch.setattr(candidate, "log_odds", remembering)
     written(1, particles=2, lines=8)
     assert seen == {(2, 8), (4, 8), (6, 8)}
 
@@ -64,6 +64,8 @@ def test_one_particle_has_nothing_to_choose_among() -> None:
     assert written(0, particles=1) == written(1, particles=1)
 
 
-def test_the_rating_of_what_is_written_rises_with_taste() -> None:
-    means = [sum(rating(poem[:2], poem[2:]) for poem in written(taste)) / POEMS for taste in (0, 1)]
+def test_the_odds_of_what_is_written_rises_with_taste() -> None:
+    means = [
+        sum(log_odds(poem[:2], poem[2:]) for poem in written(taste)) / POEMS for taste in (0, 1)
+    ]
     assert means[1] > means[0]

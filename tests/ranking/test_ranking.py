@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from lianju.ranking import features, pair, rating
+from lianju.ranking import features, log_odds, pair, rating
 from lianju.ranking.words import affinity, commonness, is_rhyme
 from lianju.verse import lines_of
 
@@ -28,8 +28,9 @@ def test_poets_are_rated_above_worn_words(couplet: str, poet: str, worn: str) ->
     given = lines_of(couplet)
     for written in range(2, len(lines_of(poet)) + 1, 2):
         last = len(lines_of(poet)) + 2
-        poets, others = (rating(given, lines_of(text)[:written], last) for text in (poet, worn))
+        poets, others = (log_odds(given, lines_of(text)[:written], last) for text in (poet, worn))
         assert poets > others
+    assert rating(given, lines_of(poet)) > 0 > rating(given, lines_of(worn))
 
 
 def test_features_are_counted_by_hand() -> None:
@@ -70,7 +71,7 @@ def test_what_is_no_verse_is_rated_below_all_verse(couplet: str, rest: str) -> N
 
 def test_longer_poems_are_rated_too() -> None:
     lines = lines_of("明月松間照，清泉石上流。" * 5)
-    values = [rating(("空山新雨後", "天氣晚來秋"), lines[:n], 12) for n in (2, 4, 6, 8, 10)]
+    values = [log_odds(("空山新雨後", "天氣晚來秋"), lines[:n], 12) for n in (2, 4, 6, 8, 10)]
     assert all(math.isfinite(value) and value > -1e5 for value in values)
     assert all(one > other for one, other in pairwise(values[1:4]))  # it repeats itself
 
@@ -80,5 +81,5 @@ def test_the_weights_tell_poets_from_the_model_on_couplets_they_were_not_learned
     told = json.loads(file.read_text(encoding="utf-8"))
     assert set(told["auc"]) == {"wide", "narrow"}
     for auc in told["auc"].values():
-        assert set(told["weights"]) == set(auc) == {"1/1", "1/3", "2/3", "3/3"}
+        assert set(told["stages"]) == set(auc) == {"1/1", "1/3", "2/3", "3/3"}
         assert all(value > 0.75 for value in auc.values())

@@ -22,7 +22,7 @@ from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint
 from lianju.decode.particles import Particle, state_after
 from lianju.model import LanguageModel, Vocabulary
-from lianju.ranking import rating
+from lianju.ranking import log_odds
 from lianju.verse import lines_of
 
 
@@ -144,7 +144,7 @@ class Candidate:
             if particle.constraint and particle.couplets > 1:
                 last = particle.constraint.rules.last
                 lines = lines_of(self.couplet + words.decode([*self.prefix, *particle.written]))
-                now = self.settings.taste * rating(lines[:2], lines[2:], last)
+                now = self.settings.taste * log_odds(lines[:2], lines[2:], last)
                 particle.weight += now - particle.rating
                 particle.rating = now
 

@@ -141,7 +141,8 @@ class PoemAnswer(StrictModel):
     logprob_per_character: float
     """`logprob` divided by the characters of `text`."""
     rating: float
-    """How a poet would judge it beside the others: poems are ordered by this."""
+    """How far it stands out from what the model usually writes, towards what poets write, in
+    standard deviations: poems are ordered by this."""
     allowed: float
     """Logarithm of the probability that the rules left: 0 where none forced the model."""
     form: str | None

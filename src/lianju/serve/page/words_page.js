@@ -199,7 +199,7 @@ export const WORDS = {
   "live.back": ["Poem {version} of {versions}: {text}", "第 {version} 稿，共 {versions} 稿：{text}"],
 
   "poem.number": ["Poem {number}", "其{number}"],
-  "poem.best": ["the model's favourite", "模型首選"],
+  "poem.best": ["rated highest", "評分最高"],
   "poem.older": ["Earlier version", "前一稿"],
   "poem.newer": ["Later version", "後一稿"],
   "poem.version": ["{version} / {versions}", "{version} / {versions}"],
