@@ -110,6 +110,8 @@ def _show(poem: "Continuation", rules: "Rules | None", lang: Language, heading: 
     verdict = poem.verdict
     likelihood = f"{poem.logprob_per_character:.2f}"
     likelihood = f"{likelihood} nats a character" if lang == "en" else f"每字 {likelihood} 奈特"
+    if heading and verdict.form:
+        likelihood += f" · {'rated' if lang == 'en' else '評分'} {poem.rating:.1f}"
     if not verdict.form or poem.finish != "stop":
         said = f"✗ {in_language(poem.fault, lang)}"
         if rules:

@@ -6,7 +6,7 @@ that follow it within a word. How often is told by a letter: a for once, and one
 each half of a doubling.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from operator import mul
 from typing import NamedTuple
@@ -37,7 +37,7 @@ def pair(first: str, second: str) -> float:
     return _of(first).followers.get(second, 0.0)
 
 
-@cache
+@lru_cache(maxsize=2**17)
 def affinity(one: str, other: str) -> float:
     """How much oftener than by chance two characters stand in one poem, in nats."""
     product: int = sum(map(mul, _of(one).numbers, _of(other).numbers))
