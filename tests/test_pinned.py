@@ -40,7 +40,7 @@ POEMS: list[tuple[dict[str, Any], list[tuple[str, float]]]] = [
             "repetition_penalty": 1.5,
             "seed": 5,
         },
-        [("2�人飛多�雪�滅�空�\r:@�", -92.445), ("��/�已\x0bm揚��岸落=欲", -92.602)],
+        [("2�人飛地�鳥�笠�落�\x13C:�", -92.413), ("��<�啼\x1aP已[�依里>揚�", -92.316)],
     ),
     (
         {"form": "wujue", "particles": 1, "temperature": 0.7, "top_p": 0.5, "seed": 2},

@@ -2,6 +2,7 @@ import torch
 
 from lianju.config import DecodeSettings
 from lianju.decode import Completion, complete
+from lianju.decode.batch import held_back
 from lianju.model import LanguageModel
 from lianju.prompt import render
 from tests import tiny
@@ -117,6 +118,14 @@ def test_the_logprob_is_the_models_own_whatever_the_temperature() -> None:
     logprobs = logits.log_softmax(-1)
     expected = sum(float(logprobs[len(prompt) - 1 + at, token]) for at, token in enumerate(ids))
     assert abs(expected - item.logprob) < 1e-3
+
+
+def test_the_repetition_penalty_holds_back_the_characters_of_the_poem_alone() -> None:
+    words = tiny.model().vocabulary
+    # 𡾼 is spelled in bytes, which other characters share.
+    ids = held_back(words, "𡾼日依山盡，黃河入海流。", words.spell("欲窮，"))
+    held = b"".join(words.tokens[index] or b"" for index in ids).decode()
+    assert held == "日依山盡黃河入海流欲窮"
 
 
 def test_the_repetition_penalty_acts_on_the_poem_so_far() -> None:

@@ -162,8 +162,8 @@ class DecodeSettings(Settings):
     max_length: int | None = Field(None, ge=1, le=4096)
     """Stop after this many new tokens, finished or not; none: 128, or what the form can need."""
     repetition_penalty: float = Field(1.3, ge=1, le=10)
-    """Above 1, characters that stand in the poem already become less likely; commas and full stops
-    do not."""
+    """Above 1, characters that stand in the poem already become less likely, punctuation does
+    not."""
     seed: int = Field(0, ge=0, lt=2**63)
     """The same seed gives the same poems."""
     candidates: int = Field(1, ge=1, le=1000)
@@ -172,8 +172,8 @@ class DecodeSettings(Settings):
     """Poems written side by side for each candidate in a form; where the rules force the model,
     those it likes better multiply (sequential Monte Carlo)."""
     taste: float = Field(1.0, ge=0, le=10)
-    """How much the particles' couplets are chosen by what poets would say of them; 0: not at all,
-    1: as much as an even chance between poet and model makes right."""
+    """How much couplets that read like a poet's multiply among the particles; 0: not at all, 1: by
+    the odds that a poet wrote them."""
 
     @property
     def free_length(self) -> int:

@@ -158,8 +158,8 @@ class Batch:
             return torch.empty(0, device=device)
         seen = torch.zeros(len(writing), words.size, dtype=torch.bool)
         for row, (candidate, particle) in enumerate(writing):
-            prompt = render(self.style, words, candidate.couplet)
-            seen[row, held_back(words, [*prompt, *candidate.prefix, *particle.written])] = True
+            written = [*candidate.prefix, *particle.written]
+            seen[row, held_back(words, candidate.couplet, written)] = True
         return seen.to(device)
 
     def _allowed(self, particles: Sequence[Particle]) -> Tensor | None:
@@ -172,11 +172,13 @@ class Batch:
         return torch.from_numpy(rows).to(self.model.device)
 
 
-def held_back(words: Vocabulary, standing: Iterable[int]) -> list[int]:
-    """Of the tokens of a text, those that `repetition_penalty` makes less likely: all but the marks
-    that part lines, which must come again.
+def held_back(words: Vocabulary, couplet: str, written: Iterable[int]) -> list[int]:
+    """The tokens that `repetition_penalty` makes less likely where these stand after `couplet`.
+
+    Those of the poem, not of the prompt around it; and only characters and words, since commas and
+    bytes that many characters share must come again.
     """
-    return [token for token in standing if token not in words.marks]
+    return [token for token in (*words.spell(couplet), *written) if token in words.worded]
 
 
 @contextmanager

@@ -1,10 +1,9 @@
 """Sequential Monte Carlo: one candidate is drawn from several poems written side by side.
 
-Rules force a model into poems that it would seldom write. A particle's weight is the
-probability that the rules left it at each step, times, after each couplet, what `lianju.ranking`
-says of it. When the weights have become unequal, particles
-are drawn anew in proportion to them, so that those the model likes multiply and those it was
-forced into die out; at the end one is drawn by its weight.
+Rules force a model into poems that it would seldom write. A particle's weight is the probability
+that the rules left it at each step, times, after each couplet, the odds of `lianju.ranking`. When
+the weights have become unequal, particles are drawn anew in proportion to them, so that those the
+model likes multiply and those it was forced into die out; at the end one is drawn by its weight.
 
 Doucet, de Freitas, Gordon (eds.), Sequential Monte Carlo Methods in Practice, 2001; with language
 models: Lew et al., Sequential Monte Carlo Steering, 2023.

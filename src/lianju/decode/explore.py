@@ -209,7 +209,7 @@ def _stages(
     seen = torch.zeros(1, model.vocabulary.size, dtype=torch.bool, device=model.device)
     for number, row in enumerate(logits):
         end = len(ids) - count + 1 + number
-        seen[0, held_back(model.vocabulary, [*prompt, *ids[:end]])] = True
+        seen[0, held_back(model.vocabulary, couplet, ids[:end])] = True
         allowed = None
         if constraint:
             mask = constraint.mask(state_after(constraint, ids[:end]))

@@ -66,10 +66,10 @@ class EvaluationPlan:
 class Author:
     """Who writes: a model with its decoding and the rules that it keeps, or the poets.
 
-    Poets have no `decode` and no `verse`; the model then only scores what they wrote. Of
-    `best_of` poems the one with the highest rating counts. `load` is
+    Poets have no `decode` and no `verse`; the model then only scores what they wrote. `load` is
     called when something is to be written or scored; it loads `base`, with or without an adapter,
-    and `exact`, or with a graph that writes, where there can be one.
+    and `exact`, or with a graph that writes, where there can be one. Of each `best_of` poems only
+    the one with the highest rating counts.
     """
 
     label: str

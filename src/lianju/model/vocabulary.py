@@ -68,9 +68,11 @@ class Vocabulary:
         return table
 
     @cached_property
-    def marks(self) -> frozenset[int]:
-        """The ids that spell the marks that part lines of verse."""
-        return frozenset(self.spell("，。"))
+    def worded(self) -> frozenset[int]:
+        """The ids of characters and words: not of punctuation, white space, pieces of a character
+        or control tokens.
+        """
+        return frozenset(index for index, token in enumerate(self.tokens) if _is_word(token))
 
     def spell(self, text: str) -> list[int]:
         """The ids of `text`, one a character, or one a byte for a character without a token.
@@ -221,3 +223,10 @@ def _byte_table() -> dict[str, int]:
 
 
 _BYTE_OF = _byte_table()
+
+
+def _is_word(token: bytes | None) -> bool:
+    try:
+        return any(map(str.isalnum, (token or b"").decode()))
+    except UnicodeDecodeError:
+        return False
