@@ -44,6 +44,9 @@ def main() -> None:
                 "decode.candidates": candidates,
                 "decode.particles": particles,
                 "decode.temperature": arguments.temperature,
+                "decode.top_p": 0.8,
+                "decode.repetition_penalty": 1,
+                "decode.taste": 0,
             },
         ).decode
         start = time.perf_counter()

@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from benchmarks.serve_questions import SAMPLING
 from lianju.config import DecodeSettings, VerseSettings
 from lianju.decode import Constraint, Masks, rules_for
 from lianju.decode import complete as complete_all
@@ -89,7 +90,10 @@ def complete(adapter: Path) -> None:
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
-        couplet, settings = asked["couplet"], DecodeSettings(seed=asked["seed"])
+        couplet, settings = (
+            asked["couplet"],
+            DecodeSettings.model_validate({**SAMPLING, "seed": asked["seed"]}),
+        )
         start = time.perf_counter()
         rules = rules_for(couplet, VerseSettings()) if asked["ruled"] else None
         constraints = [Constraint(rules, masks) if rules else None]

@@ -8,7 +8,7 @@ from benchmarks.load import Answer, Question
 from lianju.verse import shape_of
 
 # Others hold nothing back, unless told to.
-_SAMPLING = {"temperature": 1.0, "top_p": 0.3, "repetition_penalty": 1.0}
+SAMPLING = {"temperature": 1.0, "top_p": 0.3, "repetition_penalty": 1.0}
 # As far as the free length goes that `lianju complete` grants.
 _LENGTH = 128
 # Only hanging up ends this one soon.
@@ -17,19 +17,19 @@ _ENDLESS = {"temperature": 2.0, "top_p": 1.0, "max_tokens": 1000}
 
 def completion(couplet: str, seed: int, **more: Any) -> Question:
     """A completion without rules; `more` says otherwise, and which model."""
-    asked = {"prompt": couplet, "seed": seed, "max_tokens": _LENGTH, **_SAMPLING}
+    asked = {"prompt": couplet, "seed": seed, "max_tokens": _LENGTH, **SAMPLING}
     return "/v1/completions", asked | more
 
 
 def poem(couplet: str, seed: int, particles: int, **more: Any) -> Question:
     """A poem in rules, by the native call."""
-    asked = {"couplet": couplet, "seed": seed, "verse": {"particles": particles}, **_SAMPLING}
+    asked = {"couplet": couplet, "seed": seed, "verse": {"particles": particles}, **SAMPLING}
     return "/v1/poems", asked | more
 
 
 def chat(couplet: str, seed: int, **more: Any) -> Question:
     """A completion without rules, as a chat."""
-    asked = {"messages": [{"role": "user", "content": couplet}], "seed": seed, **_SAMPLING}
+    asked = {"messages": [{"role": "user", "content": couplet}], "seed": seed, **SAMPLING}
     return "/v1/chat/completions", asked | more
 
 

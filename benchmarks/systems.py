@@ -46,9 +46,11 @@ def main() -> None:
     base = partial(_load, adapter, False)
     reports = []
     for name, author in _authors(adapter).items():
-        few = _BASE_COUPLETS if name.startswith("base") else None
+        couplets = arguments.couplets
+        if name.startswith("base"):
+            couplets = min(couplets or _BASE_COUPLETS, _BASE_COUPLETS)
         ranks = 30 if name in ("base", "run", "reference") else 0
-        plan = EvaluationPlan(("hw5", "heldout"), few or arguments.couplets, 1, ranks)
+        plan = EvaluationPlan(("hw5", "heldout"), couplets, 1, ranks)
         reports.append(evaluate_systems(arguments.out / name, plan, [author], base, _Lines()))
     text = "\n\n".join(_table(reports, suite) for suite in ("hw5", "heldout"))
     write_text(arguments.out / "table.md", text + "\n")

@@ -59,9 +59,6 @@ Matrix = NDArray[np.float64]
 def main(work: Path, digests: Path | None = None) -> None:
     """Count, let the reference write, learn, measure, write."""
     work.mkdir(parents=True, exist_ok=True)
-    # The reference writes before there is anything to rate its poems by.
-    nothing = Learned(dict.fromkeys(_names(), 0.0), 0.0, 0.0, 1.0)._asdict()
-    write_json(OUT / "weights.json", {"stages": dict.fromkeys(STAGES, nothing)})
     data = load_settings("reference").data
     chosen = data.model_copy(update={"leave_out": str(digests) if digests else None})
     poems = run_poems(**chosen.model_dump(), seed=0)

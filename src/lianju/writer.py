@@ -337,5 +337,5 @@ def copied(verdict: Verdict, find: Find | None, given: int = 0) -> dict[int, lis
 
 
 def ranked(poems: Iterable[Continuation]) -> list[Continuation]:
-    """The one with the highest rating first; of equal ones that which the model likes better."""
+    """The one with the highest rating first; ties go to the one that the model finds likelier."""
     return sorted(poems, key=lambda poem: (-poem.rating, -poem.logprob_per_character))

@@ -60,8 +60,18 @@ def test_every_couplet_is_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == {(2, 8), (4, 8), (6, 8)}
 
 
-def test_one_particle_has_nothing_to_choose_among() -> None:
-    assert written(0, particles=1) == written(1, particles=1)
+def test_nothing_is_weighed_where_nothing_comes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(couplet: Sequence[str], lines: Sequence[str], last: int) -> float:
+        raise AssertionError((couplet, lines, last))
+
+    monkeypatch.setattr(candidate, "log_odds", refusing)
+    assert written(1, particles=1)
+    # Lines of four characters have rules, but no rating.
+    model = tiny.model()
+    rules = constraint("山雨新秋，氣晚天流。", Masks(model.vocabulary))
+    settings = DecodeSettings(top_p=1, particles=4)
+    [[poem]] = complete(model, "plain", ["山雨新秋，氣晚天流。"], settings, constraints=[rules])
+    assert {len(line) for line in lines_of(poem.text)} == {4}
 
 
 def test_the_odds_of_what_is_written_rises_with_taste() -> None:

@@ -80,6 +80,9 @@ def test_the_weights_tell_poets_from_the_model_on_couplets_they_were_not_learned
     file = resources.files("lianju.ranking") / "data" / "weights.json"
     told = json.loads(file.read_text(encoding="utf-8"))
     assert set(told["auc"]) == {"wide", "narrow"}
+    lines = POETS[0][1]
+    names = features(lines_of(lines), lines_of(lines), 4).keys()
+    assert all(stage["weights"].keys() == names for stage in told["stages"].values())
     for auc in told["auc"].values():
         assert set(told["stages"]) == set(auc) == {"1/1", "1/3", "2/3", "3/3"}
         assert all(value > 0.75 for value in auc.values())

@@ -518,7 +518,7 @@ def test_what_is_missing_is_named(client: TestClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["completions", "chat/completions"])
 def test_without_a_model_the_default_writes(client: TestClient, path: str) -> None:
-    named = _plain(path) | {"max_tokens": 2}
+    named = _plain(path) | {"max_tokens": 4, "temperature": 0}
     unnamed = {name: value for name, value in named.items() if name != "model"}
     for body in (unnamed, named | {"model": None}):
         answer = client.post(f"/v1/{path}", json=body)
@@ -558,7 +558,7 @@ def test_a_server_of_few_tokens_says_so(model: LanguageModel, tokens: int) -> No
 def test_a_full_queue_is_a_status_even_for_a_stream(
     client: TestClient, service: Service, stream: bool
 ) -> None:
-    body = _plain("completions") | {"stream": stream, "max_tokens": 2}
+    body = _plain("completions") | {"stream": stream, "max_tokens": 4, "temperature": 0}
     with full(service):
         response = client.post("/v1/completions", json=body)
         assert response.status_code == 429

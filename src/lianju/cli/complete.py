@@ -40,7 +40,7 @@ def complete_command(
         int,
         Parameter(
             name=["-n", "--candidates"],
-            help="Completions a couplet; the one that a poet would like best comes first.",
+            help="Completions a couplet; the one with the highest rating comes first.",
         ),
     ] = 1,
     rules: VerseFlags | None = None,

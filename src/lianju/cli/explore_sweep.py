@@ -56,7 +56,7 @@ class SameFlags:
         Parameter(help="Stop a poem after this many tokens; default: 128.", show_default=False),
     ] = None
     repetition_penalty: Annotated[
-        float, Parameter(help="Above 1, tokens that stand already become less likely.")
+        float, Parameter(help="Above 1, characters that stand already become less likely.")
     ] = 1.0
 
     def checked(self) -> DecodeSettings:

@@ -172,7 +172,7 @@ class DecodeSettings(Settings):
     """Poems written side by side for each candidate in a form; where the rules force the model,
     those it likes better multiply (sequential Monte Carlo)."""
     taste: float = Field(1.0, ge=0, le=10)
-    """How much couplets that read like a poet's multiply among the particles; 0: not at all, 1: by
+    """How strongly particles whose couplets read like a poet's are favoured; 0: not at all, 1: by
     the odds that a poet wrote them."""
 
     @property

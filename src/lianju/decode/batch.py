@@ -75,8 +75,8 @@ class Batch:
         """Every particle writes one token; returns the candidates that have ended, which leave."""
         self._write()
         for candidate in self.candidates:
-            candidate.halt(self.model.vocabulary)
             candidate.rate(self.model.vocabulary)
+            candidate.halt(self.model.vocabulary)
             candidate.resample()
         ended = [candidate for candidate in self.candidates if candidate.ended]
         self.drop(ended)

@@ -21,7 +21,7 @@ from lianju.config import DecodeSettings
 from lianju.decode.constraint import Constraint
 from lianju.decode.particles import Particle, state_after
 from lianju.model import LanguageModel, Vocabulary
-from lianju.ranking import log_odds
+from lianju.ranking import RATED_LENGTHS, log_odds
 from lianju.verse import lines_of
 
 
@@ -140,12 +140,13 @@ class Candidate:
         if len(self.particles) == 1 or not self.settings.taste:
             return
         for particle in self.particles:
-            if particle.constraint and particle.couplets > 1:
-                last = particle.constraint.rules.last
+            rules = particle.constraint.rules if particle.constraint else None
+            if rules and rules.length in RATED_LENGTHS and particle.couplets > 1:
+                last = rules.last
                 lines = lines_of(self.couplet + words.decode([*self.prefix, *particle.written]))
                 now = self.settings.taste * log_odds(lines[:2], lines[2:], last)
-                particle.weight += now - particle.rating
-                particle.rating = now
+                particle.weight += now - particle.odds
+                particle.odds = now
 
     def _shares(self) -> list[float]:
         """The weights of the particles, which sum to 1."""

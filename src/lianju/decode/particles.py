@@ -27,7 +27,7 @@ class Particle:
     """A poem being written.
 
     `slot`: its number among the particles of its candidate. `weight` is a logarithm, since the last
-    resampling; `rating`: what of it, resampled or not, what stands is worth (`Candidate.rate`).
+    resampling; `odds`: what `Candidate.rate` has added to it, resampled or not.
     `row`: where in the batch it stands, or the row whose keys and values it has yet to copy.
     """
 
@@ -39,7 +39,7 @@ class Particle:
     logprob: float = 0.0
     allowed: float = 0.0
     weight: float = 0.0
-    rating: float = 0.0
+    odds: float = 0.0
     row: int = 0
     stopped: bool = False
 

@@ -90,6 +90,8 @@ class SweepPlan(Settings):
             max_length=self.max_length,
             repetition_penalty=self.repetition_penalty,
             particles=self.particles,
+            # What the parameters do is seen best without a choice among what they give.
+            taste=0.0,
         )
 
 

@@ -8,7 +8,7 @@ tell one from the other. It knows nothing of models.
 """
 
 from lianju.ranking.poem_features import features, heads, tails
-from lianju.ranking.weights import log_odds, rating
+from lianju.ranking.weights import RATED_LENGTHS, log_odds, rating
 from lianju.ranking.words import pair
 
-__all__ = ["features", "heads", "log_odds", "pair", "rating", "tails"]
+__all__ = ["RATED_LENGTHS", "features", "heads", "log_odds", "pair", "rating", "tails"]

@@ -14,8 +14,8 @@ from lianju.verse import facing_score
 # Of one couplet or more: poets who name one seldom name another.
 _SEASONS = ("春", "秋", "夏", "冬")
 _DAY, _NIGHT = frozenset("曉晨旭晝午"), frozenset("夜宵昏暮夕")
-# Words that stand in the poems more than 250 times, such as 不知.
-_WORN = 9
+# Words that stand in the poems some 300 times and more, such as 不知.
+_COMMON = 9
 # Words without a picture 虛字.
 _EMPTY = frozenset(
     "不無未莫勿豈何誰安孰焉奚曷胡幾那此其之是彼者所而以於與乎也矣哉兮且則乃即既已又亦更還復仍猶尚"
@@ -41,7 +41,7 @@ def features(couplet: Sequence[str], lines: Sequence[str], last: int) -> Mapping
         "tails": _mean(rest),
         "unknown": _share(value == 0 for value in (*first, *rest)),
         "worn": max(first),
-        "very_worn": _share(value > _WORN for value in first),
+        "very_worn": _share(value > _COMMON for value in first),
         "empty": _share(character in _EMPTY for character in new),
         "empty_heads": _share(line[0] in _EMPTY for line in lines),
         "characters": _mean(usual),

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from lianju.ranking.poem_features import features
 
-# What lines are rated that are not all of five or all of seven characters: less than any others.
+# Less than any lines of verse can have.
 _SHAPELESS = -1e6
-_LENGTHS = ({5}, {7})
+# Characters of a line that can be rated.
+RATED_LENGTHS = (5, 7)
 
 
 class _Stage(NamedTuple):
@@ -30,11 +31,11 @@ def rating(couplet: Sequence[str], lines: Sequence[str]) -> float:
 
     Their `log_odds` in standard deviations above the mean of the model's own poems of that length:
     0 is usual for it, and some 1 to 2 are a poet's. It compares continuations of one couplet. A
-    million below nought, and less, where the lines are not all of five or all of seven characters,
-    and where there are not some couplets of them.
+    million below nought where the lines are not all of five or all of seven characters, or no
+    whole couplets.
     """
     if not _even(couplet, lines):
-        return _SHAPELESS - 1 / (1 + len(lines))
+        return _SHAPELESS
     stage = _stage(len(lines) // 2, len(lines) // 2)
     return (log_odds(couplet, lines) - stage.mean) / stage.spread
 
@@ -44,10 +45,10 @@ def log_odds(couplet: Sequence[str], lines: Sequence[str], last: int | None = No
     if both were as likely before: log p / (1 - p), in nats.
 
     `last`: how many lines the poem is to have, where `lines` is only its beginning, some couplets.
-    A million below nought, and less, where `rating` is.
+    A million below nought where `rating` is.
     """
     if not _even(couplet, lines):
-        return _SHAPELESS - 1 / (1 + len(lines))
+        return _SHAPELESS
     last = last or len(lines) + 2
     stage = _stage(len(lines) // 2, last // 2 - 1)
     shown = features(couplet, lines, last)
@@ -59,7 +60,12 @@ def log_odds(couplet: Sequence[str], lines: Sequence[str], last: int | None = No
 def _even(couplet: Sequence[str], lines: Sequence[str]) -> bool:
     """Whether all are of five or all of seven characters, two and some couplets more."""
     couplets = len(couplet) == 2 and len(lines) > 0 and len(lines) % 2 == 0
-    return couplets and {len(line) for line in (*couplet, *lines)} in _LENGTHS
+    length = len(couplet[0]) if couplet else 0
+    return (
+        couplets
+        and length in RATED_LENGTHS
+        and all(len(line) == length for line in (*couplet, *lines))
+    )
 
 
 def _stage(written: int, wanted: int) -> _Stage:

@@ -23,7 +23,7 @@ class _Word(NamedTuple):
 
 
 def commonness(character: str) -> float:
-    """How often poets use a character: log₂ of 1 + the number of times; 0 where never."""
+    """How often poets use a character: 1 + log₂ of how often, to a half; 0 where never."""
     return _of(character).common
 
 
@@ -54,7 +54,7 @@ def _of(character: str) -> _Word:
 @cache
 def _words() -> dict[str, _Word]:
     text = (resources.files(__package__) / "data" / "words.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    rows = (line.split("\t") for line in text.split("\n") if line and not line.startswith("#"))
     return {
         character: _Word(
             _often(often[0]),

@@ -45,7 +45,7 @@ def poem(
 
 
 def ranked(poems: Iterable[PoemAnswer]) -> list[PoemAnswer]:
-    """The one with the highest rating first; of equal ones that which the model likes better."""
+    """The one with the highest rating first; ties go to the one that the model finds likelier."""
     return sorted(poems, key=lambda one: (-one.rating, -one.logprob_per_character, one.index))
 
 

@@ -141,8 +141,9 @@ class PoemAnswer(StrictModel):
     logprob_per_character: float
     """`logprob` divided by the characters of `text`."""
     rating: float
-    """How far it stands out from what the model usually writes, towards what poets write, in
-    standard deviations: poems are ordered by this."""
+    """How far it stands out from what the reference model usually writes, towards what poets
+    write, in standard deviations: poems are ordered by this. -1000000 where it is no couplets of
+    five or seven characters."""
     allowed: float
     """Logarithm of the probability that the rules left: 0 where none forced the model."""
     form: str | None

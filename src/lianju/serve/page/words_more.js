@@ -30,7 +30,7 @@ const STAGES = {
   ],
   "set.repetition_penalty": ["Repetition penalty", "重複懲罰"],
   "set.repetition_penalty.help": [
-    "Above 1, what stands in the poem already becomes less likely. 1: off.",
+    "Above 1, characters that stand in the poem already become less likely. 1: off.",
     "高於一，已經寫過的字機率調低。一：不用。",
   ],
 };
