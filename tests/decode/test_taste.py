@@ -7,19 +7,22 @@ import pytest
 
 from lianju.config import DecodeSettings
 from lianju.decode import Masks, candidate, complete
+from lianju.decode.candidate import Candidate
+from lianju.decode.generate import prefix_ids
+from lianju.decode.particles import Token
 from lianju.ranking import log_odds
 from lianju.verse import lines_of
 from tests import tiny
-from tests.decode.grammar import LEGAL, constraint
+from tests.decode.grammar import LEGAL, POEMS, constraint
 
-POEMS = 60
+COUNT = 60
 
 
 def written(taste: float, particles: int = 8, lines: int = 4) -> list[Sequence[str]]:
     model = tiny.model()
     rules = constraint(LEGAL[0], Masks(model.vocabulary), lines=lines)
     settings = DecodeSettings(
-        top_p=1, particles=particles, taste=taste, candidates=POEMS if lines == 4 else 10
+        top_p=1, particles=particles, taste=taste, candidates=COUNT if lines == 4 else 10
     )
     [poems] = complete(model, "plain", LEGAL[:1], settings, constraints=[rules])
     return [lines_of(poem.couplet + poem.text) for poem in poems]
@@ -38,7 +41,7 @@ def test_what_is_rated_higher_is_written_oftener(monkeypatch: pytest.MonkeyPatch
         return math.log(99) * odd(lines)
 
     def share(taste: float) -> float:
-        return sum(odd(poem[2:]) for poem in written(taste)) / POEMS
+        return sum(odd(poem[2:]) for poem in written(taste)) / COUNT
 
     monkeypatch.setattr(candidate, "log_odds", oddly)
     assert 0.3 < share(0) < 0.7
@@ -60,6 +63,25 @@ def test_every_couplet_is_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == {(2, 8), (4, 8), (6, 8)}
 
 
+def test_a_poem_that_stops_early_is_weighed_as_a_whole() -> None:
+    model = tiny.model()
+    rules = constraint(LEGAL[0], Masks(model.vocabulary))
+    made = Candidate(LEGAL[0], 0, rules, DecodeSettings(particles=2), 128)
+    poem = lines_of(POEMS[0])
+    shorter, longer = made.particles
+    for particle in made.particles:
+        for token in prefix_ids(model, POEMS[0][len(LEGAL[0]) :]):
+            particle.write(Token(token, b"", 0.0), 0.0, model.vocabulary.stops)
+    made.rate(model.vocabulary)
+    assert shorter.weight == longer.weight == log_odds(poem[:2], poem[2:], 8)
+    stop = next(iter(model.vocabulary.stops))
+    shorter.write(Token(stop, b"", 0.0), 0.0, model.vocabulary.stops)
+    for _ in range(2):
+        made.rate(model.vocabulary)
+        assert shorter.weight == pytest.approx(log_odds(poem[:2], poem[2:]))
+        assert longer.weight == log_odds(poem[:2], poem[2:], 8) != shorter.weight
+
+
 def test_nothing_is_weighed_where_nothing_comes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def refusing(couplet: Sequence[str], lines: Sequence[str], last: int) -> float:
         raise AssertionError((couplet, lines, last))
@@ -76,6 +98,6 @@ def test_nothing_is_weighed_where_nothing_comes_of_it(monkeypatch: pytest.Monkey
 
 def test_the_odds_of_what_is_written_rises_with_taste() -> None:
     means = [
-        sum(log_odds(poem[:2], poem[2:]) for poem in written(taste)) / POEMS for taste in (0, 1)
+        sum(log_odds(poem[:2], poem[2:]) for poem in written(taste)) / COUNT for taste in (0, 1)
     ]
     assert means[1] > means[0]

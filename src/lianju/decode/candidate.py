@@ -131,7 +131,8 @@ class Candidate:
                     particle.stopped = True
 
     def rate(self, words: Vocabulary) -> None:
-        """Weigh particles that have just ended a couplet by what a poet would say of it.
+        """Weigh particles that have just ended a couplet, or stopped early, by what a poet would
+        say of it.
 
         The weight of one is multiplied by (p / q) ** taste, p / q being how much likelier a poet is
         to have written what stands than the model, see `lianju.ranking`: what Azadi et al.,
@@ -141,8 +142,12 @@ class Candidate:
             return
         for particle in self.particles:
             rules = particle.constraint.rules if particle.constraint else None
-            if rules and rules.length in RATED_LENGTHS and particle.couplets > 1:
-                last = rules.last
+            if not rules or rules.length not in RATED_LENGTHS or particle.weighed:
+                continue
+            if (count := 2 * particle.couplets) > 2:
+                # A poem that could have gone on to eight lines may stop after four.
+                last = count if particle.stopped else rules.last
+                particle.weighed = count == last
                 lines = lines_of(self.couplet + words.decode([*self.prefix, *particle.written]))
                 now = self.settings.taste * log_odds(lines[:2], lines[2:], last)
                 particle.weight += now - particle.odds

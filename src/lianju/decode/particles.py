@@ -27,7 +27,8 @@ class Particle:
     """A poem being written.
 
     `slot`: its number among the particles of its candidate. `weight` is a logarithm, since the last
-    resampling; `odds`: what `Candidate.rate` has added to it, resampled or not.
+    resampling; `odds`: what `Candidate.rate` has added to it, resampled or not; `weighed`: whether
+    that was for the whole poem.
     `row`: where in the batch it stands, or the row whose keys and values it has yet to copy.
     """
 
@@ -40,6 +41,7 @@ class Particle:
     allowed: float = 0.0
     weight: float = 0.0
     odds: float = 0.0
+    weighed: bool = False
     row: int = 0
     stopped: bool = False
 
@@ -51,9 +53,11 @@ class Particle:
 
     @property
     def couplets(self) -> int:
-        """How many couplets it has written, the given one included, if it has just ended one."""
+        """How many couplets stand, the given one included, if the last token ended one or the poem;
+        else 0.
+        """
         state = self.state
-        if self.stopped or state is None or state.position or state.partial or state.line % 2 == 0:
+        if state is None or state.position or state.partial or state.line % 2 == 0:
             return 0
         return state.line // 2
 
