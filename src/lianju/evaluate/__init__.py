@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lianju.evaluate import frame, markup
 from lianju.evaluate.compare import compare_reports, read_report
-from lianju.evaluate.measurement import Measured, measure, tools
+from lianju.evaluate.measurement import Measured, Tools, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.metrics.form import shape_counts
 from lianju.evaluate.pairs import Pairs, pairs_of, preference_words, share_words
@@ -46,6 +46,7 @@ __all__ = [
     "Measured",
     "Pairs",
     "Report",
+    "Tools",
     "cached_result",
     "compare_reports",
     "couplets_digest",

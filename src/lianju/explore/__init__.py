@@ -5,9 +5,12 @@ random numbers, so that cells differ in nothing but the decoding. Poems are kept
 and everything said about them is computed from these files without the model.
 """
 
+from lianju.explore.drawing import STYLE, Axes, alone, apart, svg, ticks, write
 from lianju.explore.grid import Cell, Grid, read_grid
+from lianju.explore.metric_words import BY_NAME, MetricWords
 from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.next_terminal import step_lines, walk_lines
+from lianju.explore.png import lacking_png, svg_to_png, write_plot
 from lianju.explore.reported_suites import REPORTED_SUITES
 from lianju.explore.sweep import (
     ScoredCell,
@@ -20,25 +23,39 @@ from lianju.explore.sweep import (
 )
 from lianju.explore.sweep_files import write_all
 from lianju.explore.sweep_page import Findings
+from lianju.explore.sweep_tables import write_csv
 
 __all__ = [
+    "BY_NAME",
     "REPORTED_SUITES",
+    "STYLE",
+    "Axes",
     "Cell",
     "Findings",
     "Grid",
+    "MetricWords",
     "PageContext",
     "ScoredCell",
     "Sweep",
     "SweepCouplet",
     "SweepPlan",
+    "alone",
+    "apart",
     "chart_file",
+    "lacking_png",
     "open_sweep",
     "read_grid",
     "score",
     "step_lines",
     "step_page",
+    "svg",
+    "svg_to_png",
+    "ticks",
     "walk_lines",
     "walk_page",
+    "write",
     "write_all",
+    "write_csv",
+    "write_plot",
     "write_poems",
 ]

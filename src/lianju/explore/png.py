@@ -1,7 +1,16 @@
 """SVG as PNG, where the extra `plots` is installed."""
 
 import functools
+from pathlib import Path
 
+from lianju.extras import lacking
+from lianju.files import write_text, writing
+from lianju.verse import Bilingual
+
+_NO_FONT = Bilingual(
+    "No PNG files, for this system has no font; the SVG files have the same plots",
+    "本機沒有字型，故無 PNG 檔；SVG 檔有同樣的圖",
+)
 _LETTER = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
 _SHARP = 2.0
 
@@ -20,3 +29,16 @@ def has_letters() -> bool:
 
     letter = svg_to_bytes(svg_string=_LETTER.format('<text y="15">A</text>'))
     return letter != svg_to_bytes(svg_string=_LETTER.format(""))
+
+
+def lacking_png() -> Bilingual | None:
+    """Why no PNG can be made here, and what to do; None where it can."""
+    return lacking("plots") or (None if has_letters() else _NO_FONT)
+
+
+def write_plot(path: Path, svg: str, png: bool) -> None:
+    """Write a stand-alone SVG to `path`.svg, and to `path`.png beside it if that can be."""
+    write_text(path.with_suffix(".svg"), svg)
+    if png:
+        with writing(path.with_suffix(".png")) as temporary:
+            temporary.write_bytes(svg_to_png(svg))

@@ -1,23 +1,16 @@
 """Every file that a sweep ends in: tables, plots, the page."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from lianju.explore import sweep_tables
 from lianju.explore.drawing import alone
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
-from lianju.explore.png import has_letters, svg_to_png
+from lianju.explore.png import lacking_png, write_plot
 from lianju.explore.sweep import ScoredCell, Sweep
 from lianju.explore.sweep_page import CURVES, Findings, page
 from lianju.extras import lacking
-from lianju.files import write_text, writing
+from lianju.files import write_text
 from lianju.progress import Reporter
-from lianju.verse import Bilingual
-
-_NO_FONT = Bilingual(
-    "No PNG files, for this system has no font; the SVG files have the same plots",
-    "本機沒有字型，故無 PNG 檔；SVG 檔有同樣的圖",
-)
 
 
 def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Findings:
@@ -26,9 +19,7 @@ def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Find
     What a system lacks is said, with what to do: pyarrow for Parquet, a font for PNG.
     """
     found = Findings(sweep, cells)
-    no_parquet, no_png = lacking("parquet"), lacking("plots")
-    if not no_png and not has_letters():
-        no_png = _NO_FONT
+    no_parquet, no_png = lacking("parquet"), lacking_png()
     for name, rows in (
         ("cells", sweep_tables.cell_rows(cells)),
         ("poems", sweep_tables.poem_rows(sweep, cells)),
@@ -41,7 +32,7 @@ def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Find
     charts = list(_plots(found))
     with reporter.task("Charts", len(charts)) as task:
         for name, svg in charts:
-            _write_plot(sweep.folder / "plots" / name, svg, png=not no_png)
+            write_plot(sweep.folder / "plots" / name, svg, png=not no_png)
             task.advance()
     write_text(sweep.folder / "sweep.html", page(found))
     return found
@@ -58,10 +49,3 @@ def _plots(found: Findings) -> Iterator[tuple[str, str]]:
         metric = BY_NAME[name]
         if drawn := found.curves(metric):
             yield f"curve-{name}", alone(drawn, f"{metric.title} by temperature")
-
-
-def _write_plot(path: Path, svg: str, png: bool) -> None:
-    write_text(path.with_suffix(".svg"), svg)
-    if png:
-        with writing(path.with_suffix(".png")) as temporary:
-            temporary.write_bytes(svg_to_png(svg))

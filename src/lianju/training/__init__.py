@@ -8,8 +8,9 @@ process or on several.
 """
 
 from lianju.training.before_after import results_text
+from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import assist
-from lianju.training.loop import Interrupted, finetune
+from lianju.training.loop import DivergedError, Interrupted, finetune
 from lianju.training.outcome import Outcome
 from lianju.training.processes import Processes, together
 from lianju.training.run import FinishedRun, execute, remarks_on, train, train_only
@@ -17,6 +18,8 @@ from lianju.training.run_folder import Run, default_folder, new_run, open_run, r
 from lianju.training.validation import validation_loss
 
 __all__ = [
+    "STEPS",
+    "DivergedError",
     "FinishedRun",
     "Interrupted",
     "Outcome",

@@ -44,6 +44,10 @@ class Interrupted(Exception):  # noqa: N818 - stopping on request is no error
         self.step = step
 
 
+class DivergedError(UserError):
+    """No step can be taken from here: the gradient has no length, or none at all."""
+
+
 class TrainingLoop:
     """One fine-tuning in a run folder: the model, its optimizer, the plan, the log."""
 
@@ -302,12 +306,12 @@ def _note(rows: list[dict[str, Any]]) -> str:
 
 def _check_norm(norm: float, step: int) -> None:
     if not math.isfinite(norm):
-        raise UserError(
+        raise DivergedError(
             f"the gradient at step {step} is {norm}: lower train.learning_rate, or use "
             "model.precision=fp32"
         )
     if norm == 0:
-        raise UserError(f"the gradient at step {step} is zero: nothing is being learned")
+        raise DivergedError(f"the gradient at step {step} is zero: nothing is being learned")
 
 
 @contextmanager

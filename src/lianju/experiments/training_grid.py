@@ -1,0 +1,190 @@
+"""A training grid: a run for every combination of settings, all judged on the same couplets.
+
+The folder holds `grid.json`, all on which the cells depend; `cells/NNN/`, the run of each, which
+`lianju run --resume` takes on to the homework's hand-in; `judged/NNN.json`, what came of it; and
+`judged/base.json`, what the untouched model does on the same couplets. A grid that was stopped goes
+on where it was; pages and tables are made from these files without the model.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from lianju.config import RunSettings, Settings
+from lianju.decode import Completion
+from lianju.errors import UserError
+from lianju.experiments.axes import Axis, Choice, cell_settings, choices
+from lianju.experiments.order import Cost, telling_order
+from lianju.progress import SILENT, Reporter
+from lianju.work_folder import FolderKind, WorkFolder
+
+_COMPLETION = TypeAdapter(Completion)
+# Of the untouched model, which never stops by itself, so many poems are enough.
+BASE_POEMS = 20
+
+
+class GridCouplet(Settings):
+    """A couplet, and how the real poem goes on."""
+
+    couplet: str
+    truth: str
+
+
+class GridPlan(Settings):
+    """All on which the cells of a training grid depend."""
+
+    version: Literal[1] = 1
+    settings: RunSettings
+    """What all cells have in common."""
+    axes: tuple[Axis, ...]
+    unseen: tuple[GridCouplet, ...]
+    """The couplets that all cells are judged on; no cell trains on their poems."""
+    shown: tuple[GridCouplet, ...]
+    """The couplets of the homework's test, which all cells complete to be read."""
+
+    @property
+    def choices(self) -> list[Choice]:
+        """The cells in the order of their numbers."""
+        return choices(self.axes)
+
+    def order(self) -> list[int]:
+        """The numbers of the cells, those that tell most first."""
+        return telling_order([len(axis.values) for axis in self.axes])
+
+    def cell(self, number: int) -> RunSettings:
+        """The settings of a cell."""
+        return cell_settings(self.settings, self.choices[number])
+
+    def poems_shown(self, number: int) -> int:
+        """How many poems the steps of a cell go through, where there are as many as it wants."""
+        settings = self.cell(number)
+        return settings.data.poems * settings.train.epochs
+
+
+class CurvePoint(NamedTuple):
+    """Where a fine-tuning stood at a validation: losses in nats, `training` a token and since the
+    last one, `validation` a character; `seconds` of all steps before.
+    """
+
+    step: int
+    seconds: float
+    training: float
+    validation: float
+
+
+class Judged(BaseModel):
+    """What a model does on the couplets of a grid.
+
+    `losses`: of the real continuations of `unseen`, in nats a character. `unseen`, `shown`: the
+    completions of the first couplets of that name.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants", frozen=True)
+
+    losses: list[float]
+    unseen: list[dict[str, Any]]
+    shown: list[dict[str, Any]]
+
+    def unseen_poems(self, plan: GridPlan) -> list[Completion]:
+        """What it wrote on unseen couplets."""
+        return [_completion(*pair) for pair in zip(self.unseen, plan.unseen, strict=False)]
+
+    def shown_poems(self, plan: GridPlan) -> list[Completion]:
+        """What it wrote on the couplets that are shown."""
+        return [_completion(*pair) for pair in zip(self.shown, plan.shown, strict=True)]
+
+
+class JudgedCell(Judged):
+    """The same of a cell, with what its fine-tuning came to."""
+
+    training: float
+    """Seconds of its steps."""
+    rest: float
+    """Seconds of all else, judging included."""
+    memory_gb: float
+    gpu_gb: float
+    trained_on: int
+    """How many poems."""
+    steps: int
+    best_step: int
+    trainable: int
+    """How many numbers were trained."""
+    curve: list[CurvePoint]
+    failed: str = ""
+    """Why it could not be trained to the end; its poems and losses are then missing."""
+
+
+def _completion(row: dict[str, Any], couplet: GridCouplet) -> Completion:
+    return _COMPLETION.validate_python({**row, "couplet": couplet.couplet})
+
+
+def completion_row(poem: Completion) -> dict[str, Any]:
+    """A completion as `Judged` holds it."""
+    row: dict[str, Any] = _COMPLETION.dump_python(poem, exclude={"couplet"})
+    return row
+
+
+@dataclass
+class TrainingGrid(WorkFolder):
+    """The folder of a training grid, and all on which its cells depend."""
+
+    KIND: ClassVar[FolderKind] = FolderKind(
+        "a training grid", "grid", "grid.json", parts=("judged", "plots")
+    )
+
+    plan: GridPlan = field(kw_only=True)
+
+    def finished(self) -> dict[int, JudgedCell]:
+        """What came of the cells that are finished, by their numbers."""
+        found = {}
+        for number in range(len(self.plan.choices)):
+            with suppress(UserError):
+                found[number] = self.read(judged_file(number), JudgedCell, self.check)
+        return found
+
+    def base(self) -> Judged:
+        """What the untouched model does. Raises `UserError` where that was not asked yet."""
+        return self.read("judged/base.json", Judged, self.check)
+
+    def check(self, judged: Judged) -> None:
+        """Raise `ValueError` for what does not belong to the couplets of the plan."""
+        if isinstance(judged, JudgedCell) and judged.failed:
+            return
+        judged.unseen_poems(self.plan)
+        judged.shown_poems(self.plan)
+        if len(judged.losses) != len(self.plan.unseen):
+            raise ValueError("losses are lost")
+
+    def run_folder(self, number: int) -> Path:
+        """The folder of the run of a cell."""
+        return self.folder / "cells" / f"{number:03}"
+
+    def costs(self) -> list[Cost]:
+        """What the finished cells took."""
+        return [
+            Cost(self.plan.poems_shown(number), cell.training, cell.rest)
+            for number, cell in self.finished().items()
+        ]
+
+
+def judged_file(number: int) -> str:
+    """Where in the folder it stands what came of a cell."""
+    return f"judged/{number:03}.json"
+
+
+@contextmanager
+def open_grid(folder: Path, plan: GridPlan, reporter: Reporter = SILENT) -> Iterator[TrainingGrid]:
+    """A new grid in `folder`, or the one that is there if its plan is the same.
+
+    The folder is held for the body. Raises `UserError` where another plan, or something else, is
+    there.
+    """
+    grid = TrainingGrid(folder, reporter, plan=plan)
+    with grid.held() as begun:
+        if begun:
+            grid.agree(plan)
+        yield grid
