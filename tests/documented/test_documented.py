@@ -30,6 +30,7 @@ SMALL = {
     "run": f"--poems=12 --max-length=8 {_TRAINING}",
     "finetune": f"--poems=12 {_TRAINING}",
     "explore sweep": "--couplets=1 --seeds=1 --temperature=1 --top-p=0.3,1 --max-length=8",
+    "explore train": "--couplets=5",
     "evaluate": "--couplets=2 --ranks=1 --max-length=8",
     "evaluate --judge": "--yes",
     "evaluate --blind": "--any-form",
@@ -44,10 +45,13 @@ READERS = {
     "…": "adapter",
     "blind/blind-key.json": "reading/blind-key.json",
     "model.name=/data/TAIDE-LX-7B-Chat": "model.name=tiny",
+    "data.poems=250,500,1000,2000": "data.poems=4,8",
+    "train.epochs=1,3": "train.epochs=1",
 }
 # Verbs that the documents only name; alone they want a couplet or a folder.
 NAMED = (
     *("lianju complete", "lianju data check", "lianju explore next", "lianju explore sweep"),
+    "lianju explore train",
     *("lianju results", "lianju check", "lianju complete --json"),
 )
 # What is not run here, with the reason.
@@ -149,8 +153,11 @@ def _ids(commands: list[Command]) -> list[str]:
 
 
 # What takes longest; a fixture or another test does the same on the way.
-LONG = ("lianju run", "lianju finetune", "lianju explore sweep", "lianju evaluate")
-_VERB = re.compile(r"lianju [a-z]+(?: (?:next|sweep|show|check|--[cjb][a-z-]+)\b)?")
+LONG = (
+    *("lianju run", "lianju finetune", "lianju explore sweep", "lianju explore train"),
+    "lianju evaluate",
+)
+_VERB = re.compile(r"lianju [a-z]+(?: (?:next|sweep|train|show|check|--[cjb][a-z-]+)\b)?")
 
 
 def _quick_firsts(commands: list[Command]) -> list[Any]:

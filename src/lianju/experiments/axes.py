@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from lianju.config import RunSettings, Settings, load_settings, parse_assignments
@@ -56,10 +57,13 @@ def read_axes(
             listed[name] = values
         else:
             fixed[name] = values[0]
+    if (count := prod(map(len, listed.values()))) > _MOST:
+        raise UserError(f"{count:,} runs are too many: list fewer values (at most {_MOST:,} runs)")
     axes = [_axis(name, values, recipe, fixed) for name, values in listed.items()]
     axes = [axis for axis in axes if len(axis.values) > 1]
     settings = load_settings(recipe, fixed)
-    _check(settings, axes)
+    for choice in choices(axes):
+        cell_settings(settings, choice)
     return settings, axes
 
 
@@ -75,17 +79,6 @@ def _axis(name: str, values: Sequence[Any], recipe: str, fixed: Mapping[str, Any
             found.append(read)
     axis = Axis(name=name, values=tuple(found))
     return Axis(name=name, values=tuple(sorted(found))) if axis.numeric else axis
-
-
-def _check(settings: RunSettings, axes: Sequence[Axis]) -> None:
-    """Raise `UserError` for a combination that is none, and for too many."""
-    count = 1
-    for axis in axes:
-        count *= len(axis.values)
-    if count > _MOST:
-        raise UserError(f"{count:,} cells are too many: list fewer values ({_MOST} at most)")
-    for choice in choices(axes):
-        cell_settings(settings, choice)
 
 
 def choices(axes: Sequence[Axis]) -> list[Choice]:
