@@ -126,6 +126,8 @@ def _small(words: list[str]) -> list[str]:
     if words[0] == "export":
         words = [words[0], TINY, *(word for word in words[1:] if word != RUN)]
     flags = SMALL.get(verb if verb in SMALL else words[0], "")
+    if verb == "explore train" and "--set" not in words:
+        flags += " --set=data.poems=4,8"
     if verb in ("evaluate --compare", "evaluate --blind-results"):
         flags = ""
     if "--recipe" in words and words[words.index("--recipe") + 1] not in ("default", "hw5"):
