@@ -42,9 +42,9 @@ def page(
 
 @cache
 def templates(package: str) -> Environment:
-    """The templates that come with a package, with what all pages need."""
+    """The templates that come with a package, and those of reports, with what all pages need."""
     environment = Environment(
-        loader=FunctionLoader(partial(resource, package)),
+        loader=FunctionLoader(partial(_template, package)),
         autoescape=True,
         finalize=_as_html,
         undefined=StrictUndefined,
@@ -77,6 +77,12 @@ def rendered(package: str, name: str, **values: object) -> str:
 
 def _as_html(value: object) -> Markup:
     return value if isinstance(value, Markup) else Markup(markup.text(value))
+
+
+def _template(package: str, name: str) -> str:
+    """A template of a package; one that it has not is a part of a report."""
+    own = resources.files(package).joinpath(name).is_file()
+    return resource(package if own else __package__, name)
 
 
 def resource(package: str, name: str) -> str:

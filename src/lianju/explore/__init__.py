@@ -5,9 +5,11 @@ random numbers, so that cells differ in nothing but the decoding. Poems are kept
 and everything said about them is computed from these files without the model.
 """
 
+from lianju.explore.drawing import STYLE, Axes, alone, svg, write
 from lianju.explore.grid import Cell, Grid, read_grid
 from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.next_terminal import step_lines, walk_lines
+from lianju.explore.png import lacking_png, svg_to_png
 from lianju.explore.reported_suites import REPORTED_SUITES
 from lianju.explore.sweep import (
     ScoredCell,
@@ -23,6 +25,8 @@ from lianju.explore.sweep_page import Findings
 
 __all__ = [
     "REPORTED_SUITES",
+    "STYLE",
+    "Axes",
     "Cell",
     "Findings",
     "Grid",
@@ -31,14 +35,19 @@ __all__ = [
     "Sweep",
     "SweepCouplet",
     "SweepPlan",
+    "alone",
     "chart_file",
+    "lacking_png",
     "open_sweep",
     "read_grid",
     "score",
     "step_lines",
     "step_page",
+    "svg",
+    "svg_to_png",
     "walk_lines",
     "walk_page",
+    "write",
     "write_all",
     "write_poems",
 ]

@@ -2,6 +2,13 @@
 
 import functools
 
+from lianju.extras import lacking
+from lianju.verse import Bilingual
+
+_NO_FONT = Bilingual(
+    "No PNG files, for this system has no font; the SVG files have the same plots",
+    "本機沒有字型，故無 PNG 檔；SVG 檔有同樣的圖",
+)
 _LETTER = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
 _SHARP = 2.0
 
@@ -20,3 +27,8 @@ def has_letters() -> bool:
 
     letter = svg_to_bytes(svg_string=_LETTER.format('<text y="15">A</text>'))
     return letter != svg_to_bytes(svg_string=_LETTER.format(""))
+
+
+def lacking_png() -> Bilingual | None:
+    """Why no PNG can be made here, and what to do; None where it can."""
+    return lacking("plots") or (None if has_letters() else _NO_FONT)

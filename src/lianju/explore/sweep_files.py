@@ -6,18 +6,12 @@ from pathlib import Path
 from lianju.explore import sweep_tables
 from lianju.explore.drawing import alone
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
-from lianju.explore.png import has_letters, svg_to_png
+from lianju.explore.png import lacking_png, svg_to_png
 from lianju.explore.sweep import ScoredCell, Sweep
 from lianju.explore.sweep_page import CURVES, Findings, page
 from lianju.extras import lacking
 from lianju.files import write_text, writing
 from lianju.progress import Reporter
-from lianju.verse import Bilingual
-
-_NO_FONT = Bilingual(
-    "No PNG files, for this system has no font; the SVG files have the same plots",
-    "本機沒有字型，故無 PNG 檔；SVG 檔有同樣的圖",
-)
 
 
 def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Findings:
@@ -26,9 +20,7 @@ def write_all(sweep: Sweep, cells: list[ScoredCell], reporter: Reporter) -> Find
     What a system lacks is said, with what to do: pyarrow for Parquet, a font for PNG.
     """
     found = Findings(sweep, cells)
-    no_parquet, no_png = lacking("parquet"), lacking("plots")
-    if not no_png and not has_letters():
-        no_png = _NO_FONT
+    no_parquet, no_png = lacking("parquet"), lacking_png()
     for name, rows in (
         ("cells", sweep_tables.cell_rows(cells)),
         ("poems", sweep_tables.poem_rows(sweep, cells)),

@@ -9,9 +9,7 @@ import errno
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -21,6 +19,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
+from lianju.files import opened_inside, read_inside
 from lianju.serve.api_errors import ApiError
 from lianju.serve.native_answers import ReportRow, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
@@ -35,8 +34,6 @@ _POLICY = (
     "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
-# Reports have a few megabytes at most.
-_LARGEST = 64 * 2**20
 _LONGEST_SUMMARY = 300
 # Of the year 9999: browsers know no later one, file systems do.
 _LAST_SECOND = 253_402_300_799
@@ -79,7 +76,7 @@ def router(service: Service, root: Path = Path()) -> APIRouter:
                     "referrer-policy": "no-referrer",
                 }
                 try:
-                    return HTMLResponse(_read(page.parent, page.name), headers=headers)
+                    return HTMLResponse(read_inside(page.parent, page.name), headers=headers)
                 except OSError as error:
                     raise ApiError(404, _fault(page.name, error), "id") from None
         raise ApiError(404, _NO_REPORT, "id")
@@ -93,7 +90,7 @@ def _scan(root: Path) -> Iterator[tuple[Path, ReportRow]]:
         for folder in _folders(root / kind.folder):
             page, created = folder / kind.page, 0.0
             try:
-                with _opened(folder, kind.page) as (_, about):
+                with opened_inside(folder, kind.page) as (_, about):
                     created = about.st_mtime
                 summary = _summary(kind, folder)
             except FileNotFoundError:
@@ -126,34 +123,6 @@ def _folders(place: Path) -> list[Path]:
         return []
 
 
-@contextmanager
-def _opened(folder: Path, name: str) -> Iterator[tuple[int, os.stat_result]]:
-    """A regular file that lies in a folder: its descriptor, and what the system says of it.
-
-    Raises `OSError`, for links and whatever else is no regular file too.
-    """
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        # A pipe would be waited for.
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
-    finally:
-        os.close(place)
-    try:
-        about = os.fstat(file)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError("it is no regular file")
-        if about.st_size > _LARGEST:
-            raise OSError("it is too large")
-        yield file, about
-    finally:
-        os.close(file)
-
-
-def _read(folder: Path, name: str) -> bytes:
-    with _opened(folder, name) as (file, _), open(file, "rb", closefd=False) as stream:
-        return stream.read(_LARGEST)
-
-
 def _fault(name: str, error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
@@ -168,7 +137,7 @@ def _readable(text: str) -> str:
 def _summary(kind: _Kind, folder: Path) -> str:
     """What came of it; nothing where the numbers are missing or of another version."""
     try:
-        with _opened(folder, kind.numbers) as (_, about):
+        with opened_inside(folder, kind.numbers) as (_, about):
             return _said(kind, folder, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         return ""
@@ -179,7 +148,7 @@ def _summary(kind: _Kind, folder: Path) -> str:
 @lru_cache(maxsize=1000)
 def _said(kind: _Kind, folder: Path, changed: int, size: int) -> str:
     try:
-        found = json.loads(_read(folder, kind.numbers))
+        found = json.loads(read_inside(folder, kind.numbers))
     except (ValueError, RecursionError):
         return Bilingual(f"{kind.numbers} is damaged", f"{kind.numbers} 已損毀")
     try:

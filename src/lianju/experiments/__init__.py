@@ -1,0 +1,67 @@
+"""Experiments with training: runs side by side, listed and compared.
+
+`find_runs` and `rows_of` list the runs of a folder with the settings in which they differ, and
+need no torch; a run that is unfinished or damaged is a row that says so. `compare_runs` takes
+finished ones, tests in pairs those that were judged on the same poems, and names the best;
+`write_comparison` lays them out. What needs torch is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lianju.experiments.run_list import (
+    COLUMNS,
+    RunRow,
+    differing,
+    find_runs,
+    rows_of,
+    setting_words,
+    sorted_rows,
+)
+from lianju.experiments.run_reading import FoundRun, read_run, run_folder
+
+if TYPE_CHECKING:
+    from lianju.experiments.comparison import MOST, RunComparison, compare_runs
+    from lianju.experiments.comparison_files import refuse_comparison, write_comparison
+    from lianju.experiments.comparison_page import comparison_html
+    from lianju.experiments.comparison_words import verdict_of
+    from lianju.experiments.curves import LearningCurve, curve_plots, read_curve
+
+__all__ = [
+    "COLUMNS",
+    "MOST",
+    "FoundRun",
+    "LearningCurve",
+    "RunComparison",
+    "RunRow",
+    "compare_runs",
+    "comparison_html",
+    "curve_plots",
+    "differing",
+    "find_runs",
+    "read_curve",
+    "read_run",
+    "refuse_comparison",
+    "rows_of",
+    "run_folder",
+    "setting_words",
+    "sorted_rows",
+    "verdict_of",
+    "write_comparison",
+]
+
+_HOMES = {
+    **dict.fromkeys(("MOST", "RunComparison", "compare_runs"), "comparison"),
+    **dict.fromkeys(("refuse_comparison", "write_comparison"), "comparison_files"),
+    **dict.fromkeys(("LearningCurve", "curve_plots", "read_curve"), "curves"),
+    "comparison_html": "comparison_page",
+    "verdict_of": "comparison_words",
+}
+
+
+if not TYPE_CHECKING:  # else no name would be unknown to a type checker
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'lianju.experiments' has no attribute {name!r}")
+        return getattr(import_module(f"lianju.experiments.{_HOMES[name]}"), name)
