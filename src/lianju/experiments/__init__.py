@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lianju.experiments.comparison_files import refuse_comparison, write_comparison
     from lianju.experiments.comparison_page import comparison_html
     from lianju.experiments.comparison_words import verdict_of
-    from lianju.experiments.curves import LearningCurve, curve_plots, read_curve
+    from lianju.experiments.curves import LearningCurve, curve_plots, read_curve, read_curves
 
 __all__ = [
     "COLUMNS",
@@ -40,6 +40,7 @@ __all__ = [
     "differing",
     "find_runs",
     "read_curve",
+    "read_curves",
     "read_run",
     "refuse_comparison",
     "rows_of",
@@ -53,7 +54,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("MOST", "RunComparison", "compare_runs"), "comparison"),
     **dict.fromkeys(("refuse_comparison", "write_comparison"), "comparison_files"),
-    **dict.fromkeys(("LearningCurve", "curve_plots", "read_curve"), "curves"),
+    **dict.fromkeys(("LearningCurve", "curve_plots", "read_curve", "read_curves"), "curves"),
     "comparison_html": "comparison_page",
     "verdict_of": "comparison_words",
 }

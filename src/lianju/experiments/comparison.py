@@ -12,7 +12,7 @@ from typing import Any
 
 from lianju.errors import UserError
 from lianju.evaluate import NOTHING, Comparison, Figure, flip_test, holm, mean, sign_test
-from lianju.experiments.run_list import RunRow, plain, rows_of, setting_words
+from lianju.experiments.run_list import RunRow, differing, plain, rows_of, setting_words
 from lianju.experiments.run_reading import FoundRun, PoemResults
 
 # Curves of more runs cannot be told apart.
@@ -33,13 +33,6 @@ class ComparedRun:
     run: FoundRun
     row: RunRow
     each: PoemResults | None
-
-    @property
-    def label(self) -> str:
-        """Its name with the settings that set it apart, if they are few."""
-        settings = ", ".join(f"{k} {setting_words(v)}" for k, v in self.row.settings.items())
-        few = 0 < len(self.row.settings) <= _FEW
-        return f"{settings} ({self.row.name})" if few else self.row.name
 
     @cached_property
     def loss(self) -> Figure:
@@ -72,6 +65,20 @@ class RunComparison:
     runs: list[ComparedRun]
     ranked: list[int]
     tests: list[RunTest]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """What a sentence calls the runs: a ranked one by the settings that set it apart from the
+        others that are ranked, if they are few.
+        """
+        names = differing(self.runs[number].run for number in self.ranked)
+        labels = [one.row.name for one in self.runs]
+        if 0 < len(names) <= _FEW:
+            for number in self.ranked:
+                settings = self.runs[number].run.settings
+                said = ", ".join(f"{name} {setting_words(settings.get(name))}" for name in names)
+                labels[number] = f"{said} ({labels[number]})"
+        return labels
 
     def test(self, second: int, metric: str) -> Comparison | None:
         """The best run against another in one metric; None where they cannot be paired."""

@@ -13,7 +13,7 @@ from lianju.errors import UserError
 from lianju.experiments.comparison import RunComparison
 from lianju.experiments.comparison_page import comparison_html
 from lianju.experiments.comparison_words import verdict_of
-from lianju.experiments.curves import LearningCurve, curves_file, read_curve
+from lianju.experiments.curves import LearningCurve, curves_file, read_curves
 from lianju.explore import lacking_png, svg_to_png
 from lianju.files import write_json, write_text, writing
 from lianju.progress import SILENT, Reporter
@@ -35,16 +35,13 @@ def write_comparison(found: RunComparison, folder: Path, reporter: Reporter = SI
     That no PNG can be made here is said, with what to do. Raises `UserError` where a run's log or
     poems are damaged; then nothing is written.
     """
-    with reporter.task("Comparing", len(found.runs) + 1) as task:
-        curves = []
-        for one in found.runs:
-            curves.append(read_curve(one.run, one.label))
-            task.advance()
+    with reporter.task("Comparing", 1) as task:
+        curves = read_curves(found)
         page = comparison_html(found, curves, f"{datetime.now():%Y-%m-%d %H:%M}")
         task.advance()
     write_json(folder / NUMBERS, comparison_json(found, curves))
     _write_csv(folder / "runs.csv", _run_rows(found))
-    _write_csv(folder / "curves.csv", _curve_rows(curves))
+    _write_csv(folder / "curves.csv", _curve_rows(found, curves))
     _write_plot(folder / "curves.svg", curves_file(curves, "Learning curves"), reporter)
     write_text(folder / PAGE, page)
 
@@ -87,10 +84,10 @@ def _run_rows(found: RunComparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _curve_rows(curves: Sequence[LearningCurve]) -> list[dict[str, Any]]:
+def _curve_rows(found: RunComparison, curves: Sequence[LearningCurve]) -> list[dict[str, Any]]:
     return [
-        {"run": curve.label, "kind": kind, **asdict(point)}
-        for curve in curves
+        {"run": one.row.name, "kind": kind, **asdict(point)}
+        for one, curve in zip(found.runs, curves, strict=True)
         for kind, points in (("train", curve.training), ("validation", curve.validation))
         for point in points
     ]

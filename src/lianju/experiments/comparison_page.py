@@ -34,7 +34,7 @@ from lianju.experiments.curves import LearningCurve, curve_plots, curve_style, r
 from lianju.experiments.run_list import differing, setting_words
 from lianju.experiments.run_reading import REFERENCE
 
-_TESTED = {LOSS: ("Validation loss 驗證損失", "nats"), SHAPE: ("Right shape 合式", "share")}
+_TESTED = {LOSS: "Validation loss 驗證損失", SHAPE: "Right shape 合式"}
 # What is raised where a file of poems holds something else than a run writes.
 _ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError)
 
@@ -53,7 +53,7 @@ def comparison_html(found: RunComparison, curves: Sequence[LearningCurve], when:
         names=differing(one.run for one in found.runs),
         plots=[Markup(plot) for plot in curve_plots(curves)],
         tests=[(number, _tests(found, number)) for number in found.ranked[1:]],
-        tested=[said for said, _ in _TESTED.values()],
+        tested=list(_TESTED.values()),
         taken=taken_metrics(report) if report else [],
         setting_words=setting_words,
         loss_interval=_loss_interval,
@@ -108,22 +108,26 @@ def _poem_rows(found: RunComparison, one: ComparedRun) -> list[dict[str, Any]]:
 
 def _tests(found: RunComparison, number: int) -> list[dict[str, Any] | None]:
     """What there is to say of each metric, the best run against another; None where nothing."""
-    return [
-        _test_words(test, unit) if (test := found.test(number, metric)) else None
-        for metric, (_, unit) in _TESTED.items()
-    ]
+    tests = (found.test(number, metric) for metric in _TESTED)
+    return [_test_words(test) if test else None for test in tests]
 
 
-def _test_words(test: Comparison, unit: Any) -> dict[str, Any]:
-    sure = holds(test)
-    said = "better 較佳" if better(test) else "worse 較差" if sure else doubt(test)
-    return {
-        "difference": difference_words(test.difference, unit),
-        "held": sure,
-        "said": said,
-        "p": p_words(test.adjusted),
-        "test": test,
-    }
+def _test_words(test: Comparison) -> dict[str, Any]:
+    held, one = holds(test), test.difference
+    if test.metric == LOSS:
+        # Two digits, as elsewhere, would hide what pairs can show.
+        value, low, high = (f"{end or 0:+.3f}" for end in (one.value, one.low, one.high))
+        difference = f"{value} ({low} to {high})".replace("-", "\N{MINUS SIGN}")
+    else:
+        difference = difference_words(one, "share")
+    if better(test):
+        said, kind = "better 較佳", "better"
+    elif held:
+        said, kind = "worse 較差", "worse"
+    else:
+        said, kind = doubt(test), "chance"
+    p = p_words(test.adjusted)
+    return {"difference": difference, "kind": kind, "said": said, "p": p, "test": test}
 
 
 def _loss_interval(one: ComparedRun) -> str:

@@ -39,9 +39,10 @@ def _best(found: RunComparison) -> Iterator[Bilingual]:
         )
         return
     best, second = (found.runs[number] for number in found.ranked[:2])
+    labels = [found.labels[number] for number in found.ranked[:2]]
     test = found.test(found.ranked[1], LOSS)
     if test is None:
-        yield _untested(best, second)
+        yield _untested(best, second, labels)
         return
     gap, low, high = _gap(test)
     n, p = f"{test.difference.n:,}", p_words(test.adjusted)
@@ -49,22 +50,22 @@ def _best(found: RunComparison) -> Iterator[Bilingual]:
     english = "that is more than chance" if sure else "that could be chance"
     chinese = "並非偶然" if sure else "可能只是偶然"
     yield Bilingual(
-        f"Lowest validation loss: {best.label}, {_loss(best)} nats a character. Next is "
-        f"{second.label}, with {gap} more (95% interval {low} to {high}; {n} poems, {p}): "
+        f"Lowest validation loss: {labels[0]}, {_loss(best)} nats a character. Next is "
+        f"{labels[1]}, with {gap} more (95% interval {low} to {high}; {n} poems, {p}): "
         f"{english}.",
-        f"驗證損失最低：{best.label}，每字 {_loss(best)} 奈特。其次 {second.label}，高 {gap}"
+        f"驗證損失最低：{labels[0]}，每字 {_loss(best)} 奈特。其次 {labels[1]}，高 {gap}"
         f"（95% 區間 {low} 至 {high}；{n} 首，{p}），{chinese}。",
     )
     yield from _others(found)
 
 
-def _untested(best: ComparedRun, second: ComparedRun) -> Bilingual:
+def _untested(best: ComparedRun, second: ComparedRun, labels: list[str]) -> Bilingual:
     old = ", ".join(one.row.name for one in (best, second) if one.each is None)
     return Bilingual(
-        f"Lowest validation loss: {best.label}, {_loss(best)} nats a character; next "
-        f"{second.label}, {_loss(second)}. Whether that could be chance cannot be told: {old} "
+        f"Lowest validation loss: {labels[0]}, {_loss(best)} nats a character; next "
+        f"{labels[1]}, {_loss(second)}. Whether that could be chance cannot be told: {old} "
         "keeps no losses poem by poem, as runs of before part 10 do not.",
-        f"驗證損失最低：{best.label}，每字 {_loss(best)} 奈特；其次 {second.label}，"
+        f"驗證損失最低：{labels[0]}，每字 {_loss(best)} 奈特；其次 {labels[1]}，"
         f"{_loss(second)}。是否偶然無從得知：{old} 未留各首損失（第 10 部分以前的訓練皆無）。",
     )
 
@@ -74,8 +75,8 @@ def _others(found: RunComparison) -> Iterator[Bilingual]:
     rest = found.ranked[2:]
     near = [n for n in rest if (test := found.test(n, LOSS)) and not better(test)]
     if near:
-        english = ", ".join(found.runs[n].label for n in near)
-        chinese = "、".join(found.runs[n].label for n in near)
+        english = ", ".join(found.labels[n] for n in near)
+        chinese = "、".join(found.labels[n] for n in near)
         yield Bilingual(
             f"Not to be told from it either, by these poems: {english}.",
             f"依這些詩，以下亦與之難分高下：{chinese}。",

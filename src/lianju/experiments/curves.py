@@ -7,6 +7,7 @@ from typing import Any
 
 from lianju.errors import UserError
 from lianju.evaluate import log_ticks, markup, nice_ticks, smoothed, smoothing_window
+from lianju.experiments.comparison import RunComparison
 from lianju.experiments.run_list import plain
 from lianju.experiments.run_reading import FoundRun
 from lianju.explore import STYLE, Axes, alone, svg, write
@@ -43,6 +44,12 @@ class LearningCurve:
     label: str
     training: list[CurvePoint]
     validation: list[CurvePoint]
+
+
+def read_curves(found: RunComparison) -> list[LearningCurve]:
+    """The curves of all runs of a comparison, in their order; errors as in `read_curve`."""
+    runs = zip(found.runs, found.labels, strict=True)
+    return [read_curve(one.run, label) for one, label in runs]
 
 
 def read_curve(run: FoundRun, label: str) -> LearningCurve:
@@ -159,7 +166,7 @@ def _key(labels: Sequence[str]) -> str:
     parts = [write(0, 15, "Runs", kind="name")]
     for number, label in enumerate(labels):
         y = 38 + 22 * number
-        line = _line([(0.0, float(y)), (34.0, float(y))], number, label, dots=True)
+        line = _line([(4.0, float(y)), (34.0, float(y))], number, label, dots=True)
         parts.append(line + write(44, y + 4, label, kind="name"))
     return svg(WIDTH, 38 + 22 * len(labels), "The runs and their lines", parts)
 

@@ -1,8 +1,8 @@
-"""The reports of this machine's runs, evaluations and sweeps.
+"""The reports of this machine's runs, evaluations, sweeps and comparisons.
 
-Only what a look into ./runs, ./evaluations and ./sweeps finds is ever shown: a request names a
-report by an id out of that list, never a file. Only regular files that lie there themselves are
-read: a link could lead to any file of the machine, a pipe would never end.
+Only what a look into ./runs, ./evaluations, ./sweeps and ./comparisons finds is ever shown: a
+request names a report by an id out of that list, never a file. Only regular files that lie there
+themselves are read: a link could lead to any file of the machine, a pipe would never end.
 """
 
 import errno
@@ -38,7 +38,7 @@ _LONGEST_SUMMARY = 300
 # Of the year 9999: browsers know no later one, file systems do.
 _LAST_SECOND = 253_402_300_799
 _NO_REPORT = Bilingual("there is no such report: see GET /v1/results", "沒有這份報告")
-_PAGE: dict[int | str, dict[str, Any]] = {
+PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The report."},
     404: {"model": ErrorAnswer, "description": "No such report."},
 }
@@ -48,7 +48,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 class _Kind:
     """Where reports of one kind lie: folder/*/page, with the numbers beside it."""
 
-    name: Literal["run", "evaluation", "sweep"]
+    name: Literal["run", "evaluation", "sweep", "comparison"]
     folder: str
     page: str
     numbers: str
@@ -65,23 +65,33 @@ def router(service: Service, root: Path = Path()) -> APIRouter:
         found = sorted((one for _, one in _scan(root)), key=lambda one: one.created, reverse=True)
         return ResultsAnswer(results=found)
 
-    @api.get("/{id}", response_class=Response, responses=_PAGE)
+    @api.get("/{id}", response_class=Response, responses=PAGE)
     def result(id: str) -> Response:
         """One report, as the page that was written for it."""
         for page, one in _scan(root):
             if one.id == id:
-                headers = {
-                    "content-security-policy": _POLICY,
-                    "x-content-type-options": "nosniff",
-                    "referrer-policy": "no-referrer",
-                }
                 try:
-                    return HTMLResponse(read_inside(page.parent, page.name), headers=headers)
+                    return report_answer(read_inside(page.parent, page.name))
                 except OSError as error:
                     raise ApiError(404, _fault(page.name, error), "id") from None
         raise ApiError(404, _NO_REPORT, "id")
 
     return api
+
+
+def report_id(kind: str, name: str) -> str:
+    """By what a request names a report: its kind, and a digest of its folder's name."""
+    return f"{kind}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+
+
+def report_answer(page: bytes | str) -> Response:
+    """A report as an answer, where it can reach nothing."""
+    headers = {
+        "content-security-policy": _POLICY,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
+    return HTMLResponse(page, headers=headers)
 
 
 def _scan(root: Path) -> Iterator[tuple[Path, ReportRow]]:
@@ -97,11 +107,10 @@ def _scan(root: Path) -> Iterator[tuple[Path, ReportRow]]:
                 continue
             except OSError as error:
                 summary = _fault(kind.page, error)
-            digest = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:12]
             yield (
                 page,
                 ReportRow(
-                    id=f"{kind.name}-{digest}",
+                    id=report_id(kind.name, folder.name),
                     kind=kind.name,
                     # A file may have a name that is no text.
                     name=_readable(folder.name),
@@ -207,8 +216,13 @@ def _sweep(found: Any) -> str:
     )
 
 
+def _comparison(found: Any) -> str:
+    return Bilingual(str(found["verdict"][0]), str(found["verdict_zh"][0]))
+
+
 _KINDS = (
     _Kind("run", "runs", "report.html", "summary.json", _run),
     _Kind("evaluation", "evaluations", "report.html", "report.json", _evaluation),
     _Kind("sweep", "sweeps", "sweep.html", "sweep.json", _sweep),
+    _Kind("comparison", "comparisons", "comparison.html", "comparison.json", _comparison),
 )
