@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lianju.console import TerminalReporter, print_line, print_notes, print_table
-from lianju.errors import UserError
 
 if TYPE_CHECKING:
     from lianju.experiments import RunComparison, RunRow
@@ -82,19 +81,15 @@ def compare_command(
     """
     from lianju.experiments import (
         compare_runs,
-        read_run,
+        named_run,
         refuse_comparison,
-        run_folder,
         verdict_of,
         write_comparison,
     )
 
     folder = out_ or Path("comparisons") / f"{datetime.now():%Y%m%d-%H%M%S}"
     refuse_comparison(folder)
-    places = [run_folder(path) for path in runs]
-    if missing := next((path for path in places if not path.is_dir()), None):
-        raise UserError(f"{missing} does not exist: lianju runs lists those that do")
-    found = compare_runs([read_run(path) for path in places])
+    found = compare_runs([named_run(path) for path in runs])
     write_comparison(found, folder, TerminalReporter())
     _table(_by_rank(found))
     for sentence in verdict_of(found):

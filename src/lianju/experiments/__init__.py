@@ -18,7 +18,7 @@ from lianju.experiments.run_list import (
     setting_words,
     sorted_rows,
 )
-from lianju.experiments.run_reading import FoundRun, read_run, run_folder
+from lianju.experiments.run_reading import FoundRun, named_run
 
 if TYPE_CHECKING:
     from lianju.experiments.comparison import MOST, RunComparison, compare_runs
@@ -39,12 +39,11 @@ __all__ = [
     "curve_plots",
     "differing",
     "find_runs",
+    "named_run",
     "read_curve",
     "read_curves",
-    "read_run",
     "refuse_comparison",
     "rows_of",
-    "run_folder",
     "setting_words",
     "sorted_rows",
     "verdict_of",

@@ -64,9 +64,9 @@ def _untested(best: ComparedRun, second: ComparedRun, labels: list[str]) -> Bili
     return Bilingual(
         f"Lowest validation loss: {labels[0]}, {_loss(best)} nats a character; next "
         f"{labels[1]}, {_loss(second)}. Whether that could be chance cannot be told: {old} "
-        "keeps no losses poem by poem, as runs of before part 10 do not.",
+        "keeps no losses poem by poem, as runs of Lianju 0.3.0 and before do not.",
         f"驗證損失最低：{labels[0]}，每字 {_loss(best)} 奈特；其次 {labels[1]}，"
-        f"{_loss(second)}。是否偶然無從得知：{old} 未留各首損失（第 10 部分以前的訓練皆無）。",
+        f"{_loss(second)}。是否偶然無從得知：{old} 未留各首損失（Lianju 0.3.0 及更早的訓練皆無）。",
     )
 
 

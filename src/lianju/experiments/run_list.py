@@ -65,7 +65,9 @@ def find_runs(folder: Path) -> list[FoundRun]:
         places = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
         found = [read_run(path) for path in places if is_run(path)]
     except OSError as error:
-        raise UserError(f"cannot look into {folder}: {error.strerror}") from error
+        raise UserError(
+            f"cannot look into {folder} ({error.strerror}): name a run, or a folder with runs in it"
+        ) from error
     return sorted(found, key=lambda run: -run.changed)
 
 

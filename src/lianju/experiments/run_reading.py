@@ -113,7 +113,7 @@ class FoundRun:
         return _rows(self.folder, file)
 
     def each(self) -> PoemResults | None:
-        """The results poem by poem; None where the run keeps none, as those of before part 10."""
+        """The results poem by poem; None where the run keeps none, as those of 0.3.0 and before."""
         try:
             found = _json(self.folder / "stages", "after.json")
             stage = PoemResults.model_validate(found.get("result", found)["each"])
@@ -143,6 +143,14 @@ def is_run(folder: Path) -> bool:
         return any(os.path.lexists(folder / name) for name in (SETTINGS, SUMMARY))
     except OSError:
         return True
+
+
+def named_run(path: Path) -> FoundRun:
+    """The run that a user names, in whatever state; `UserError` where there is none."""
+    folder = run_folder(path)
+    if not is_run(folder):
+        raise UserError(f"{path} is no run: lianju runs lists those there are")
+    return read_run(folder)
 
 
 def read_run(folder: Path) -> FoundRun:
