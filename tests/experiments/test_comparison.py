@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -38,9 +39,9 @@ def written(found: RunComparison, folder: str = "out") -> tuple[Reader, dict[str
     return page, json.loads((Path(folder) / "comparison.json").read_text(encoding="utf-8"))
 
 
-def losses(run: Path, values: list[float | None], **more: Any) -> None:
+def losses(run: Path, values: Sequence[float | None], **more: Any) -> None:
     """Set what a run found poem by poem; all poems are equally long."""
-    each = {"poems": "same", "characters": [24] * len(values), "losses": values, **more}
+    each = {"poems": "same", "characters": [24] * len(values), "losses": [*values], **more}
     change(run / EACH, result__each=each)
     known = [value for value in values if value is not None]
     change(run / "summary.json", after__validation__loss_per_character=sum(known) / len(known))
