@@ -195,6 +195,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 *("--temperature", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
+        ("runs", ["--json", "--sort"]),
+        ("compare", ["--out"]),
         (
             "serve",
             [

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,6 +205,39 @@ def read_jsonl(path: Path, advice: str = "restore it") -> list[dict[str, Any]]:
         if not all(isinstance(row, dict) for row in rows):
             raise ValueError("a line holds no JSON object")
         return rows
+
+
+# No file of a run or a report comes near it.
+_LARGEST = 64 * 2**20
+
+
+@contextmanager
+def opened_inside(folder: Path, name: str) -> Iterator[tuple[int, os.stat_result]]:
+    """A regular file that lies in a folder: its descriptor, and what the system says of it.
+
+    Raises `OSError`, also for links, which could lead to any file of the machine, for pipes, which
+    would be waited for, and for what is too large to be read.
+    """
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError("it is no regular file")
+        if about.st_size > _LARGEST:
+            raise OSError("it is too large")
+        yield file, about
+    finally:
+        os.close(file)
+
+
+def read_inside(folder: Path, name: str) -> bytes:
+    """The bytes of a file that `opened_inside` opens."""
+    with opened_inside(folder, name) as (file, _), open(file, "rb", closefd=False) as stream:
+        return stream.read(_LARGEST)
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     typed(_small(["finetune", "--model=tiny", "--out", TINY]), folder)
     typed(_small(["run", "--out", RUN]), folder)
     for name in ("a", "b"):
-        shutil.copytree(folder / RUN / "adapter", folder / f"runs/{name}/adapter")
+        shutil.copytree(folder / RUN, folder / f"runs/{name}")
     typed(_small(["evaluate", "--against=base", "--out=evaluations/a"]), folder)
     for name in ("b", "20261122"):
         shutil.copytree(folder / "evaluations/a", folder / "evaluations" / name)

@@ -1,5 +1,6 @@
 """Figures and their intervals: against published numbers, by hand, and by simulation."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from lianju.evaluate.statistics import (
     NOTHING,
     Figure,
     difference,
+    flip_test,
     halves,
     mean,
     paired,
@@ -179,3 +181,14 @@ def test_pairs_are_couplets_with_values_on_both_sides() -> None:
     assert difference([[1.0]], [[]]) == NOTHING
     with pytest.raises(ValueError):
         paired([[1.0]], [])
+
+
+def test_a_randomisation_test_is_exact_where_all_signs_can_be_counted() -> None:
+    differences, weights = [0.3, 0.1, 0.4, -0.1, 0.2, 0.5], [24, 48, 24, 24, 48, 24]
+    values = [a * b for a, b in zip(differences, weights, strict=True)]
+    signs = list(itertools.product((1, -1), repeat=len(values)))
+    sums = [abs(sum(s * v for s, v in zip(row, values, strict=True))) for row in signs]
+    exact = sum(one >= abs(sum(values)) - 1e-9 for one in sums) / len(signs)
+    assert flip_test(differences, weights) == pytest.approx(exact, abs=0.01)
+    assert flip_test([0.0, 0.0], [1, 1]) == 1.0 and flip_test([], []) == 1.0
+    assert flip_test([0.1] * 100, [1] * 100) == 1 / 10_001

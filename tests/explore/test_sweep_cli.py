@@ -13,7 +13,7 @@ from lianju.cli.app import app
 from lianju.decode import Completion, complete
 from lianju.errors import UserError
 from lianju.evaluate import Measured
-from lianju.explore import sweep_files
+from lianju.explore import png
 from lianju.model import LanguageModel
 from lianju.verse import shape_of
 from tests.explore.sweeps import measured
@@ -40,7 +40,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
         return measured(groups, truths)
 
     monkeypatch.setattr(loading, "load_model", load)
-    monkeypatch.setattr(sweep_files, "has_letters", lambda: False)  # PNG takes time, and is tested
+    monkeypatch.setattr(png, "has_letters", lambda: False)  # PNG takes time, and is tested
     monkeypatch.setattr(evaluate, "tools", lambda reporter: "kit")
     monkeypatch.setattr(evaluate, "measure", measuring)
     return calls

@@ -10,7 +10,7 @@ import pytest
 
 from lianju.config import VerseSettings
 from lianju.evaluate.statistics import NOTHING, Figure
-from lianju.explore import Findings, Grid, ScoredCell, Sweep, sweep_files, sweep_tables, write_all
+from lianju.explore import Findings, Grid, ScoredCell, Sweep, png, sweep_tables, write_all
 from lianju.explore.drawing import alone, ticks
 from lianju.explore.grid import cell_words
 from lianju.explore.metric_words import BY_NAME, METRIC_WORDS
@@ -83,7 +83,7 @@ def test_without_pyarrow_or_fonts_it_is_said_and_the_rest_is_written(
     sweep, cells = done
     (tmp_path / "choices.json").write_bytes((sweep.folder / "choices.json").read_bytes())
     monkeypatch.setattr("lianju.extras.find_spec", lambda name: name != "pyarrow")
-    monkeypatch.setattr(sweep_files, "has_letters", lambda: False)
+    monkeypatch.setattr(png, "has_letters", lambda: False)
     reporter = Listening()
     write_all(replace(sweep, folder=tmp_path), cells, reporter)
     assert "pip install 'lianju[parquet]'" in reporter.said

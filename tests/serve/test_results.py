@@ -66,14 +66,19 @@ def test_reports_are_listed_newest_first_with_what_came_of_them(
     put(tmp_path / "runs/first", "report.html", "summary.json", SUMMARY, 100)
     put(tmp_path / "evaluations/e", "report.html", "report.json", {"verdict": ["Good.", "x"]}, 300)
     put(tmp_path / "sweeps/s", "sweep.html", "sweep.json", SWEEP, 200)
+    said = {"verdict": ["Best: a.", "x"], "verdict_zh": ["最佳：a。", "x"]}
+    put(tmp_path / "comparisons/c", "comparison.html", "comparison.json", said, 400)
     (tmp_path / "runs/unfinished").mkdir()
     found = listed(client)
+    assert found[0]["summary_zh"] == "最佳：a。"
     assert [(one["kind"], one["name"], one["created"]) for one in found] == [
+        ("comparison", "c", 400),
         ("evaluation", "e", 300),
         ("sweep", "s", 200),
         ("run", "first", 100),
     ]
     assert [one["summary"] for one in found] == [
+        "Best: a.",
         "Good.",
         "gemma-3-270m, untuned: 6 settings × 2 couplets × 4 poems",
         "gemma-3-270m, 2,000 poems: right shape 0 → 14 of 15, validation loss 6.52 → 5.42 nats a "

@@ -33,6 +33,8 @@ for number, (name, where) in enumerate(
         ("evaluate", "evaluate:app"),
         ("serve", "serve:serve_command"),
         ("results", "results:results_command"),
+        ("runs", "runs:runs_command"),
+        ("compare", "runs:compare_command"),
         ("export", "export:export_command"),
         ("check", "check:check_command"),
     )

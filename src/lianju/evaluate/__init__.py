@@ -10,14 +10,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lianju.evaluate import frame, markup
-from lianju.evaluate.compare import compare_reports, read_report
+from lianju.evaluate.compare import compare_reports, holm, read_report
+from lianju.evaluate.figures import (
+    difference_words,
+    doubt,
+    holds,
+    interval_words,
+    p_words,
+    value_words,
+)
 from lianju.evaluate.measurement import Measured, Tools, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.metrics.form import shape_counts
 from lianju.evaluate.pairs import Pairs, pairs_of, preference_words, share_words
-from lianju.evaluate.plots import log_ticks, nice_ticks
-from lianju.evaluate.schema import Mark, Report
-from lianju.evaluate.statistics import Figure, difference, mean, perplexity
+from lianju.evaluate.plots import log_ticks, nice_ticks, smoothed, smoothing_window
+from lianju.evaluate.schema import Comparison, Mark, Report, System
+from lianju.evaluate.statistics import (
+    NOTHING,
+    Figure,
+    difference,
+    flip_test,
+    mean,
+    perplexity,
+    sign_test,
+)
 from lianju.evaluate.suites import couplets_digest, suite
 from lianju.evaluate.summary import summary_tables
 from lianju.evaluate.typesetting import typeset
@@ -32,13 +48,23 @@ if TYPE_CHECKING:
         write_evaluation,
         write_poems,
     )
-    from lianju.evaluate.run_page import IN_RULES, write_run_page
+    from lianju.evaluate.page import shown
+    from lianju.evaluate.run_page import (
+        IN_RULES,
+        poem_report,
+        poem_system,
+        poets_of,
+        taken_metrics,
+        write_run_page,
+    )
     from lianju.evaluate.untouched_results import cached_result, model_identity
 
 __all__ = [
     "IN_RULES",
     "METRICS",
+    "NOTHING",
     "Author",
+    "Comparison",
     "EvaluationPlan",
     "Figure",
     "Load",
@@ -46,38 +72,56 @@ __all__ = [
     "Measured",
     "Pairs",
     "Report",
+    "System",
     "Tools",
     "cached_result",
     "compare_reports",
     "couplets_digest",
     "difference",
+    "difference_words",
+    "doubt",
     "evaluate_systems",
+    "flip_test",
     "frame",
+    "holds",
+    "holm",
+    "interval_words",
     "log_ticks",
     "markup",
     "mean",
     "measure",
     "model_identity",
     "nice_ticks",
+    "p_words",
     "pairs_of",
     "perplexity",
+    "poem_report",
+    "poem_system",
+    "poets_of",
     "preference_words",
     "read_report",
     "refuse_report",
     "shape_counts",
     "share_words",
+    "shown",
+    "sign_test",
+    "smoothed",
+    "smoothing_window",
     "suite",
     "summary_tables",
+    "taken_metrics",
     "tools",
     "typeset",
+    "value_words",
     "write_evaluation",
     "write_poems",
     "write_run_page",
 ]
 
 _HOMES = {
-    "IN_RULES": "run_page",
-    "write_run_page": "run_page",
+    **dict.fromkeys(("IN_RULES", "write_run_page", "taken_metrics"), "run_page"),
+    **dict.fromkeys(("poem_report", "poem_system", "poets_of"), "run_page"),
+    "shown": "page",
     "cached_result": "untouched_results",
     "model_identity": "untouched_results",
 }

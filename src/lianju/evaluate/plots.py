@@ -61,6 +61,11 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
     return ticks[start : end + 1]
 
 
+def smoothing_window(steps: int) -> int:
+    """Over how many of so many steps a curve is the mean; 0 where there are too few for one."""
+    return min(max(3, steps // 12 | 1), _LONGEST_WINDOW) if steps >= _SMOOTH_FROM else 0
+
+
 def smoothed(values: list[float], window: int) -> list[float]:
     """The mean over `window` values (odd) around each one, over fewer near the ends."""
     sums = [0.0]
@@ -85,7 +90,7 @@ def loss_figure(rows: list[dict[str, Any]], kept: int | None = None) -> str:
     validation = _series(rows, "validation", "loss_per_character")
     if not train:
         return "<p>No training step was logged.</p>"
-    window = min(max(3, len(train) // 12 | 1), _LONGEST_WINDOW) if len(train) >= _SMOOTH_FROM else 0
+    window = smoothing_window(len(train))
     drawings = "\n".join(
         _drawing(width, train, validation, rates, window, kept) for width in (_WIDE, _NARROW)
     )

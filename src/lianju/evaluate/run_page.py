@@ -58,14 +58,14 @@ def write_run_page(run: Path) -> Path:
     with _file(run, "steps.jsonl") as steps:
         parts["curve"] = Markup(loss_figure(steps, best))
     with _file(run, "before.jsonl") as rows:
-        systems = [_system("before", _all(rows, tests))]
+        systems = [poem_system("before", _all(rows, tests))]
     with _file(run, "results.jsonl") as rows:
-        systems.append(_system("after", _all(rows, tests)))
-        poets = _poets(rows)
+        systems.append(poem_system("after", _all(rows, tests)))
+        poets = poets_of(rows)
     for file, label in _MORE.items():
         if (run / f"{file}.jsonl").is_file():
             with _file(run, f"{file}.jsonl") as rows:
-                systems.append(_system(label, _all(rows, tests)))
+                systems.append(poem_system(label, _all(rows, tests)))
     report = _report([*systems, *poets])
     parts |= shown(report)
     with _file(run, "summary.json") as summary:
@@ -73,7 +73,7 @@ def write_run_page(run: Path) -> Path:
             "decoding": _flat(summary["decoding"]),
             "source": Path(summary["data"].get("source") or "").name,
             "stages": _STAGES,
-            "taken": _taken(report),
+            "taken": taken_metrics(report),
         }
         model, used = markup.text(summary["model"]["name"]), f"{summary['data']['used']:,}"
         page = frame.page(
@@ -112,18 +112,18 @@ def _all(rows: list[Row], number: int) -> list[Row]:
 # --- the poems, evaluated ------------------------------------------------------------------
 
 
-def _poets(rows: list[Row]) -> list[System]:
+def poets_of(rows: list[Row]) -> list[System]:
     """The poets as a system of their own, where all real poems are known."""
     if not all(row["truth"] for row in rows):
         return []
     size = {"tokens": 1, "logprob_per_token": 0.0, "finish": "stop"}
     given = [{**row, **size, "completion": row["truth"], "truth": None} for row in rows]
-    return [_system("the poets", given, given=True)]
+    return [poem_system("the poets", given, given=True)]
 
 
-def _system(label: str, rows: list[Row], given: bool = False) -> System:
+def poem_system(label: str, rows: list[Row], given: bool = False) -> System:
     """One model's poems on the test couplets as an evaluation has them; or poems that were
-    `given`.
+    `given`. `rows` are those of results.jsonl.
     """
     poems = [
         Completion(
@@ -156,18 +156,18 @@ def _system(label: str, rows: list[Row], given: bool = False) -> System:
 
 def _report(systems: list[System]) -> Report:
     before, after = systems[:2]
+    report = poem_report(systems)
+    return report.model_copy(update={"comparisons": compare_systems(after, before, METRICS)})
+
+
+def poem_report(systems: list[System]) -> Report:
+    """What the templates of a report take of several systems on the test couplets."""
     return Report(
-        lianju=__version__,
-        made="",
-        machine={},
-        seconds=0.0,
-        metrics=METRICS,
-        systems=systems,
-        comparisons=compare_systems(after, before, METRICS),
+        lianju=__version__, made="", machine={}, seconds=0.0, metrics=METRICS, systems=systems
     )
 
 
-def _taken(report: Report) -> list[Metric]:
+def taken_metrics(report: Report) -> list[Metric]:
     """The metrics that the page has figures of."""
     figures = [one.suites["hw5"].figures for one in report.systems]
     taken = {name for one in figures for name, figure in one.items() if figure.n}

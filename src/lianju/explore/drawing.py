@@ -65,8 +65,8 @@ def name(x: float, y: float, shown: MetricWords, anchor: str = "start") -> str:
     )
 
 
-def alone(plots: Sequence[str], title: str) -> str:
-    """A stand-alone SVG file of plots side by side under a title."""
+def alone(plots: Sequence[str], title: str, style: str = "") -> str:
+    """A stand-alone SVG file of plots side by side under a title; `style`: more CSS than ours."""
     sizes = [(float(size[1]), float(size[2])) for plot in plots if (size := _SIZE.search(plot))]
     gap, top = 28, 56
     width = sum(w for w, _ in sizes) + gap * (len(plots) + 1)
@@ -76,10 +76,10 @@ def alone(plots: Sequence[str], title: str) -> str:
         place = f'<svg x="{x:g}" y="{top}" width="{w:g}" height="{h:g}" '
         parts.append(_CHINESE.sub("", plot).replace("<svg ", place, 1))
         x += w + gap
-    style = re.sub(r"var\(--(\w+)\)", lambda match: _LIGHT[match[1]], STYLE)
+    colours = re.sub(r"var\(--(\w+)\)", lambda match: _LIGHT[match[1]], STYLE)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
-        f'viewBox="0 0 {width:g} {height:g}">\n<style>\n{style}'
+        f'viewBox="0 0 {width:g} {height:g}">\n<style>\n{colours}{style}'
         ".plot .title { font-size: 16px; fill: #1c2427; }\n</style>\n"
         f'<rect width="{width:g}" height="{height:g}" fill="{_LIGHT["sheet"]}"/>\n'
         f'<g class="plot">{write(gap, 30, title, kind="title")}</g>\n'

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, JSONResponse
 
 from lianju import __version__
-from lianju.serve import native_api, openai_api, results
+from lianju.serve import native_api, openai_api, results, training_runs
 from lianju.serve.api_errors import ApiError
 from lianju.serve.guard import Guard, answer
 from lianju.serve.openai_schema import OpenAIRequest
@@ -62,6 +62,7 @@ def create_app(service: Service, hosts: Sequence[str] = ()) -> FastAPI:
     )
     for module in (native_api, openai_api, results):
         app.include_router(module.router(service))
+    app.include_router(training_runs.router())
     _health(app, service)
     _page(app)
     _errors(app)

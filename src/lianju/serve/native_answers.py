@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lianju.experiments import RunRow
 from lianju.serve.native_schema import StrictModel
 from lianju.verse import Style, Why
 
@@ -349,7 +350,7 @@ class ReportRow(StrictModel):
     """A report that this machine has made."""
 
     id: str
-    kind: Literal["run", "evaluation", "sweep"]
+    kind: Literal["run", "evaluation", "sweep", "comparison"]
     name: str
     created: int
     """Seconds since 1970."""
@@ -363,3 +364,18 @@ class ResultsAnswer(StrictModel):
     """The reports, the newest first."""
 
     results: list[ReportRow]
+
+
+class RunAnswer(RunRow):
+    """A run of this machine, whether it has finished or not."""
+
+    id: str
+    """By which it is compared, and its report is asked for."""
+
+
+class RunsAnswer(StrictModel):
+    """The runs, that which changed last first."""
+
+    settings: list[str]
+    """The settings in which they differ, by dotted name."""
+    runs: list[RunAnswer]

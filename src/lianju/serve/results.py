@@ -1,17 +1,15 @@
-"""The reports of this machine's runs, evaluations and sweeps.
+"""The reports of this machine's runs, evaluations, sweeps and comparisons.
 
-Only what a look into ./runs, ./evaluations and ./sweeps finds is ever shown: a request names a
-report by an id out of that list, never a file. Only regular files that lie there themselves are
-read: a link could lead to any file of the machine, a pipe would never end.
+Only what a look into ./runs, ./evaluations, ./sweeps and ./comparisons finds is ever shown: a
+request names a report by an id out of that list, never a file. Only regular files that lie there
+themselves are read: a link could lead to any file of the machine, a pipe would never end.
 """
 
 import errno
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -21,6 +19,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
+from lianju.files import opened_inside, read_inside
 from lianju.serve.api_errors import ApiError
 from lianju.serve.native_answers import ReportRow, ResultsAnswer
 from lianju.serve.native_schema import ErrorAnswer
@@ -35,13 +34,11 @@ _POLICY = (
     "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
-# Reports have a few megabytes at most.
-_LARGEST = 64 * 2**20
 _LONGEST_SUMMARY = 300
 # Of the year 9999: browsers know no later one, file systems do.
 _LAST_SECOND = 253_402_300_799
 _NO_REPORT = Bilingual("there is no such report: see GET /v1/results", "沒有這份報告")
-_PAGE: dict[int | str, dict[str, Any]] = {
+PAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The report."},
     404: {"model": ErrorAnswer, "description": "No such report."},
 }
@@ -51,7 +48,7 @@ _PAGE: dict[int | str, dict[str, Any]] = {
 class _Kind:
     """Where reports of one kind lie: folder/*/page, with the numbers beside it."""
 
-    name: Literal["run", "evaluation", "sweep"]
+    name: Literal["run", "evaluation", "sweep", "comparison"]
     folder: str
     page: str
     numbers: str
@@ -68,23 +65,33 @@ def router(service: Service, root: Path = Path()) -> APIRouter:
         found = sorted((one for _, one in _scan(root)), key=lambda one: one.created, reverse=True)
         return ResultsAnswer(results=found)
 
-    @api.get("/{id}", response_class=Response, responses=_PAGE)
+    @api.get("/{id}", response_class=Response, responses=PAGE)
     def result(id: str) -> Response:
         """One report, as the page that was written for it."""
         for page, one in _scan(root):
             if one.id == id:
-                headers = {
-                    "content-security-policy": _POLICY,
-                    "x-content-type-options": "nosniff",
-                    "referrer-policy": "no-referrer",
-                }
                 try:
-                    return HTMLResponse(_read(page.parent, page.name), headers=headers)
+                    return report_answer(read_inside(page.parent, page.name))
                 except OSError as error:
                     raise ApiError(404, _fault(page.name, error), "id") from None
         raise ApiError(404, _NO_REPORT, "id")
 
     return api
+
+
+def report_id(kind: str, name: str) -> str:
+    """By what a request names a report: its kind, and a digest of its folder's name."""
+    return f"{kind}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+
+
+def report_answer(page: bytes | str) -> Response:
+    """A report as an answer, where it can reach nothing."""
+    headers = {
+        "content-security-policy": _POLICY,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
+    return HTMLResponse(page, headers=headers)
 
 
 def _scan(root: Path) -> Iterator[tuple[Path, ReportRow]]:
@@ -93,18 +100,17 @@ def _scan(root: Path) -> Iterator[tuple[Path, ReportRow]]:
         for folder in _folders(root / kind.folder):
             page, created = folder / kind.page, 0.0
             try:
-                with _opened(folder, kind.page) as (_, about):
+                with opened_inside(folder, kind.page) as (_, about):
                     created = about.st_mtime
                 summary = _summary(kind, folder)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 summary = _fault(kind.page, error)
-            digest = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:12]
             yield (
                 page,
                 ReportRow(
-                    id=f"{kind.name}-{digest}",
+                    id=report_id(kind.name, folder.name),
                     kind=kind.name,
                     # A file may have a name that is no text.
                     name=_readable(folder.name),
@@ -126,34 +132,6 @@ def _folders(place: Path) -> list[Path]:
         return []
 
 
-@contextmanager
-def _opened(folder: Path, name: str) -> Iterator[tuple[int, os.stat_result]]:
-    """A regular file that lies in a folder: its descriptor, and what the system says of it.
-
-    Raises `OSError`, for links and whatever else is no regular file too.
-    """
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        # A pipe would be waited for.
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
-    finally:
-        os.close(place)
-    try:
-        about = os.fstat(file)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError("it is no regular file")
-        if about.st_size > _LARGEST:
-            raise OSError("it is too large")
-        yield file, about
-    finally:
-        os.close(file)
-
-
-def _read(folder: Path, name: str) -> bytes:
-    with _opened(folder, name) as (file, _), open(file, "rb", closefd=False) as stream:
-        return stream.read(_LARGEST)
-
-
 def _fault(name: str, error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
@@ -168,7 +146,7 @@ def _readable(text: str) -> str:
 def _summary(kind: _Kind, folder: Path) -> str:
     """What came of it; nothing where the numbers are missing or of another version."""
     try:
-        with _opened(folder, kind.numbers) as (_, about):
+        with opened_inside(folder, kind.numbers) as (_, about):
             return _said(kind, folder, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         return ""
@@ -179,7 +157,7 @@ def _summary(kind: _Kind, folder: Path) -> str:
 @lru_cache(maxsize=1000)
 def _said(kind: _Kind, folder: Path, changed: int, size: int) -> str:
     try:
-        found = json.loads(_read(folder, kind.numbers))
+        found = json.loads(read_inside(folder, kind.numbers))
     except (ValueError, RecursionError):
         return Bilingual(f"{kind.numbers} is damaged", f"{kind.numbers} 已損毀")
     try:
@@ -238,8 +216,13 @@ def _sweep(found: Any) -> str:
     )
 
 
+def _comparison(found: Any) -> str:
+    return Bilingual(str(found["verdict"][0]), str(found["verdict_zh"][0]))
+
+
 _KINDS = (
     _Kind("run", "runs", "report.html", "summary.json", _run),
     _Kind("evaluation", "evaluations", "report.html", "report.json", _evaluation),
     _Kind("sweep", "sweeps", "sweep.html", "sweep.json", _sweep),
+    _Kind("comparison", "comparisons", "comparison.html", "comparison.json", _comparison),
 )

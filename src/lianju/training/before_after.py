@@ -93,6 +93,7 @@ def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
     write_text(run.folder / f"{IN_RULES}.txt", results_text(chosen))
     if others:
         counts = shape_counts(others)
+        result["each"]["right_shape"] = [not one.fault for one in others]
         result["validation"] |= {f"shape_{name}": value for name, value in counts.items()}
     return result
 
@@ -188,9 +189,14 @@ class _Judge:
     def result(
         self, written: Sequence[Continuation], losses: Sequence[float | None], file: str
     ) -> dict[str, Any]:
-        """The numbers of the model; its test completions are written to `file`.jsonl."""
+        """The numbers of the model; its test completions are written to `file`.jsonl.
+
+        `each` has them poem by poem, in the order of the validation poems: two runs that were
+        judged on the same ones can be compared in pairs.
+        """
         self.keep(written, file)
-        sizes = [len(example.completion) for example in self.poems.split.validation]
+        validation = self.poems.split.validation
+        sizes = [len(example.completion) for example in validation]
         nats = sum(size * (loss or 0.0) for size, loss in zip(sizes, losses, strict=True))
         return {
             "test": shape_counts(written),
@@ -200,6 +206,11 @@ class _Judge:
                 "perplexity": perplexity(nats / sum(sizes)),
             },
             "model": self.sizes,
+            "each": {
+                "poems": couplets_digest(validation),
+                "characters": sizes,
+                "losses": list(losses),
+            },
         }
 
     def keep(self, written: Sequence[Continuation], file: str) -> None:

@@ -327,6 +327,7 @@ def _summary(
     after: dict[str, Any],
 ) -> dict[str, Any]:
     settings, spent = run.settings, run.spent()
+    before, after = ({k: v for k, v in one.items() if k != "each"} for one in (before, after))
     return {
         "recipe": settings.recipe,
         "model": {

@@ -1,7 +1,9 @@
-// The tab Results 評測: reports of this machine's runs, evaluations and sweeps.
+// The tab Results 評測: reports of this machine's runs, evaluations, sweeps and comparisons, and its
+// training runs in a table, of which those picked are laid side by side.
 
 import { busy, button, errorBox } from "./controls.js";
 import { el } from "./dom.js";
+import { RunTable } from "./results_runs.js";
 
 const COMMANDS = [
   ["lianju run", "res.run"],
@@ -16,26 +18,31 @@ export async function mount(root, app) {
 class Results {
   #controller = new AbortController();
   #found = [];
-  // The report that is shown: its id, and the address of its text in this browser.
+  // The report that is shown: its id, or those of runs that are compared, with commas between
+  // them; and the address of its text in this browser.
   #open = "";
   #alone = "";
 
   constructor(root, app) {
     this.app = app;
-    this.#open = app.kept.id ?? "";
+    this.#open = opened(app.kept);
+    this.runs = new RunTable(app, (ids) => app.go("results", { runs: ids.join(",") }));
     this.list = el("div", { class: "res-list" });
     this.report = el("div", { class: "res-report" });
     root.append(el("div", { class: "lead" }, app.say(el("h2"), "res.title"),
       app.say(el("p", { class: "quiet" }), "res.lead"), button("res.refresh", () => this.look(), "bare")),
-    this.list, this.report);
-    app.onLang(() => this.#showList());
-    app.onKept((kept) => this.#show(kept.id ?? ""));
+    this.runs.node, this.list, this.report);
+    app.onLang(() => { this.#showList(); this.runs.draw(); });
+    app.onKept((kept) => this.#show(opened(kept)));
   }
 
   async look() {
     this.list.replaceChildren(busy("res.loading"));
     try {
-      this.#found = (await this.app.api.get("v1/results")).results;
+      const [{ results }, runs] = await Promise.all(
+        ["v1/results", "v1/runs"].map((path) => this.app.api.get(path)));
+      this.#found = results;
+      this.runs.show(runs);
       this.#showList();
       await this.#show(this.#open);
     } catch (failure) {
@@ -83,7 +90,7 @@ class Results {
     if (!id) return;
     report.append(busy("res.fetching"));
     try {
-      const html = await app.api.text(`v1/results/${encodeURIComponent(id)}`, { signal });
+      const html = await app.api.text(addressOf(id), { signal });
       if (signal.aborted) return;
       this.#alone = URL.createObjectURL(new Blob([html], { type: "text/html" }));
       report.replaceChildren(...this.#frame(id));
@@ -97,11 +104,20 @@ class Results {
   #frame(id) {
     const { app } = this;
     const name = this.#found.find((result) => result.id === id)?.name ?? id;
+    const [words, values] = id.includes(",") ? ["runs.compared", { count: id.split(",").length }]
+      : ["res.report", { name }];
     const alone = app.say(el("a", { href: this.#alone, target: "_blank", rel: "noopener" }), "res.alone");
     const frame = el("iframe", { sandbox: "allow-same-origin", src: this.#alone, class: "sheet" });
-    return [el("div", { class: "row" }, app.say(el("h3"), "res.report", { name }), alone,
-      button("res.close", () => this.#choose(""), "bare")), app.label(frame, "res.report", { name })];
+    return [el("div", { class: "row" }, app.say(el("h3"), words, values), alone,
+      button("res.close", () => this.#choose(""), "bare")), app.label(frame, words, values)];
   }
+}
+
+const opened = ({ id, runs }) => runs ?? id ?? "";
+
+function addressOf(id) {
+  if (!id.includes(",")) return `v1/results/${encodeURIComponent(id)}`;
+  return `v1/runs/compared?${new URLSearchParams(id.split(",").map((run) => ["run", run]))}`;
 }
 
 function nothing(app) {

@@ -202,10 +202,11 @@ const RESULTS = {
   "res.kind.run": ["Training run", "訓練"],
   "res.kind.evaluation": ["Evaluation", "評測"],
   "res.kind.sweep": ["Sweep of decoding settings", "解碼設定掃描"],
+  "res.kind.comparison": ["Training runs compared", "訓練對照"],
   "res.none": ["No reports here yet", "這裡還沒有報告"],
   "res.none.why": [
-    "The server looks for them in the folders runs, evaluations and sweeps below the one it was started in. These commands write some:",
-    "伺服器在啟動時所在的資料夾下找 runs、evaluations、sweeps 三個資料夾。下面的指令會產生報告：",
+    "The server looks for them in the folders runs, evaluations, sweeps and comparisons below the one it was started in. These commands write some:",
+    "伺服器在啟動時所在的資料夾下找 runs、evaluations、sweeps、comparisons 四個資料夾。下面的指令會產生報告：",
   ],
   "res.run": ["fine-tune a model and compare it with the untouched one", "微調一個模型，並與原模型對照"],
   "res.evaluate": ["measure it: form, rhyme, tone, copying, diversity", "評測：體裁、押韻、平仄、抄襲、變化"],
@@ -214,6 +215,24 @@ const RESULTS = {
   "res.close": ["Back to the list", "回到列表"],
   "res.report": ["Report: {name}", "報告：{name}"],
   "res.fetching": ["Fetching the report…", "取報告中…"],
+  "runs.title": ["Training runs", "訓練"],
+  "runs.lead": [
+    "Settings that are the same in all of them are left out. Pick two or more to lay them side by side.",
+    "各次相同的設定不列。選取兩次以上，即可並列對照。",
+  ],
+  "runs.compare": ["Compare the {count} picked", "對照所選 {count} 次"],
+  "runs.compared": ["{count} runs compared", "對照 {count} 次訓練"],
+  "runs.pick": ["Pick {name}", "選取 {name}"],
+  "runs.sort": ["Sort by {name}", "依{name}排序"],
+  "runs.name": ["Run", "訓練"],
+  "runs.before": ["Loss before", "微調前損失"],
+  "runs.loss": ["Validation loss", "驗證損失"],
+  "runs.shape": ["Right shape", "合式"],
+  "runs.step": ["Kept step", "採用步"],
+  "runs.time": ["Fine-tuning", "微調"],
+  "runs.when": ["When", "時間"],
+  "runs.seconds": ["{count} s", "{count} 秒"],
+  "runs.of": ["{step} of {steps}", "{step}／{steps}"],
 };
 
 export const MORE = { ...STAGES, ...LAB, ...CHECK, ...RESULTS };
