@@ -52,3 +52,6 @@ class Shard:
         near is alike.
         """
         return range(self.number - 1, total, self.count)
+
+
+WHOLE = Shard()

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from lianju.cli.flags import ModelFlags
+from lianju.cli.flags import SHARD, ModelFlags
 from lianju.cli.inputs import adapter_folder
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, err, print_line
 from lianju.errors import UserError
 from lianju.files import weights_digest
-from lianju.shards import Shard
+from lianju.shards import WHOLE, Shard
 
 if TYPE_CHECKING:
     from lianju.many import Asked, ManyJob
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 _MANY = Group("Many couplets 大量對句: files of any length", sort_key=0.5)
 # What a process ends with when all was done, but some rows have faults.
 _SOME_FAULTS = 3
-
-SHARD = Parameter(
-    help="Do part I of N only, counted from 1, such as 3/8: for several processes or machines.",
-    show_default=False,
-)
 
 
 @Parameter(name="*", group=_MANY)
@@ -60,7 +55,7 @@ def complete_files(
         raise UserError(
             "--input and --output go together: give a file of couplets and one to write"
         )
-    shard = Shard.read(flags.shard) if flags.shard else Shard()
+    shard = Shard.read(flags.shard) if flags.shard else WHOLE
     folder = adapter_folder(writer)
 
     from lianju.many import open_job
