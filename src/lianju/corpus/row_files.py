@@ -68,7 +68,7 @@ def check_text_file(path: Path) -> None:
     if path.suffix != ".parquet":
         with path.open("rb") as file:
             head = file.read(_HEAD)
-        decode(head[: head.rfind(b"\n") + 1] or head, path)
+        decode(head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1], path)
 
 
 def _opened(path: Path) -> TextIO:

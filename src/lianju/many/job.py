@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import lianju
@@ -43,7 +44,7 @@ class ManyJob:
     found: Manifest | None
     reporter: Reporter = SILENT
 
-    @property
+    @cached_property
     def rows(self) -> range:
         """The numbers of the rows that are this shard's."""
         return Shard.read(self.plan.shard).rows(self.total)

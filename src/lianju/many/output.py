@@ -108,7 +108,7 @@ class Output:
         if not self.files.manifest.exists():  # without it nobody knows whose the lines are
             self._write(self.manifest)
         _append(self.files.lines, old.poem_bytes, poems)
-        if faults:
+        if faults or self.files.faults.exists():
             _append(self.files.faults, old.fault_bytes, faults)
         sizes = {
             "poem_bytes": old.poem_bytes + len(poems),

@@ -88,10 +88,10 @@ def count_rows(path: Path, lines: int, known: frozenset[str], reporter: Reporter
     with reporter.task("Checking ids", lines) as task:
         for row in read_rows(path):
             rows = row.number
-            if row.fault or not row.fields.get("couplet"):
-                first = first or f"row {row.number}: {row.fault or 'no couplet'}"
-            else:
+            if _has_couplet(row):
                 good += 1
+            else:
+                first = first or f"row {row.number}: {row.fault or 'no couplet'}"
             if len(other) < _NAMED:
                 other |= dict.fromkeys(name for name in row.fields if name not in known)
             if (digest := _digest(row)) is not None:
@@ -109,6 +109,14 @@ def count_rows(path: Path, lines: int, known: frozenset[str], reporter: Reporter
         )
     _refuse_twice(path, digests)
     return CountedRows(rows, tuple(other)[:_NAMED])
+
+
+def _has_couplet(row: FileRow) -> bool:
+    couplet = row.fields.get("couplet")
+    if not isinstance(couplet, str) or not couplet:
+        return False
+    # What could not be decoded stands as halves of surrogate pairs.
+    return couplet.isprintable() or not any("\ud800" <= sign <= "\udfff" for sign in couplet)
 
 
 def _digest(row: FileRow) -> int | None:
