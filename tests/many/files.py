@@ -31,7 +31,7 @@ def asked(form: str = "free", model: str = "tiny", **decode: Any) -> Asked:
         adapter="",
         style="plain",
         exact=True,
-        verse=VerseSettings(form=form),  # type: ignore[arg-type]
+        verse=VerseSettings.model_validate({"form": form}),
         decode=DecodeSettings(**(free | decode)),
     )
 

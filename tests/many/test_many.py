@@ -88,10 +88,10 @@ def test_what_is_wrong_with_a_row_stands_beside_the_poems(tmp_path: Path) -> Non
 @pytest.mark.parametrize("kind", ["csv", "tsv", "txt", "parquet"])
 def test_other_kinds_of_files_have_the_same_poems(kind: str, tmp_path: Path) -> None:
     values = [
-        {"id": f"p{n}", "input": COUPLETS[n % 6][0], "form": ("", "auto")[n % 2 * (n < 6)]}
+        {"id": f"p{n}", "input": COUPLETS[n % 6][0], "seed": str(n) if n % 2 else "", "form": ""}
         for n in range(8)
     ]
-    plain = [{"couplet": value["input"], "form": value["form"]} for value in values]
+    plain = [{"couplet": value["input"], "seed": value["seed"]} for value in values]
     path = tmp_path / f"c.{kind}"
     if kind == "txt":
         path.write_text(
@@ -105,19 +105,20 @@ def test_other_kinds_of_files_have_the_same_poems(kind: str, tmp_path: Path) -> 
         parquet.write_table(pyarrow.Table.from_pylist(values), path, row_group_size=3)
     else:
         with path.open("w", encoding="utf-8-sig", newline="") as file:
-            table = csv.DictWriter(file, ["id", "form", "input"], delimiter=",\t"[kind == "tsv"])
+            table = csv.DictWriter(
+                file, ["id", "form", "input", "seed"], delimiter=",\t"[kind == "tsv"]
+            )
             table.writeheader()
             table.writerows(values)
-    rules = asked(particles=1, max_length=None)
-    done(path, tmp_path / "p.jsonl", rules)
-    done(jsonl(tmp_path / "same.jsonl", plain), tmp_path / "q.jsonl", rules)
+    done(path, tmp_path / "p.jsonl")
+    done(jsonl(tmp_path / "same.jsonl", plain), tmp_path / "q.jsonl")
     found, same = lines(tmp_path / "p.jsonl"), lines(tmp_path / "q.jsonl")
     assert [line.pop("id") for line in found] == (
         list(range(1, 9)) if kind == "txt" else [f"p{n}" for n in range(8)]
     )
     assert [{**line, "id": line["row"]} for line in found] == same
     # From the middle on, as a shard reads it.
-    done(path, tmp_path / "p.jsonl", rules, Shard(2, 2))
+    done(path, tmp_path / "p.jsonl", shard=Shard(2, 2))
     assert [line["row"] for line in lines(tmp_path / "p-2-of-2.jsonl")] == [5, 6, 7, 8]
 
 
@@ -346,11 +347,11 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_row_at_which_the_model_breaks_is_a_fault_and_others_are_written(
     breaking: list[str], tmp_path: Path
 ) -> None:
-    couplets = jsonl(tmp_path / "c.jsonl", rows(200))
+    couplets = jsonl(tmp_path / "c.jsonl", rows(90))
     done(couplets, tmp_path / "whole.jsonl")
     breaking.append(BROKEN)
     done(couplets, tmp_path / "p.jsonl")
-    broken = [row for row in range(1, 201) if rows(200)[row - 1]["couplet"] == BROKEN]
+    broken = [row for row in range(1, 91) if rows(90)[row - 1]["couplet"] == BROKEN]
     faults = lines(tmp_path / "p.errors.jsonl")
     assert [line["row"] for line in faults] == broken
     assert {line["error"] for line in faults} == {"internal error, RuntimeError: out of memory"}
