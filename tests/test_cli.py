@@ -83,6 +83,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 ),
                 *("--repetition-penalty", "--rhyme", "--rhymes", "--seed", "--temperature"),
                 *("--tone", "--top-k", "--top-p", "--typical-p"),
+                *("--input", "--output", "--shard"),
             ],
         ),
         (
@@ -117,7 +118,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 ),
                 *("--max-length", "--min-p", "--model", "--out", "--repetition-penalty"),
                 *("--rhyme", "--rhymes", "--seed", "--seeds", "--suite", "--temperature", "--tone"),
-                *("--top-k", "--top-p", "--typical-p"),
+                *("--shard", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (

@@ -5,6 +5,7 @@ What the command line, a notebook and a batch of couplets call. `Writer.load` op
 poems that are known.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -224,8 +225,41 @@ class Writer:
         if isinstance(couplets, str):
             raise UserError("write_many takes several couplets; write takes one")
         verse, decode = writing_settings({**asked, "candidates": n})
-        ended = self._ended(couplets, verse, decode)
+        ended = self.write_requests(self._requests(couplets, verse, decode))
         return _in_order(ended) if in_order else (poems for _, poems in ended)
+
+    def read(self, couplet: str, verse: VerseSettings, decode: DecodeSettings) -> PoemRequest:
+        """What is asked of this model for a couplet; `UserError` as in `write`."""
+        return read_request(self._masks, couplet, verse, decode)
+
+    def write_requests(
+        self, requests: Iterable[PoemRequest]
+    ) -> Iterator[tuple[int, list[Continuation]]]:
+        """The poems of each request, with its number from 0, as soon as all of them have ended.
+
+        `requests` is read as far as there is room for more poems side by side.
+        """
+        asked: dict[int, PoemRequest] = {}
+        done: dict[int, list[Continuation]] = {}
+        owners: dict[int, int] = {}
+        counted = itertools.count()
+
+        def candidates() -> Iterator[Candidate]:
+            for number, request in enumerate(requests):
+                asked[number] = request
+                for candidate in request.candidates:
+                    owners[next(counted)] = number
+                    yield candidate
+
+        most = rows_that_fit(self.model, _LONGEST, ROWS)
+        for at, completion in write_each(self.model, self.style, candidates(), most):
+            number = owners.pop(at)
+            request, poems = asked[number], done.setdefault(number, [])
+            ruled = request.constraint is not None
+            poems.append(continuation(completion, ruled, self._find, request.notes))
+            if len(poems) == len(request.candidates):
+                del asked[number]
+                yield number, ranked(done.pop(number))
 
     def next(
         self, couplet: str, after: str = "", top: int = TOP, **asked: Unpack[WriteOptions]
@@ -252,29 +286,13 @@ class Writer:
     def _masks(self) -> Masks:
         return Masks(self.model.vocabulary)
 
-    def _ended(
+    def _requests(
         self, couplets: Iterable[str], verse: VerseSettings, decode: DecodeSettings
-    ) -> Iterator[tuple[int, list[Continuation]]]:
-        """The poems of each couplet, with its number, when all of them have ended."""
-        requests: dict[int, PoemRequest] = {}
-        done: dict[int, list[Continuation]] = {}
-
-        def candidates() -> Iterator[Candidate]:
-            for number, couplet in enumerate(couplets):
-                if not isinstance(couplet, str):
-                    raise UserError(f"couplet {number + 1} is no text: {couplet!r}")
-                requests[number] = read_request(self._masks, couplet, verse, decode)
-                yield from requests[number].candidates
-
-        most = rows_that_fit(self.model, _LONGEST, ROWS)
-        for at, completion in write_each(self.model, self.style, candidates(), most):
-            number = at // decode.candidates
-            request, poems = requests[number], done.setdefault(number, [])
-            ruled = request.constraint is not None
-            poems.append(continuation(completion, ruled, self._find, request.notes))
-            if len(poems) == decode.candidates:
-                del requests[number]
-                yield number, ranked(done.pop(number))
+    ) -> Iterator[PoemRequest]:
+        for number, couplet in enumerate(couplets):
+            if not isinstance(couplet, str):
+                raise UserError(f"couplet {number + 1} is no text: {couplet!r}")
+            yield self.read(couplet, verse, decode)
 
 
 def _in_order(ended: Iterator[tuple[int, list[Continuation]]]) -> Iterator[list[Continuation]]:

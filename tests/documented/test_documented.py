@@ -92,6 +92,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [{"input": poem.couplet, "output": poem.completion} for poem in poems]
     (folder / "my_poems.json").write_text(json.dumps(rows, ensure_ascii=False))
     (folder / "couplets.txt").write_text(f"{poems[0].couplet}\n{poems[1].couplet}\n")
+    (folder / "couplets.jsonl").write_text(
+        "".join(json.dumps({"couplet": poem.couplet}) + "\n" for poem in poems[:9])
+    )
     # Exports take as long as their model is large.
     typed(_small(["finetune", "--model=tiny", "--out", TINY]), folder)
     typed(_small(["run", "--out", RUN]), folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lianju.config import RunSettings
 from lianju.decode import Completion
-from lianju.evaluate import Measured
+from lianju.evaluate import Mark, Measured
 from lianju.evaluate.statistics import NOTHING, mean, share
 from lianju.experiments.axes import Axis
 from lianju.experiments.grid_findings import GridCell, GridFindings
@@ -58,7 +58,7 @@ def cell(
             CurvePoint(10, seconds, 5.0, losses[0]),
         ],
     )
-    marks = [
+    marks: list[list[dict[str, Mark]]] = [
         [{"shape": at < right, "full": at < right, "repeats": 0.1, "known_lines": 0.0}]
         for at in range(len(asked.unseen))
     ]

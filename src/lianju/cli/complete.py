@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from lianju.cli.complete_files import ManyFlags, complete_files
 from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import (
     adapter_folder,
@@ -18,6 +19,7 @@ from lianju.cli.poem import draw
 from lianju.config import load_settings
 from lianju.console import TerminalReporter, out
 from lianju.corpus import Poem, interpret_couplet, known_lines, read_couplets
+from lianju.errors import UserError
 from lianju.verse import Language, in_language, lines_of, words
 
 if TYPE_CHECKING:
@@ -27,15 +29,16 @@ if TYPE_CHECKING:
 
 def complete_command(
     couplets: Annotated[
-        list[str],
+        list[str] | None,
         Parameter(
             name="COUPLET|FILE",
             help="The first couplet of a poem, in quotes, or a file of couplets, one a line or as "
             "the homework's test file; one or several.",
         ),
-    ],
+    ] = None,
     /,
     *,
+    many: ManyFlags | None = None,
     n: Annotated[
         int,
         Parameter(
@@ -60,6 +63,13 @@ def complete_command(
         decoding, candidates=n, seed=seed, particles=particles, taste=taste
     )
     settings = load_settings("default", overrides)
+    if many:
+        if couplets:
+            raise UserError("couplets of your own and --input exclude each other: leave out one")
+        complete_files(many, verse_settings(rules, lang), settings.decode, writer or ModelFlags())
+        return
+    if not couplets:
+        raise UserError("give a couplet in quotes, a file of couplets, or --input and --output")
     couplets = [text_with_notes(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
     verse = verse_settings(rules, lang)
     writer = writer or ModelFlags()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.cli.flags import ModelFlags, VerseFlags, decode_overrides, help_of
+from lianju.cli.flags import SHARD, ModelFlags, VerseFlags, decode_overrides, help_of
 from lianju.cli.inputs import adapter_folder, rules_for_couplets, text_with_notes, verse_settings
 from lianju.config import DecodeSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, err, print_line
 from lianju.corpus import interpret_couplet
 from lianju.errors import UserError
 from lianju.files import weights_digest
+from lianju.shards import WHOLE, Shard
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
@@ -93,6 +94,7 @@ def sweep_command(
     same: SameFlags | None = None,
     rules: VerseFlags | None = None,
     writer: ModelFlags | None = None,
+    shard: Annotated[str | None, SHARD] = None,
 ) -> None:
     """Every combination of decoding parameters on the same couplets, and a page that compares them.
 
@@ -113,7 +115,8 @@ def sweep_command(
     plan = _plan(folder, writer, chosen, openings, cells, decode, verse)
     kept = rules_for_couplets(plan.couplets, plan.verse)
     _announce(plan)
-    with open_sweep(out, plan, TerminalReporter()) as job:
+    part = Shard.read(shard) if shard else WHOLE
+    with open_sweep(out, plan, TerminalReporter(), part) as job:
         _sweep(job, folder, writer.model, kept)
 
 
@@ -181,9 +184,15 @@ def _sweep(
 
     if not job.finished():
         missing = len(job.missing())
-        if done := len(job.plan.grid.cells()) - missing:
+        if done := len(job.numbers) - missing:
             err.print(f"Cells that are finished already: {done}; left: {missing}.")
         _interruptible(lambda: _write(job, folder, model, kept), job)
+    if job.shard.count > 1:
+        print_line(
+            f"{job.folder}: {len(job.numbers)} cells are written. When the other shards are there "
+            "too, the same command without --shard makes the page."
+        )
+        return
     from lianju.evaluate import measure, tools
 
     found = tools(job.reporter)
@@ -207,7 +216,7 @@ def _interruptible(work: Callable[[], None], job: "Sweep") -> None:
     try:
         work()
     except KeyboardInterrupt:
-        done = len(job.plan.grid.cells()) - len(job.missing())
+        done = len(job.numbers) - len(job.missing())
         err.print(f"Stopped. Cells that are kept: {done}. The same command goes on.")
         raise SystemExit(130) from None
 

@@ -45,6 +45,10 @@ EXACT = Parameter(
     help="Write in fp32 with PyTorch. Else OpenVINO writes on a CPU, with weights in 8 bits: "
     "several times as fast, and hardly different."
 )
+SHARD = Parameter(
+    help="Do part I of N only, counted from 1, such as 3/8: for several processes or machines.",
+    show_default=False,
+)
 PARTICLES = _flag("particles", _VERSE)
 TASTE = _flag("taste", _VERSE)
 

@@ -5,6 +5,7 @@ A recipe is a YAML file of these settings. What it leaves out has the default wr
 """
 
 from lianju.config.loading import (
+    changed,
     from_flags,
     load_settings,
     parse_assignments,
@@ -41,6 +42,7 @@ __all__ = [
     "Settings",
     "TrainSettings",
     "VerseSettings",
+    "changed",
     "from_flags",
     "load_settings",
     "parse_assignments",

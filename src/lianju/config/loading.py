@@ -96,6 +96,17 @@ def _validated(model: type[_Model], values: Any, called: Callable[[str], str] = 
         raise UserError(told(error, setting_names(), called)) from None
 
 
+def changed(settings: _Model, values: Mapping[str, Any]) -> _Model:
+    """The settings with other values. Raises `UserError` naming the bad ones, whose `field` is the
+    first of them.
+    """
+    try:
+        return type(settings).model_validate({**settings.model_dump(), **values})
+    except ValidationError as error:
+        field = str(next(iter(error.errors()[0]["loc"]), "")) or None
+        raise UserError(told(error, setting_names(), str), field) from None
+
+
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     """`["train.epochs=2"]` as `{"train.epochs": 2}`; values are read as YAML."""
     parsed = {}

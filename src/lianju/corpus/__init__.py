@@ -15,6 +15,7 @@ from lianju.corpus.homework import INSTRUCTION, test_set
 from lianju.corpus.interpreting import Interpreted, check_text, interpret_couplet, to_traditional
 from lianju.corpus.line_index import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
+from lianju.corpus.row_files import ROW_FILES, FileRow, check_text_file, read_rows
 from lianju.corpus.run_data import RunPoems, run_poems
 from lianju.corpus.sources import cached_large, large_corpus, training_corpus
 from lianju.corpus.splitting import (
@@ -37,12 +38,14 @@ from lianju.corpus.verse_text import has_verse, verse_only
 
 __all__ = [
     "INSTRUCTION",
+    "ROW_FILES",
     "VALIDATION",
     "BadRecord",
     "Corpus",
     "Dropped",
     "Example",
     "FileReport",
+    "FileRow",
     "Interpreted",
     "KnownLines",
     "Poem",
@@ -54,6 +57,7 @@ __all__ = [
     "cached_large",
     "check_file",
     "check_text",
+    "check_text_file",
     "clean",
     "convert",
     "has_verse",
@@ -68,6 +72,7 @@ __all__ = [
     "placeholders",
     "read_couplets",
     "read_records",
+    "read_rows",
     "read_verse",
     "run_poems",
     "select",

@@ -13,14 +13,14 @@ from lianju.corpus.records import Record, printable, record_of
 from lianju.errors import UserError
 from lianju.verse import visible
 
-_SEPARATORS = ",\t;|｜"
+SEPARATORS = ",\t;|｜"
 _LONGEST_HEAD = 1000
 
 
 def table_records(text: str) -> list[Record] | None:
     """The records of a table; None where the first line names no column that holds a poem."""
     head = next((line for line in text.splitlines() if line.strip()), "")[:_LONGEST_HEAD]
-    for separator in _SEPARATORS:
+    for separator in SEPARATORS:
         names = next((cells for _, cells in _rows(head, separator)), [])
         names = [visible(name).strip() for name in names]
         if len(names) > 1 and all(names) and record_of(dict.fromkeys(names, ""), ""):

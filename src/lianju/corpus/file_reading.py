@@ -116,14 +116,15 @@ def _parse_lines(text: str, path: Path, error: ValueError) -> list[Any]:
     """Read JSONL; `error` is why the whole is not JSON, for a file that is no JSONL either."""
     # Not str.splitlines: it also splits at U+2028, which JSON allows inside a string.
     lines = [(number, line) for number, line in enumerate(_LINE_END.split(text), 1) if line.strip()]
-    records = [_parse_line(number, line) for number, line in lines]
+    records = [parse_line(number, line) for number, line in lines]
     is_jsonl = path.suffix == ".jsonl" and not all(isinstance(r, Unreadable) for r in records)
     if is_jsonl or isinstance(records[0], dict):
         return records
     raise UserError(say("not_json", path=shown(path), place=_place(error))) from None
 
 
-def _parse_line(number: int, line: str) -> Any:
+def parse_line(number: int, line: str) -> Any:
+    """The value of a line of JSONL; `Unreadable` or `Repeated` as in `parse_json`."""
     try:
         return _value(line)
     except RecursionError:

@@ -87,12 +87,17 @@ def read_couplets(path: Path) -> list[str]:
     text = decode(read_bytes(path), path)
     records = _named_records(text, path)
     if records is None:
-        return [_COUNTED.sub("", line.strip()) for line in text.splitlines() if line.strip()]
+        return [counted_line(line) for line in text.splitlines() if line.strip()]
     for record in _some(records, path):
         if not record.parts:
             field, fault = record.faults[0]
             raise UserError(_prefixed(path, _bad(record.place, field, fault)))
     return [record.parts[0].text for record in records]
+
+
+def counted_line(line: str) -> str:
+    """A line of a text without the number before it."""
+    return _COUNTED.sub("", line.strip())
 
 
 def read_verse(path: Path) -> VerseFile:

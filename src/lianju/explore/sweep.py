@@ -2,9 +2,11 @@
 
 The folder holds `sweep.json`, all on which the poems depend, and `cells/NNN.json`, one file a
 finished cell. A sweep that was stopped goes on where it was; what is measured on the poems is
-computed from these files without the model.
+computed from these files without the model. Several processes divide the cells, each in a folder
+of its own, from which `gather` takes them.
 """
 
+import glob
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +25,9 @@ from lianju.errors import UserError
 from lianju.evaluate import Figure, Mark
 from lianju.explore.example_distribution import ExampleDistribution, find_example
 from lianju.explore.grid import Cell, Grid
+from lianju.files import read_as
 from lianju.progress import SILENT, Reporter, Task
+from lianju.shards import WHOLE, Shard
 from lianju.work_folder import FolderKind, WorkFolder
 
 if TYPE_CHECKING:
@@ -145,11 +149,36 @@ class Sweep(WorkFolder):
     )
 
     plan: SweepPlan = field(kw_only=True)
+    shard: Shard = field(default=WHOLE, kw_only=True)
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the cells that are written here."""
+        return self.shard.every(len(self.plan.grid.cells()))
 
     def missing(self) -> list[int]:
-        """The numbers of the cells that are not finished, or whose files are damaged."""
-        numbers = range(len(self.plan.grid.cells()))
-        return [number for number in numbers if not _there(partial(self._read, number))]
+        """Those of `numbers` whose cells are not finished, or whose files are damaged."""
+        return [number for number in self.numbers if not _there(partial(self._read, number))]
+
+    def gather(self) -> None:
+        """Take the cells that are missing here from the folders of shards beside this one."""
+        place = self.folder.absolute()
+        pattern = f"{glob.escape(place.stem)}-*-of-*{glob.escape(place.suffix)}"
+        for folder in sorted(place.parent.glob(pattern)):
+            if not (folder / self.KIND.first).is_file():
+                continue
+            other = Sweep(folder, self.reporter, plan=self.plan)
+            if read_as(SweepPlan, folder / self.KIND.first) != self.plan:
+                self.reporter.say(f"{folder} is left aside: it has other settings.")
+                continue
+            lacking = set(other.missing())
+            found = [number for number in self.missing() if number not in lacking]
+            self.agree(self.plan)
+            for number in found:
+                self.once(_cell_file(number), _CellFile, partial(other._cell, number))
+            if _there(other.choices):
+                self.once(_CHOICES, ExampleDistribution, other.choices)
+            self.reporter.say(f"Cells taken from {folder}: {len(found)}")
 
     def finished(self) -> bool:
         """Whether nothing is left to write that needs the model."""
@@ -157,7 +186,7 @@ class Sweep(WorkFolder):
 
     def written(self) -> list[WrittenCell]:
         """Every cell; all must be finished."""
-        return [self._read(number) for number in range(len(self.plan.grid.cells()))]
+        return [self._read(number) for number in self.numbers]
 
     def choices(self) -> ExampleDistribution:
         """The distribution that the page explains the parameters with.
@@ -183,8 +212,12 @@ class Sweep(WorkFolder):
 
         return self.once(_cell_file(number), _CellFile, timed, self._poems).seconds
 
+    def _cell(self, number: int) -> _CellFile:
+        """The file of a finished cell."""
+        return self.read(_cell_file(number), _CellFile, self._poems)
+
     def _read(self, number: int) -> WrittenCell:
-        found = self.read(_cell_file(number), _CellFile, self._poems)
+        found = self._cell(number)
         cell = self.plan.grid.cells()[number]
         return WrittenCell(number, cell, found.seconds, self._poems(found))
 
@@ -212,16 +245,21 @@ def _there(read: Callable[[], object]) -> bool:
 
 
 @contextmanager
-def open_sweep(folder: Path, plan: SweepPlan, reporter: Reporter = SILENT) -> Iterator[Sweep]:
+def open_sweep(
+    folder: Path, plan: SweepPlan, reporter: Reporter = SILENT, shard: Shard = WHOLE
+) -> Iterator[Sweep]:
     """A new sweep in `folder`, or the one that is there if its plan is the same.
 
-    The folder is held for the body. Raises `UserError` where another plan, or something else, is
-    there.
+    The folder is held for the body. A shard of several writes its cells in a folder beside it, and
+    the whole takes what it finds there. Raises `UserError` where another plan, or something else,
+    is there.
     """
-    sweep = Sweep(folder, reporter, plan=plan)
+    sweep = Sweep(shard.beside(folder), reporter, plan=plan, shard=shard)
     with sweep.held() as begun:
         if begun:
             sweep.agree(plan)
+        if shard.count == 1:
+            sweep.gather()
         yield sweep
 
 
