@@ -5,12 +5,13 @@ where that may help, and keeps every answer as it comes: what was answered once 
 again. Knows nothing of poems. What needs the package openai is loaded when something is asked.
 """
 
-from lianju.chat.answers import Answer, Answers, Asked
+from lianju.chat.answers import FILTERED, Answer, Answers, Asked
 from lianju.chat.asking import Ask, Chat
 from lianju.chat.endpoint import Endpoint, Message
 from lianju.chat.estimate import Estimate, rough_tokens
 
 __all__ = [
+    "FILTERED",
     "Answer",
     "Answers",
     "Ask",

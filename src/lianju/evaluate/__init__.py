@@ -23,6 +23,7 @@ from lianju.evaluate.summary import summary_tables
 from lianju.evaluate.typesetting import typeset
 
 if TYPE_CHECKING:
+    from lianju.evaluate.chat_author import ChatAuthor, add_chat_to_run
     from lianju.evaluate.evaluation import (
         Author,
         EvaluationPlan,
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
         write_evaluation,
         write_poems,
     )
-    from lianju.evaluate.run_page import IN_RULES, write_run_page
+    from lianju.evaluate.run_page import IN_RULES, run_couplets, write_run_page
     from lianju.evaluate.untouched_results import cached_result, model_identity
 
 __all__ = [
     "IN_RULES",
     "METRICS",
     "Author",
+    "ChatAuthor",
     "EvaluationPlan",
     "Figure",
     "Load",
@@ -46,6 +48,7 @@ __all__ = [
     "Measured",
     "Pairs",
     "Report",
+    "add_chat_to_run",
     "cached_result",
     "compare_reports",
     "couplets_digest",
@@ -63,6 +66,7 @@ __all__ = [
     "preference_words",
     "read_report",
     "refuse_report",
+    "run_couplets",
     "shape_counts",
     "share_words",
     "suite",
@@ -75,7 +79,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ChatAuthor": "chat_author",
+    "add_chat_to_run": "chat_author",
     "IN_RULES": "run_page",
+    "run_couplets": "run_page",
     "write_run_page": "run_page",
     "cached_result": "untouched_results",
     "model_identity": "untouched_results",
