@@ -33,7 +33,7 @@ _REFUSAL = re.compile(
 _BEGINNING = 100
 _LONGEST = 12
 
-_FENCE = re.compile(r"^\s*```.*$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
 _BREAK = re.compile(r"<br\s*/?>|\r\n?", re.IGNORECASE)
 _LEAD = re.compile(r"^[ \t]*(?:>[ \t]*)*(?:[-+•●*][ \t]+|\d{1,2}[.、)][ \t]*)?", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t]*#{1,6}[ \t].*$", re.MULTILINE)
@@ -53,7 +53,8 @@ class FoundVerse:
 
     `text`: the continuation of the couplet as the corpus writes verse, "" where there is none.
     `prose`: how many letters, digits and characters of the answer are neither that nor the
-    couplet said again. `last`: whether nothing stands after the verse. `kind`: "verse" alone;
+    couplet said again. `last`: whether no more than a broken line stands after the verse. `kind`:
+    "verse" alone;
     verse with prose "around" it; "prose" only; or "refused", without verse: an answer that is
     empty or says that it will not.
     """
@@ -106,7 +107,9 @@ def verse_in(answer: str, couplet: str) -> FoundVerse:
     text = _written(pieces[begin:end])
     prose = _letters(spoken) - _letters(text) - again
     if text:
-        return FoundVerse(text, prose, end == len(pieces), "around" if prose else "verse")
+        left = pieces[end:]
+        last = not left or (len(left) == 1 and left[0].kind != "prose")
+        return FoundVerse(text, prose, last, "around" if prose else "verse")
     refused = not _letters(spoken) or _REFUSAL.search(_folded(spoken[:_BEGINNING]))
     return FoundVerse("", prose, True, "refused" if refused else "prose")
 
@@ -170,15 +173,15 @@ def _poem(pieces: Sequence[_Piece], couplet: str) -> tuple[int, int, int]:
     best, most = (0, 0, 0), 0
     whole = all(piece.kind != "prose" for piece in pieces)
     for begin, end in _stretches(pieces):
-        said = _couplet_in(pieces[begin:end], couplet)
+        said, again, goes_on = _couplet_in(pieces[begin:end], couplet), 0, False
         if said is not None:
-            start, stop = _trimmed(pieces, begin + said + 2, end, after_couplet=True)
-            again = _letters(couplet)
-        else:
-            start, stop = _trimmed(pieces, begin, end)
-            again = 0
-            if not (_has_sentence(pieces[start:stop]) or (whole and _alone(pieces))):
-                continue
+            begin, again = begin + said + 2, _letters(couplet)
+            # What a closing quotation mark parts from the couplet does not go on from it.
+            goes_on = not pieces[begin - 1].quoted
+        start, stop = _trimmed(pieces, begin, end, goes_on)
+        part = pieces[start:stop]
+        if not (goes_on or _has_sentence(part) or (whole and said is None and _alone(part))):
+            continue
         count = 1 + sum(piece.kind == "line" for piece in pieces[start:stop])
         if stop > start and count > most:
             best, most = (start, stop, again), count
@@ -220,7 +223,7 @@ def _ends_sentence(piece: _Piece) -> bool:
 
 
 def _alone(pieces: Sequence[_Piece]) -> bool:
-    """Whether pieces that are no prose, and all that was answered, are an attempt at verse."""
+    """Whether pieces without prose around them are an attempt at verse."""
     if any(_MODERN.search(key(piece.text)) for piece in pieces if piece.kind == "near"):
         return False
     lengths = [len(piece.text) for piece in pieces]
@@ -230,13 +233,12 @@ def _alone(pieces: Sequence[_Piece]) -> bool:
 
 
 def _trimmed(
-    pieces: Sequence[_Piece], begin: int, end: int, after_couplet: bool = False
+    pieces: Sequence[_Piece], begin: int, end: int, after_couplet: bool
 ) -> tuple[int, int]:
     """A stretch without headings before it and words after it."""
     lines = [at for at in range(begin, end) if pieces[at].kind == "line"]
     if not lines:
-        # Nothing of it has the length of verse.
-        return (begin, end) if after_couplet or end - begin == len(pieces) else (begin, begin)
+        return (begin, end) if _alone(pieces[begin:end]) else (begin, begin)
     start, stop = lines[0], lines[-1] + 1
     if after_couplet:
         start = begin
