@@ -31,6 +31,14 @@ def render(style: str, vocabulary: Vocabulary, couplet: str) -> list[int]:
     return [*start, *frame.before_ids, *vocabulary.spell(normal(couplet)), *frame.after_ids]
 
 
+def chat_messages(couplet: str) -> list[dict[str, str]]:
+    """The homework's wording as messages to a chat model that others serve."""
+    return [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": f"{INSTRUCTION}\n{normal(couplet)}"},
+    ]
+
+
 def render_completion(vocabulary: Vocabulary, completion: str) -> list[int]:
     """The ids of what the model is to write, the stop token last."""
     return [*vocabulary.spell(completion), vocabulary.stop]

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lianju.chat import Answers, Endpoint
 from lianju.corpus import test_set as homework_couplets
-from lianju.evaluate.judge import Endpoint, Judge
-from lianju.evaluate.judge.cache import Answers
+from lianju.evaluate.judge import Judge
 from lianju.evaluate.pairs import Pair, Pairs
 from lianju.evaluate.schema import Report
 from tests.evaluate import reports

@@ -12,8 +12,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from lianju.chat import Answer, Answers, Asked, Endpoint
 from lianju.errors import UserError
-from lianju.evaluate.judge import Answers, Endpoint, Judge, judge_pairs
+from lianju.evaluate.judge import Judge, judge_pairs
 from lianju.evaluate.judge.pairwise import pair_questions
 from tests.evaluate.fake_judge import (
     KEY,
@@ -152,7 +153,7 @@ def test_a_wrong_key_is_told_at_once_and_not_shown(tmp_path: Path) -> None:
         pytest.raises(UserError) as caught,
     ):
         judge_pairs(judge(server, tmp_path), pairs())
-    assert str(caught.value) == "the endpoint refused: HTTP 401: bad key: (key)"
+    assert str(caught.value).startswith("the endpoint refused: HTTP 401: bad key: (key). Is the")
     assert len(server.requests) <= 4
     assert KEY not in repr(judge(server, tmp_path))
 
@@ -232,8 +233,8 @@ def test_the_whole_address_may_be_given() -> None:
 _SCRIPT = """
 import sys
 from pathlib import Path
-from lianju.evaluate.judge import Endpoint, Judge, judge_pairs
-from lianju.evaluate.judge.cache import Answers
+from lianju.chat import Answers, Endpoint
+from lianju.evaluate.judge import Judge, judge_pairs
 from tests.evaluate.fake_judge import pairs
 judge_pairs(Judge(Endpoint(sys.argv[1], "fake"), Answers(Path(sys.argv[2]))), pairs(15))
 """
@@ -284,14 +285,16 @@ def test_answers_depend_on_the_address_and_on_all_that_was_asked_but_not_on_the_
     tmp_path: Path,
 ) -> None:
     answers, message = Answers(tmp_path), [{"role": "user", "content": "怎麼樣？"}]
-    asked, here = {"temperature": 0.0, "sample": 0}, "http://user:password@localhost:8000/v1"
-    answers.put(Endpoint(here, "m", KEY), message, asked, "好")
+    asked, here = Asked(message, {"temperature": 0.0}), "http://user:password@localhost:8000/v1"
+    answers.put(Endpoint(here, "m", KEY), asked, Answer("好", "length", ("seed",)))
     again = Endpoint(f"{here}/chat/completions", "m")
-    assert answers.get(again, message, {"sample": 0, "temperature": 0.0}) == "好"
-    assert answers.get(Endpoint(here.replace("8000", "8001"), "m", KEY), message, asked) is None
-    assert answers.get(Endpoint(here, "n", KEY), message, asked) is None
-    assert answers.get(again, [*message, *message], asked) is None
-    assert answers.get(again, message, {**asked, "sample": 1}) is None
+    assert "password" not in again.shown
+    assert answers.get(again, asked) == Answer("好", "length", ("seed",))
+    assert answers.get(Endpoint(here.replace("8000", "8001"), "m", KEY), asked) is None
+    assert answers.get(Endpoint(here, "n", KEY), asked) is None
+    assert answers.get(again, Asked([*message, *message], asked.parameters)) is None
+    assert answers.get(again, Asked(message, asked.parameters, sample=1)) is None
+    assert answers.get(again, Asked(message, {"temperature": 1.0})) is None
     kept = "".join(path.read_text() for path in tmp_path.iterdir())
     assert KEY not in kept and "password" not in kept
 

@@ -1,6 +1,6 @@
 """`lianju evaluate`: every metric on named suites, and what is done with finished reports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
+from lianju.cli.chat_system import ChatFlags, refuse_ours
 from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
 from lianju.cli.inputs import told_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
@@ -15,7 +16,7 @@ from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
-    from lianju.evaluate import Author, EvaluationPlan, Load, Report
+    from lianju.evaluate import Author, ChatAuthor, EvaluationPlan, Load, Report
 
 _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
@@ -38,6 +39,14 @@ def _flag(group: Group, text: str, **more: Any) -> Parameter:
 class Systems(ModelFlags):
     """Who writes."""
 
+    model: Annotated[
+        str | None,
+        Parameter(
+            help="The base model; default: the adapter's own. With --endpoint: the chat model, by "
+            "the name that the endpoint knows.",
+            show_default=False,
+        ),
+    ] = None
     poets: Annotated[bool, Parameter(help="The poets themselves: the real poems.")] = False
     against: Annotated[
         str | None,
@@ -48,9 +57,16 @@ class Systems(ModelFlags):
         ),
     ] = None
 
-    def names(self) -> list[str]:
-        """The systems in order: base, poets, or a folder."""
-        if sum((self.adapter is not None, self.base, self.poets)) > 1:
+    def names(self, with_chat: bool) -> list[str]:
+        """The systems in order: base, poets, or a folder; after a chat model, if there is one."""
+        given = sum((self.adapter is not None, self.base, self.poets))
+        if with_chat and given:
+            raise UserError(
+                "with --endpoint the chat model writes: name another system by --against"
+            )
+        if with_chat:
+            return [] if self.against is None else [self.against]
+        if given > 1:
             raise UserError("--adapter, --base and --poets exclude each other")
         first = "base" if self.base else "poets" if self.poets else ""
         names = [first or str(self.adapter or told_adapter())]
@@ -115,6 +131,7 @@ def evaluate_command(
     *,
     systems: Systems | None = None,
     scope: Scope | None = None,
+    chat: ChatFlags | None = None,
     rules: VerseFlags | None = None,
     particles: Annotated[int | None, PARTICLES] = None,
     taste: Annotated[float | None, TASTE] = None,
@@ -136,22 +153,36 @@ def evaluate_command(
     Without any flag under Verse the model writes freely, as in `lianju run`: what it has learned
     is measured, not what rules force it to do. Example: lianju evaluate --against base
 
+    A chat model that others serve can be a system, too: what verse is in its answers is judged like
+    any other, and the words around it are counted. What it costs is said first. Example: lianju
+    evaluate --endpoint http://localhost:8000/v1 --model qwen3-8b --against base --suite hw5
+
     The commands listed first have flags of their own and come first on the line.
     """
     overrides = decode_overrides(decoding, seed=seed, particles=particles, taste=taste)
     settings = load_settings("default", overrides)
     verse = verse_settings(rules) if rules else VerseSettings(form="free")
-    asked = systems or Systems()
-    named = asked.names()
-    # Poets are scored by the model that they are compared with.
-    scorer = next((folder for name in named if (folder := _adapter_of(name))), None)
-    authors = [_author(name, scorer, asked.model, settings, verse, asked.exact) for name in named]
-    base = _loader(scorer, asked.model, tuned=False)
+    asked, asking = systems or Systems(), chat or ChatFlags()
+    guest = asking.author(asked.model, decoding, seed)
+    named = asked.names(with_chat=guest is not None)
+    if guest and not named:
+        refuse_ours(rules, decoding, exact=asked.exact, particles=particles, taste=taste)
+    if guest and asking.run:
+        if named or scope or out_:
+            raise UserError("--run takes no --against, --out or flags of Scope: a run has its own")
+        asking.into_run(guest, asking.run)
+        return
+    if guest:
+        asked = replace(asked, model=None)
+    authors, base = _authors(named, asked, settings, verse)
 
     from lianju.evaluate import evaluate_systems
 
     folder = out_ or Path("evaluations") / f"{datetime.now():%Y%m%d-%H%M%S}"
     plan = (scope or Scope()).plan()
+    if guest:
+        asking.agree_on(guest, plan)
+        authors = [guest, *authors]
     _tell(evaluate_systems(folder, plan, authors, base, TerminalReporter()), folder)
 
 
@@ -184,6 +215,18 @@ def _adapter_of(name: str) -> Path | None:
     from lianju.model import find_adapter
 
     return None if name in ("base", "poets") else find_adapter(Path(name))
+
+
+def _authors(
+    names: list[str], asked: Systems, settings: RunSettings, verse: VerseSettings
+) -> "tuple[list[Author | ChatAuthor], Load]":
+    """Those who write, and what loads the untouched model."""
+    # Poets are scored by the model that they are compared with.
+    scorer = next((folder for name in names if (folder := _adapter_of(name))), None)
+    authors: list[Author | ChatAuthor] = [
+        _author(name, scorer, asked.model, settings, verse, asked.exact) for name in names
+    ]
+    return authors, _loader(scorer, asked.model, tuned=False)
 
 
 def _author(

@@ -1,14 +1,13 @@
 """`lianju evaluate --judge`: a language model's opinion on the poems of a finished report."""
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from lianju.console import TerminalReporter, err, print_line
+from lianju.cli.endpoint import EndpointFlags, endpoint_flag
+from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
 from lianju.files import cache_dir, write_text
 
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lianju.evaluate import Pairs
-    from lianju.evaluate.judge import Estimate, HomeworkResult, Judge, PairwiseResult, Question
+    from lianju.evaluate.judge import HomeworkResult, Judge, PairwiseResult, Question
 
-_KEY = "OPENAI_API_KEY"
-_ENDPOINT = Group("Endpoint 端點: who judges, and what it costs", sort_key=1)
 _PAIRS = Group("Pairs 對比: what is compared", sort_key=2)
 
 
@@ -27,59 +24,28 @@ def _flag(group: Group, text: str, **more: Any) -> Parameter:
     return Parameter(help=text, group=group, **more)
 
 
-_PRICE: dict[str, Any] = {"validator": validators.Number(gte=0), "show_default": False}
-
-
 @Parameter(name="*")
-@dataclass(frozen=True)
-class JudgeFlags:
+@dataclass(frozen=True, kw_only=True)
+class JudgeFlags(EndpointFlags):
     """Who judges, and what it costs."""
 
     endpoint: Annotated[
-        str, _flag(_ENDPOINT, "An OpenAI-style address, such as http://localhost:8000/v1.")
+        str, endpoint_flag("An OpenAI-style address, such as http://localhost:8000/v1.")
     ]
-    model: Annotated[str, _flag(_ENDPOINT, "The judge, by the name that the endpoint knows.")]
-    key_env: Annotated[
-        str, _flag(_ENDPOINT, "The environment variable that holds the API key.")
-    ] = _KEY
-    price_in: Annotated[
-        float | None, _flag(_ENDPOINT, "Price of a million tokens asked.", **_PRICE)
-    ] = None
-    price_out: Annotated[
-        float | None, _flag(_ENDPOINT, "Price of a million tokens answered.", **_PRICE)
-    ] = None
-    yes: Annotated[bool, _flag(_ENDPOINT, "Do not wait for a yes to the estimate.")] = False
+    model: Annotated[str, endpoint_flag("The judge, by the name that the endpoint knows.")]
 
     def agreed(self, questions: "Sequence[Question[Any]]") -> "Judge":
         """The judge with its memory, once what asking will take has been said and agreed to.
 
         Raises `UserError` for a bad address or key, or without a yes.
         """
-        from lianju.evaluate.judge import Answers, Endpoint, Judge
+        from lianju.chat import Answers, Endpoint
+        from lianju.evaluate.judge import Judge
 
-        if (self.price_in is None) != (self.price_out is None):
-            raise UserError("--price-in and --price-out go together")
-        endpoint = Endpoint(self.endpoint, self.model, _key(self.key_env))
+        endpoint = Endpoint(self.endpoint, self.model, self.key())
         judge = Judge(endpoint, Answers(cache_dir() / "judge"), TerminalReporter())
-        estimate = judge.estimate(questions)
-        if estimate.requests:
-            err.print(self._words(estimate), markup=False)
-            err.print(f"Answers are kept as they come, in {judge.answers.folder}", markup=False)
-            if not self.yes:
-                _ask()
-        else:
-            err.print(f"All {estimate.known:,} answers are there already; nothing is asked.")
+        self.agree(judge, judge.estimate(questions))
         return judge
-
-    def _words(self, estimate: "Estimate") -> str:
-        known = f" ({estimate.known:,} more are known)" if estimate.known else ""
-        words = (
-            f"To ask: {estimate.requests:,} requests{known}, about {estimate.tokens_in:,} tokens "
-            f"in and {estimate.tokens_out:,} out, more if the model thinks before it answers"
-        )
-        if self.price_in is None or self.price_out is None:
-            return words
-        return f"{words}; at these prices about {estimate.cost(self.price_in, self.price_out):.2f}"
 
 
 @Parameter(name="*")
@@ -179,26 +145,6 @@ def _refuse_pairs(given: object) -> None:
             "--homework marks the poems of hw5 by themselves: leave out the second report, "
             "--real, --suite and --pairs"
         )
-
-
-def _ask() -> None:
-    """Get a yes; raises `UserError` without one."""
-    if not (sys.stdin.isatty() and err.is_terminal):
-        raise UserError("not asked yet: add --yes to send these requests")
-    try:
-        answer = err.input("Ask? [y/N] ", markup=False)
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes", "是"):
-        raise UserError("nothing was asked")
-
-
-def _key(variable: str) -> str:
-    """The key, or "" for an endpoint that wants none."""
-    key = os.environ.get(variable, "").strip()
-    if not key and variable != _KEY:
-        raise UserError(f"the environment variable {variable} (--key-env) is empty or not set")
-    return key
 
 
 def _tell_pairs(result: "PairwiseResult") -> None:

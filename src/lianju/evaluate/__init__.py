@@ -39,6 +39,7 @@ from lianju.evaluate.summary import summary_tables
 from lianju.evaluate.typesetting import typeset
 
 if TYPE_CHECKING:
+    from lianju.evaluate.chat_author import ChatAuthor, add_chat_to_run
     from lianju.evaluate.evaluation import (
         Author,
         EvaluationPlan,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         poem_report,
         poem_system,
         poets_of,
+        run_couplets,
         taken_metrics,
         write_run_page,
     )
@@ -64,6 +66,7 @@ __all__ = [
     "METRICS",
     "NOTHING",
     "Author",
+    "ChatAuthor",
     "Comparison",
     "EvaluationPlan",
     "Figure",
@@ -74,6 +77,7 @@ __all__ = [
     "Report",
     "System",
     "Tools",
+    "add_chat_to_run",
     "cached_result",
     "compare_reports",
     "couplets_digest",
@@ -101,6 +105,7 @@ __all__ = [
     "preference_words",
     "read_report",
     "refuse_report",
+    "run_couplets",
     "shape_counts",
     "share_words",
     "shown",
@@ -120,8 +125,10 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("IN_RULES", "write_run_page", "taken_metrics"), "run_page"),
-    **dict.fromkeys(("poem_report", "poem_system", "poets_of"), "run_page"),
+    **dict.fromkeys(("poem_report", "poem_system", "poets_of", "run_couplets"), "run_page"),
     "shown": "page",
+    "ChatAuthor": "chat_author",
+    "add_chat_to_run": "chat_author",
     "cached_result": "untouched_results",
     "model_identity": "untouched_results",
 }

@@ -23,6 +23,7 @@ from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
+from lianju.evaluate.chat_author import ChatAuthor, chat_suite, chat_system
 from lianju.evaluate.compare import report_of
 from lianju.evaluate.contamination import probe_contamination
 from lianju.evaluate.facing import learn_facing
@@ -120,14 +121,14 @@ class _Evaluation(WorkFolder):
 def evaluate_systems(
     folder: Path,
     plan: EvaluationPlan,
-    authors: Sequence[Author],
+    authors: Sequence[Author | ChatAuthor],
     base: Load,
     reporter: Reporter = SILENT,
 ) -> schema.Report:
     """Evaluate one author, or two in pairs, into `folder`: report.json and report.html.
 
-    `base` loads the untouched model, which is tested for poems that it knows by heart. Raises
-    `UserError` where the folder holds an evaluation of something else.
+    `base` loads the untouched model, which is tested for poems that it knows by heart, unless a
+    chat model is alone. Raises `UserError` where the folder holds an evaluation of something else.
     """
     parts = _Evaluation(folder, reporter)
     with parts.held():
@@ -139,7 +140,7 @@ def evaluate_systems(
         parts.agree(
             _Asked(
                 plan=plan,
-                systems=[author.settings() | {"exact": author.exact} for author in authors],
+                systems=[_settings(author) for author in authors],
                 suites={name: couplets_digest(those) for name, those in examples.items()},
                 metrics={name: metric.version for name, metric in METRICS.items()},
             )
@@ -150,7 +151,8 @@ def evaluate_systems(
             for number, author in enumerate(authors, 1)
         ]
         seconds = sum(system.seconds for system in systems)
-        known = _contamination(systems[0].sha256, base, reporter)
+        ours = [system.sha256 for system in systems if system.kind != "chat"]
+        known = _contamination(ours[0], base, reporter) if ours else None
         report = report_of(systems, METRICS, machine.describe(), seconds, known)
         write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
@@ -177,9 +179,15 @@ def write_poems(
     return complete(model, style, couplets, decode, reporter, name, constraints=rules)
 
 
-def _check_rules(author: Author, examples: Mapping[Name, Sequence[Example]]) -> None:
+def _settings(author: Author | ChatAuthor) -> dict[str, Any]:
+    """All on which what an author writes depends."""
+    exact = {"exact": author.exact} if isinstance(author, Author) else {}
+    return author.settings() | exact
+
+
+def _check_rules(author: Author | ChatAuthor, examples: Mapping[Name, Sequence[Example]]) -> None:
     """Refuse rules that a couplet cannot keep, before anything long starts."""
-    if author.verse is not None:
+    if isinstance(author, Author) and author.verse is not None:
         for example in chain.from_iterable(examples.values()):
             rules_for(example.couplet, author.verse)
 
@@ -194,7 +202,7 @@ def refuse_report(folder: Path) -> None:
 def _system(
     folder: _Evaluation,
     part: str,
-    author: Author,
+    author: Author | ChatAuthor,
     plan: EvaluationPlan,
     examples: Mapping[Name, Sequence[Example]],
     kit: Tools,
@@ -204,6 +212,16 @@ def _system(
 
     def whole() -> schema.System:
         started = time.perf_counter()
+        if isinstance(author, ChatAuthor):
+            answered = {
+                name: folder.once(
+                    f"{part}/{name}.json",
+                    schema.Suite,
+                    partial(chat_suite, author, name, examples[name], plan.poems, kit),
+                )
+                for name in plan.suites
+            }
+            return chat_system(author, answered, started)
         model, style = author.load()
         pool = [*suite("heldout", None, reporter), *suite("legal", None, reporter)]
         work = _Work(author, plan, model, style, kit, pool, reporter)

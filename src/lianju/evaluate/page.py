@@ -15,7 +15,7 @@ from lianju.evaluate.page_faults import fault_counts
 from lianju.evaluate.page_poems import Card, cards_of
 from lianju.evaluate.schema import Comparison, Metric, Report
 from lianju.evaluate.statistics import Figure
-from lianju.evaluate.verdict import by_size, figure_of, title
+from lianju.evaluate.verdict import answers_of, by_size, figure_of, is_unknowable, title
 from lianju.files import write_text
 
 _TILES = ("shape", "full", "loss", "known_lines")
@@ -26,6 +26,7 @@ _GROUPS = {
     "Variety 變化": (
         *("repeats", "worn", "distinct_1", "distinct_2", "self_bleu", "compression", "collapse"),
     ),
+    "Answers 回答": ("around", "no_verse", "refused", "prose"),
     "Writing 用字": ("lines", "characters", "outside", "simplified", "garbled", "logprob"),
 }
 _WORDS = (
@@ -73,6 +74,8 @@ def shown(report: Report) -> dict[str, Any]:
         "poems_each": _poems_each,
         "shares_of": _shares_of,
         "fault_counts": fault_counts,
+        "is_unknowable": is_unknowable,
+        "answers_of": answers_of,
         "title": title,
         "level": figures.LEVEL,
         **{word.__name__: word for word in _WORDS},
@@ -99,7 +102,8 @@ def _table_of(
     of = {name: group for group, names in _GROUPS.items() for name in names}
     for name in sorted(report.metrics, key=lambda name: [*of, name].index(name)):
         taken = [figure_of(report.systems[place], suite, name) for place in places]
-        if any(figure.n for figure in taken):
+        unknown = any(is_unknowable(report.systems[place], name) for place in places)
+        if unknown or any(figure.n for figure in taken):
             row = report.metrics[name], taken
             groups.setdefault(of.get(name, "Other 其他"), []).append(row)
     return places, compared, groups

@@ -1,7 +1,7 @@
 """The page of a run: an evaluation of the model before and after, and how it was trained.
 
 Beside what the model writes freely stands what it writes in rules, what the reference adapter
-writes, and how the poets went on.
+writes, what chat models answered that were asked, and how the poets went on.
 
 It says what the run's own files say, in the order a reader asks: what came of it, the poems,
 how training went, what it cost, what went in. It fetches nothing and runs no script, and text
@@ -18,6 +18,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from lianju import __version__
+from lianju.corpus import Example
 from lianju.decode import Completion
 from lianju.errors import UserError
 from lianju.evaluate import frame, markup
@@ -27,11 +28,13 @@ from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.page import shown
 from lianju.evaluate.plots import loss_figure
 from lianju.evaluate.schema import Couplet, Leaks, Metric, Report, Suite, System, WrittenPoem
-from lianju.files import read_json, read_jsonl, write_text
+from lianju.files import read_as, read_json, read_jsonl, write_text
 
 Row = dict[str, Any]
 # The poems of the model in rules, as a list to hand in and with all there is to say of them.
 IN_RULES = "results-in-rules"
+# A folder of a run with what chat models answered, a file a model, as `System`s.
+CHATS = "chats"
 # What runs of before part 9 do not have.
 _MORE = {IN_RULES: "after, in rules", "reference": "reference adapter"}
 # What is raised where a file holds something else than a run writes.
@@ -66,6 +69,7 @@ def write_run_page(run: Path) -> Path:
         if (run / f"{file}.jsonl").is_file():
             with _file(run, f"{file}.jsonl") as rows:
                 systems.append(poem_system(label, _all(rows, tests)))
+    systems += [_chat(path, systems[0]) for path in sorted((run / CHATS).glob("*.json"))]
     report = _report([*systems, *poets])
     parts |= shown(report)
     with _file(run, "summary.json") as summary:
@@ -86,6 +90,25 @@ def write_run_page(run: Path) -> Path:
     path = run / "report.html"
     write_text(path, page)
     return path
+
+
+def run_couplets(run: Path) -> list[Example]:
+    """The test couplets of a finished run, with the real poems where they are known."""
+    with _file(run, "results.jsonl") as rows:
+        return [Example(row["couplet"], row["truth"] or "", "") for row in rows]
+
+
+def _chat(path: Path, other: System) -> System:
+    """What a chat model wrote on the run's couplets, those of another system of the run."""
+    advice = "remove it, and ask the model again"
+    chat = read_as(System, path, advice)
+    couplets = [
+        [row.couplet for row in one.suites["hw5"].couplets] if "hw5" in one.suites else []
+        for one in (chat, other)
+    ]
+    if couplets[0] != couplets[1]:
+        raise UserError(f"{path} is of other couplets than the run: {advice}")
+    return chat
 
 
 @contextmanager

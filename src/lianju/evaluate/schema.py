@@ -34,6 +34,8 @@ class WrittenPoem(_Part):
     """It ended by itself, it was cut off, or a poet wrote it."""
     marks: dict[str, Mark]
     """By the name of a metric (see `metrics`), what it says of this poem; None: nothing."""
+    answer: str = ""
+    """All that a chat model answered, where that is more than the text."""
 
 
 class Couplet(_Part):
@@ -60,6 +62,8 @@ class Suite(_Part):
     figures: dict[str, Figure]
     """By the name of a metric."""
     couplets: list[Couplet] = Field(min_length=1)
+    notes: list[str] = []
+    """Of a chat model's answers: parameters that it did not take, how many were cut off."""
 
 
 class Leaks(_Part):
@@ -76,12 +80,12 @@ class Leaks(_Part):
 
 
 class System(_Part):
-    """Who wrote: a model with its decoding, or the poets."""
+    """Who wrote: a model with its decoding, a chat model that others serve, or the poets."""
 
     label: str
-    kind: Literal["model", "poets"]
+    kind: Literal["model", "chat", "poets"]
     model: str = ""
-    """The base model; for poets, the one that scored them."""
+    """The base model; for poets, the one that scored them; a chat model by its endpoint's name."""
     sha256: str = ""
     """Of its weights."""
     engine: str = ""
@@ -95,6 +99,10 @@ class System(_Part):
     """Every decoding parameter."""
     rules: dict[str, int | str | None] = {}
     """The rules of verse that were kept; form "free" for none."""
+    endpoint: str = ""
+    """Where a chat model was asked."""
+    messages: list[dict[str, str]] = []
+    """What it was asked, with 〈couplet〉 where the couplet stood."""
     leaks: Leaks
     suites: dict[str, Suite] = Field(min_length=1)
     seconds: float = 0.0

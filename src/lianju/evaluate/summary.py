@@ -10,7 +10,7 @@ from lianju.evaluate.figures import (
 )
 from lianju.evaluate.schema import Comparison, Metric, Report
 from lianju.evaluate.statistics import Figure
-from lianju.evaluate.verdict import by_size, figure_of, title
+from lianju.evaluate.verdict import by_size, figure_of, is_unknowable, title
 
 
 def summary_tables(report: Report) -> list[list[list[str]]]:
@@ -26,9 +26,14 @@ def _table(report: Report, suite: str) -> list[list[str]]:
     rows = [[suite, *(system.label for system in systems), "n", *last]]
     for name, metric in report.metrics.items():
         figures = [figure_of(system, suite, name) for system in systems]
-        if any(figure.n for figure in figures):
+        unknown = any(is_unknowable(system, name) for system in systems)
+        if unknown or any(figure.n for figure in figures):
             counts = "/".join(dict.fromkeys(f"{figure.n:,}" for figure in figures))
-            cells = [*(_cell(figure, metric) for figure in figures), counts]
+            said = [
+                "not available" if is_unknowable(system, name) else _cell(figure, metric)
+                for system, figure in zip(systems, figures, strict=True)
+            ]
+            cells = [*said, counts]
             last = [_difference(compared.get(name), metric)] if compared else []
             rows.append([title(metric), *cells, *last])
     return rows

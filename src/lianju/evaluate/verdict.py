@@ -17,6 +17,14 @@ _VAGUE = 0.1
 _ASKED = ("full", "loss", "known_lines")
 # What a model says of the real poems, which is no merit of the poets that it scores.
 _OF_MODELS = ("loss", "perplexity", "rank")
+# What only a model's probabilities tell, which no endpoint gives for a text of ours.
+_OF_PROBABILITIES = (*_OF_MODELS, "logprob")
+# What is told of a chat model's answers, in words.
+_OF_ANSWERS = {
+    "around": "prose around the verse 詩外有文 in",
+    "no_verse": "prose only 有文無詩 in",
+    "refused": "refused or empty 拒答",
+}
 _MANNER = {"more": "more is better", "less": "less is better", "neither": "neither way is better"}
 _WAYS = {
     "better": "is better in",
@@ -32,8 +40,9 @@ def verdict_sentences(report: Report) -> list[str]:
     return [
         *(line for suite in suites for line in _found(report, "shape", suite)),
         *(line for name in _ASKED for line in _found(report, name, suites[0])),
+        *(line for system in report.systems for line in answers_of(system)),
         *_differences(report),
-        *map(_leaks, (system for system in report.systems if system.kind == "model")),
+        *map(_leaks, (system for system in report.systems if system.kind != "poets")),
         _contamination(report),
         *_small(report, suites),
     ]
@@ -60,6 +69,28 @@ def figure_of(system: System, suite: str, name: str) -> Figure:
     return system.suites[suite].figures.get(name, NOTHING)
 
 
+def is_unknowable(system: System, name: str) -> bool:
+    """Whether a metric wants probabilities that nobody has of a system."""
+    return system.kind == "chat" and name in _OF_PROBABILITIES
+
+
+def answers_of(system: System) -> Iterator[str]:
+    """What a chat model's answers were like beside the verse, and what is to be known of them."""
+    if system.kind != "chat":
+        return
+    for name, suite in system.suites.items():
+        parts = []
+        for metric, said in _OF_ANSWERS.items():
+            figure = suite.figures[metric]
+            assert figure.value is not None
+            interval = interval_words(figure, "share")
+            count = f"{round(figure.value * figure.n):,} of {figure.n:,}"
+            parts.append(f"{said} {count} ({value_words(figure.value, 'share')}, {interval})")
+        yield f"Answers 回答, {system.label}, {name}: {'; '.join(parts)}."
+        for note in suite.notes:
+            yield f"Answers 回答, {system.label}, {name}: {note}"
+
+
 def _found(report: Report, name: str, suite: str) -> Iterator[str]:
     """One metric on one suite, for each system that has it; nothing if none has."""
     if name not in report.metrics:
@@ -71,6 +102,7 @@ def _found(report: Report, name: str, suite: str) -> Iterator[str]:
         if figure_of(system, suite, name).value is not None
     ]
     if said:
+        said += [f"{one.label} not available" for one in report.systems if is_unknowable(one, name)]
         unit = "nats a character, " if metric.unit == "nats" else ""
         manner = "" if metric.better == "more" else f" ({unit}{_MANNER[metric.better]})"
         yield f"{title(metric)}, {suite}{manner}: {'; '.join(said)}."
@@ -146,6 +178,8 @@ def _leaks(system: System) -> str:
 
 
 def _contamination(report: Report) -> str:
+    if report.contamination is None and report.systems[0].kind == "chat":
+        return "Contamination 污染: not tested; a chat model may know some of these poems by heart."
     if report.contamination is None:
         return (
             "Contamination 污染: not tested, so the base model may know some of these poems "

@@ -6,16 +6,11 @@ answered once is never paid for again. Poems reach it as quoted data, and its an
 where they can be read strictly.
 """
 
-from lianju.evaluate.judge.asking import Estimate, Judge, Question
-from lianju.evaluate.judge.cache import Answers
-from lianju.evaluate.judge.endpoint import Endpoint
+from lianju.evaluate.judge.asking import Judge, Question
 from lianju.evaluate.judge.homework import HomeworkResult, homework_questions, judge_homework
 from lianju.evaluate.judge.pairwise import PairwiseResult, judge_pairs, pair_questions
 
 __all__ = [
-    "Answers",
-    "Endpoint",
-    "Estimate",
     "HomeworkResult",
     "Judge",
     "PairwiseResult",

@@ -1,4 +1,4 @@
-"""Where the judge is."""
+"""Where a chat model is."""
 
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -39,6 +39,12 @@ class Endpoint:
     def url(self) -> str:
         """Where requests go."""
         return f"{self.base.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
+
+    @property
+    def shown(self) -> str:
+        """The same without a name, a password or a query, to be shown and written down."""
+        address = urlsplit(self.url)
+        return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
 
 
 class NoAnswerError(Exception):
