@@ -32,12 +32,13 @@ if TYPE_CHECKING:
         write_evaluation,
         write_poems,
     )
-    from lianju.evaluate.run_page import IN_RULES, write_run_page
+    from lianju.evaluate.run_page import IN_RULES, SHOWN, write_run_page
     from lianju.evaluate.untouched_results import cached_result, model_identity
 
 __all__ = [
     "IN_RULES",
     "METRICS",
+    "SHOWN",
     "Author",
     "EvaluationPlan",
     "Figure",
@@ -76,6 +77,7 @@ __all__ = [
 
 _HOMES = {
     "IN_RULES": "run_page",
+    "SHOWN": "run_page",
     "write_run_page": "run_page",
     "cached_result": "untouched_results",
     "model_identity": "untouched_results",
