@@ -22,20 +22,20 @@ class PromptTexts(NamedTuple):
     after: str
 
 
-def check_template(template: str, fields: Mapping[str, bool]) -> None:
-    """Raise `ValueError` unless `template` has {couplet} once and no other places than `fields`,
+def check_template(template: str, places: Mapping[str, bool]) -> None:
+    """Raise `ValueError` unless `template` has {couplet} once and no other places than `places`,
     each at most once, and of these all that must stand there.
     """
     found = [name for _, name in _pieces(template) if name is not None]
     for name in found:
-        if name not in fields:
-            known = ", ".join(f"{{{field}}}" for field in fields)
+        if name not in places:
+            known = ", ".join(f"{{{field}}}" for field in places)
             raise ValueError(
                 f"{{{name}}} has no meaning here: the places are {known}; a brace is written twice"
             )
         if found.count(name) > 1:
             raise ValueError(f"{{{name}}} stands there twice: write it once")
-    for name, needed in fields.items():
+    for name, needed in places.items():
         if needed and name not in found:
             more = "" if name == _COUPLET else f", or leave prompt.{name} out"
             raise ValueError(f"{{{name}}} is missing: write it where the {name} goes{more}")

@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -113,17 +114,19 @@ class PromptSettings(Settings):
     def _is_plain(cls, value: str | None) -> str | None:
         for character in value or "":
             if category(character) in ("Cc", "Co") and character not in "\n\t":
-                raise ValueError(f"U+{ord(character):04X} can stand in no prompt")
+                raise ValueError(f"no prompt can hold U+{ord(character):04X}")
         return value
 
-    @model_validator(mode="after")
-    def _with_its_places(self) -> "PromptSettings":
-        fields = {"couplet": True, "instruction": bool(self.instruction)}
-        if self.style == "plain":
-            fields["system"] = bool(self.system)
-        if self.template is not None:
-            check_template(self.template, fields)
-        return self
+    @field_validator("template")
+    @classmethod
+    def _with_its_places(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = info.data
+        places = {"couplet": True, "instruction": bool(known.get("instruction"))}
+        if known.get("style") == "plain":
+            places["system"] = bool(known.get("system"))
+        if value is not None:
+            check_template(value, places)
+        return value
 
     @property
     def texts(self) -> PromptTexts:
