@@ -81,8 +81,8 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--particles",
                     "--taste",
                 ),
-                *("--repetition-penalty", "--rhyme", "--rhymes", "--seed", "--temperature"),
-                *("--tone", "--top-k", "--top-p", "--typical-p"),
+                *("--repetition-penalty", "--rhyme", "--rhymes", "--seed", "--shots"),
+                *("--temperature", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (
@@ -148,6 +148,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--rhyme",
                     "--rhymes",
                     "--seed",
+                    "--shots",
                     "--suite",
                     "--temperature",
                 ),

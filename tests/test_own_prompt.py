@@ -141,7 +141,7 @@ def test_on_the_command_line_texts_are_taken_as_they_stand() -> None:
     assert [one["prompt.template"] for one in parsed] == [*given[:2], "兩行\n{couplet}", None, ""]
 
 
-TOKENIZERS = {
+TOKENIZERS: dict[str, tuple[Any, dict[str, int | None]]] = {
     "gemma": (families.gemma_tokenizer, {"bos": 2, "stop": 1, "pad": 0}),
     "smollm2": (families.smollm2_tokenizer, {"bos": 1, "stop": 2, "pad": None}),
 }

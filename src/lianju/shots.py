@@ -93,8 +93,8 @@ class _Ends(NamedTuple):
 def _ends(frame: PromptFrame, words: Vocabulary) -> _Ends:
     """How an answer ends in a layout: in a conversation with the turn, else with the line."""
     starting = [index for index, raw in enumerate(words.tokens) if (raw or b"").startswith(b"\n")]
-    # Where there are two, the first is the byte's, and the other the tokenizer's own.
-    line = max((index for index in starting if words.tokens[index] == b"\n"), default=words.stop)
+    # As the model spells it, where it can.
+    line = next((index for index in starting if words.tokens[index] == b"\n"), words.stop)
     if not frame.style.startswith("chat"):
         return _Ends((line, *starting), (line,))
     around = [*frame.before_ids, *frame.after_ids]
