@@ -47,7 +47,7 @@ def with_shots(
     apart = (line_keys(one.text) for one in (*poems.test, *poems.split.validation))
     kept = set[str]().union(*apart)
     pool = [one for one in poems.train if one.completion and not line_keys(one.text) & kept]
-    if len(pool) < shots + _SPARE:
+    if len(pool) < shots:
         raise UserError(f"there are only {len(pool)} poems that can be shown: ask for fewer")
     ends = _ends(words.frames[style], words)
     shown = {0: _shown(pool, shots, seed, style, words, ends)}

@@ -138,8 +138,8 @@ def trim(network: Any, vocabulary: Vocabulary) -> Vocabulary:
 
 def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path, digest: str) -> None:
     """Write a trimmed model with its vocabulary, whole or not at all, and seal it with the SHA-256
-    of its base model. Of more than four copies of one, which differ in their prompts, those that
-    were made first are removed.
+    of its base model. Of more than four copies of one, which differ in their prompts, those
+    opened longest ago are removed.
     """
     with writing_folder(folder) as temporary:
         network.save_pretrained(temporary)
