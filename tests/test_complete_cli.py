@@ -45,6 +45,14 @@ def test_of_old_style_verse_the_rhyme_is_kept(rows: list[dict[str, object]]) -> 
         assert row["couplet"] == OLD and verdict.why == "oblique rhyme" and verdict.rhyme == "屑"
 
 
+def test_only_the_base_model_is_shown_poems(tmp_path: Path) -> None:
+    for verb in (["complete", COUPLET], ["evaluate"]):
+        done = lianju(*verb, "--shots=2", "--adapter=reference", cwd=tmp_path)
+        assert done.returncode == 1 and "--shots are for the untouched base model" in done.stderr
+    poem = complete(COUPLET, "--shots=2", "--form=wujue", "--json", cwd=tmp_path)
+    assert poem.returncode == 0 and json.loads(poem.stdout)["verdict"]["regular"]
+
+
 def test_candidates_are_ranked_by_their_rating(rows: list[dict[str, object]]) -> None:
     for group in (rows[:3], rows[3:]):
         scores = [row["rating"] for row in group]

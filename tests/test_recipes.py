@@ -42,7 +42,7 @@ def _memory(recipe: str) -> Memory:
     settings = load_settings(recipe)
     tokens = SPELLED.get(settings.model.name, 1)
     texts = [("字" * COUPLET * tokens, "字" * COMPLETION * tokens)]
-    lengths = text_lengths(texts, settings.prompt.style)
+    lengths = text_lengths(texts, settings.prompt)
     device = "cuda" if recipe in GPUS else "cpu"
     return estimate(published.CONFIGS[settings.model.name], settings, device, lengths)
 

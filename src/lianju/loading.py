@@ -1,15 +1,16 @@
 """Models that write, opened: a base model with the adapter that taught it, and its prompt."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from lianju.config import load_settings
+from lianju.config import PromptSettings, load_settings
 from lianju.model import (
     LanguageModel,
     WritingCopy,
+    card_prompt,
     choose_device,
     graphs_here,
     load_adapter,
@@ -20,7 +21,10 @@ from lianju.model import (
     weights_dtype,
 )
 from lianju.progress import SILENT, Reporter
-from lianju.prompt import LAYOUTS
+from lianju.prompt import LAYOUTS, layouts_of
+
+# An adapter's folder, None for the untouched base model, and the prompt to ask it with.
+_Wanted = tuple[Path | None, PromptSettings]
 
 
 def default_adapter() -> Path:
@@ -31,7 +35,7 @@ def default_adapter() -> Path:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that writes, and the prompt `style` that it knows.
+    """A model that writes, and the prompt `style` that it knows, by its name.
 
     `base`: the base model's name in the catalogue or on the hub; `folder`: its adapter's, None for
     the untouched base.
@@ -63,42 +67,58 @@ def load_models(
     """
     default = load_settings()
     cards = [read_card(folder) for folder in folders]
-    first = next(iter(cards), {"base": default.model.name, "style": default.prompt.style})
+    prompts = [card_prompt(card) for card in cards]
+    first = next(iter(cards), {"base": default.model.name})
     base = name or first["base"]
     asked = {"model.name": base, "model.bits": first.get("bits", 16)}
     settings = load_settings("default", asked).model
     device = choose_device(settings)
-    wanted: list[tuple[Path | None, str]] = []
+    wanted: list[_Wanted] = []
     if tuned:
-        wanted += [(folder, card["style"]) for folder, card in zip(folders, cards, strict=True)]
+        wanted += zip(folders, prompts, strict=True)
     if untouched or not wanted:
-        wanted.append((None, first["style"]))
-    every = [folder for folder, _ in wanted]
+        wanted.append((None, next(iter(prompts), default.prompt)))
     copies = []
     if not (exact or scoring) and graphs_here(device, settings.bits):
-        copies = [WritingCopy.of(settings, LAYOUTS, folder, reporter) for folder in every]
+        copies = [
+            WritingCopy.of(settings, layouts_of(prompt), folder, reporter)
+            for folder, prompt in wanted
+        ]
     if copies and all(copy.is_whole(reporter) for copy in copies):
         models = [copy.open() for copy in copies]
     else:
         dtype = weights_dtype(device, first.get("precision", "auto"))
-        plain = load_base(settings, LAYOUTS, device, dtype, reporter)
+
+        def load(prompt: PromptSettings) -> LanguageModel:
+            return load_base(settings, layouts_of(prompt), device, dtype, reporter)
+
         models = [
             _written_by_copy(model, place, reporter) if place else made_ready(model, exact)
-            for model, place in zip_longest(_with_adapters(plain, every), copies)
+            for model, place in zip_longest(_with_adapters(load, wanted), copies)
         ]
     reporter.say(f"{settings.name} on {device} by {models[0].engine}")
     return [
-        LoadedModel(model, style, base, folder)
-        for model, (folder, style) in zip(models, wanted, strict=True)
+        LoadedModel(model, prompt.name, base, folder)
+        for model, (folder, prompt) in zip(models, wanted, strict=True)
     ]
 
 
-def _with_adapters(plain: LanguageModel, folders: Sequence[Path | None]) -> Iterator[LanguageModel]:
-    """The base model with each of the adapters, in a copy of its own but for the last."""
-    for number, folder in enumerate(folders, 1):
-        own = plain
-        if number < len(folders):
-            own = replace(plain, network=copy.deepcopy(plain.network))
+def _with_adapters(
+    load: Callable[[PromptSettings], LanguageModel], wanted: Sequence[_Wanted]
+) -> Iterator[LanguageModel]:
+    """The base model with each of the adapters, in a copy of its own.
+
+    It is loaded once for all prompts that a trimmed model holds anyway, and once more for each
+    prompt of one's own: what an adapter writes does not depend on those beside it.
+    """
+    plain: dict[str, LanguageModel] = {}
+    keys = ["" if prompt.name in LAYOUTS else prompt.name for _, prompt in wanted]
+    for number, (key, (folder, prompt)) in enumerate(zip(keys, wanted, strict=True), 1):
+        if key not in plain:
+            plain[key] = load(prompt)
+        own = plain[key]
+        if key in keys[number:]:
+            own = replace(own, network=copy.deepcopy(own.network))
         yield load_adapter(own, folder) if folder else own
 
 

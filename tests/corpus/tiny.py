@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lianju.config import INSTRUCTION
 from lianju.corpus import Poem, homework, npm, sources
 
 POEMS = [
@@ -27,7 +28,7 @@ IDS = ("id-1", "id-2", "id-4")
 TRAINING = json.dumps(
     [
         {
-            "instruction": homework.INSTRUCTION,
+            "instruction": INSTRUCTION,
             "input": poem.paragraphs[0],
             "output": poem.paragraphs[1].replace("[苔]", "苔"),
         }

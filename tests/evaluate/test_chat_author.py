@@ -15,7 +15,7 @@ import pytest
 
 from lianju.chat import Answers, Chat, Endpoint
 from lianju.cli.app import _guarded
-from lianju.config import DecodeSettings, load_settings
+from lianju.config import INSTRUCTION, SYSTEM, DecodeSettings, load_settings
 from lianju.corpus import test_set as homework_couplets
 from lianju.decode import complete
 from lianju.errors import UserError
@@ -26,7 +26,6 @@ from lianju.evaluate.evaluation import Author, EvaluationPlan, evaluate_systems
 from lianju.evaluate.measurement import Tools, tools
 from lianju.evaluate.run_page import write_run_page
 from lianju.files import read_json, write_json
-from lianju.prompt import INSTRUCTION, SYSTEM
 from tests.evaluate.fake_judge import KEY, Body, FakeJudge, Reply, chat, failure
 from tests.evaluate.test_evaluation import FREE, SHORT, loader, nobody
 from tests.evaluate.test_run_page import HOSTILE, _row, _write

@@ -9,8 +9,9 @@ import pytest
 
 from lianju import loading
 from lianju.cli.app import app
-from lianju.config import DecodeSettings, VerseSettings
+from lianju.config import DataSettings, DecodeSettings, VerseSettings
 from lianju.console import TerminalReporter
+from lianju.corpus import run_poems
 from lianju.decode import complete
 from lianju.errors import UserError
 from lianju.evaluate import evaluation, untouched_results
@@ -19,6 +20,7 @@ from lianju.evaluate.evaluation import Author, EvaluationPlan, Load, evaluate_sy
 from lianju.evaluate.measurement import Tools, tools
 from lianju.evaluate.schema import Report
 from lianju.model import LanguageModel
+from lianju.shots import with_shots
 from tests.tiny import model
 
 PLAN = EvaluationPlan(("hw5", "legal"), couplets=2, ranks=1)
@@ -76,6 +78,23 @@ def test_two_systems_on_two_suites(tmp_path: Path, authors: list[Author]) -> Non
     assert report.contamination and [probe.n for probe in report.contamination.probes] == [40, 40]
     page = (tmp_path / "e" / "report.html").read_text(encoding="utf-8")
     assert one.suites["hw5"].couplets[0].couplet[:5] in page
+
+
+def test_a_base_that_is_shown_poems_is_a_system_of_its_own(
+    tmp_path: Path, authors: list[Author]
+) -> None:
+    poems = run_poems(**DataSettings(poems=40).model_dump(), seed=0)
+
+    def shown() -> tuple[LanguageModel, str]:
+        return with_shots(model(0), "plain", poems, 2, seed=0), "plain"
+
+    label = "base model, 2 poems shown"
+    both = [Author(label, shown, "tiny", None, SHORT, FREE, shots=2), authors[0]]
+    report = evaluate_systems(tmp_path / "e", PLAN, both, loader(0))
+    assert [system.shots for system in report.systems] == [2, 0]
+    losses = [system.suites["hw5"].figures["loss"].value for system in report.systems]
+    assert losses[0] != losses[1]
+    assert "Poems shown" in (tmp_path / "e" / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_stands_is_not_done_again(tmp_path: Path, authors: list[Author]) -> None:

@@ -191,6 +191,22 @@ def test_rules_reference_and_poets_stand_beside(tmp_path: Path) -> None:
     assert f"run {tmp_path.name}" in Reader(page).text
 
 
+def test_the_base_that_was_shown_poems_stands_beside_the_plain_one(tmp_path: Path) -> None:
+    rows = [_row(number, "欲飲黃龍酒，相逢共上樓。") for number in (1, 2, 3)]
+    summary, plain = _summary(), Reader(_page(tmp_path / "plain")).text
+    test = {"n": 3, "right": 1, "distinct": 3, "repeated_lines": 0}
+    loss = {"n": 512, "loss_per_character": 5.777, "perplexity": 323.0}
+    summary["shown"] = {"shots": 4, "test": test, "validation": loss}
+    page = _page(tmp_path / "shown", summary=summary, **{"before-shown": rows})
+    text = " ".join(Reader(page).text.split())
+    assert "shown 4\N{NO-BREAK SPACE}poems" in text and "1 of 3 of the right shape" in text
+    assert "before, poems shown" in text and "5.777" in text and "323.0" in text
+    assert "after – before" in text  # and not the one with poems shown
+    assert "poems shown" not in plain
+    row = re.search("<tr><th[^>]*>Right shape, test couplets.*?</tr>", page, re.DOTALL)
+    assert row and re.findall(r"<td>(.*?)</td>", row[0]) == ["0 of 3", "1 of 3", "2 of 3"]
+
+
 def test_hostile_text_stays_text_wherever_it_comes_from(tmp_path: Path) -> None:
     summary = _summary()
     summary["recipe"] = summary["model"]["name"] = summary["model"]["reason"] = HOSTILE

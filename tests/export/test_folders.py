@@ -43,7 +43,7 @@ def _base(source: ExportSource) -> Any:
 
 def _prompts(source: ExportSource) -> list[list[int]]:
     model = tuned(source)
-    words = export_tokenizer(model, source.style)
+    words = export_tokenizer(model, source.prompt.name)
     return [words.prompt(couplet) for couplet in COUPLETS]
 
 
@@ -60,7 +60,7 @@ def test_an_adapter_loads_beside_its_base_in_plain_peft(
     assert readback.distance(found, readback.logits(tuned(source).network, prompts)) < 1e-5
     assert readback.distance(found, plain) > 0.05
     # It is still an adapter of ours.
-    assert find_source(tmp_path / "out").style == "chat"
+    assert find_source(tmp_path / "out").prompt.name == "chat"
 
 
 _OTHER = [pytest.param(one, marks=pytest.mark.slow) for one in ("rslora", "dora", "pissa")]

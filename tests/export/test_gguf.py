@@ -33,7 +33,7 @@ Kind = Literal["f16", "bf16", "q8_0"]
 def _same_greedy(source: ExportSource, file: Path, kind: Kind) -> None:
     """Whether llama.cpp writes the tokens that we would, with weights rounded alike."""
     model = tuned(source)
-    words = export_tokenizer(model, source.style)
+    words = export_tokenizer(model, source.prompt.name)
     rows = rows_of(words, source.settings.model.trim)
     round_matrices(model.network, kind)
     read = heard(file, [words.text(couplet) for couplet in COUPLETS], 12)

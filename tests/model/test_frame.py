@@ -4,12 +4,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from lianju.config import ModelSettings
+from lianju.config import INSTRUCTION, SYSTEM, ModelSettings
 from lianju.errors import UserError
 from lianju.model import SLOT, LanguageModel, Messages, load_base
 from lianju.model.prompt_frame import frames_of
 from lianju.model.trimming import full_vocabulary
-from lianju.prompt import INSTRUCTION, LAYOUTS, SYSTEM, fingerprint, render
+from lianju.prompt import LAYOUTS, fingerprint, render
 from tests import checkpoints, families, tiny
 
 COUPLET = tiny.COUPLETS[1][0]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from lianju.config import RunSettings, load_settings
+from lianju.config import PromptSettings, RunSettings, load_settings
 from lianju.corpus import test_set as benchmark
 from lianju.errors import UserError
 from lianju.graph import precisions
@@ -148,7 +148,8 @@ def test_no_trimmed_model_keeps_more_rows_than_is_reckoned_with(name: str) -> No
 @pytest.mark.parametrize("style", ["plain", "homework"])
 def test_lengths_from_the_text_alone_are_not_too_short(style: str) -> None:
     examples = benchmark()
-    guessed = text_lengths([(each.couplet, each.completion) for each in examples], style)
+    prompt = PromptSettings.model_validate({"style": style})
+    guessed = text_lengths([(each.couplet, each.completion) for each in examples], prompt)
     real = encode(examples, style, families.gemma_trimmed(), 256)
     assert 0 <= guessed.longest - max(item.length for item in real) < 32
     assert 0 <= guessed.scored - max(len(item.completion) for item in real) < 4

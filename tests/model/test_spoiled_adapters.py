@@ -184,7 +184,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("lianju.json", {"base_sha256": None}, r"\(base_sha256: "),
     ("lianju.json", {"base_sha256": "0" * 63}, r"\(base_sha256: "),
     ("lianju.json", {"style": ["plain"]}, r"\(style: "),
-    ("lianju.json", {"style": "made-up"}, "another prompt"),
+    ("lianju.json", {"style": "made-up"}, r"\(style: "),
     ("lianju.json", {"prompt": 1}, r"\(prompt: "),
     ("lianju.json", {"prompt_ids": 1}, r"\(prompt_ids: "),
     ("lianju.json", {"kind": "ia3"}, r"\(kind: "),

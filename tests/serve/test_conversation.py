@@ -8,8 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from openai.types import chat
 
+from lianju.config import INSTRUCTION, SYSTEM
 from lianju.model import SLOT
-from lianju.prompt import INSTRUCTION, LAYOUTS, SYSTEM
+from lianju.prompt import LAYOUTS
 from lianju.serve import create_app
 from lianju.serve.conversation import opening_in
 from tests.serve.running import open_service

@@ -12,13 +12,13 @@ import torch
 from lianju.config import load_settings
 from lianju.corpus import RunPoems, run_poems
 from lianju.errors import UserError
-from lianju.evaluate import untouched_results
+from lianju.evaluate import SHOWN, untouched_results
 from lianju.evaluate.statistics import perplexity
 from lianju.files import write_jsonl
 from lianju.model import Compute
 from lianju.progress import Reporter
 from lianju.training import before_after
-from lianju.training.before_after import judge_base
+from lianju.training.before_after import judge_base, judge_shown
 from lianju.training.run_folder import Run, new_run
 from tests import tiny
 
@@ -65,6 +65,7 @@ def judged(
     runs = iter(range(99))
 
     def judge(weights: int = 0, validation: int = 4, **changed: Any) -> tuple[Any, list[str], str]:
+        shown = "shots" in changed
         monkeypatch.setattr(before_after, "base_model", lambda *_: tiny.model(weights))
         values = {
             **{"model.precision": "fp32", "train.cutoff": 400, "decode.max_length": 9},
@@ -74,8 +75,11 @@ def judged(
         split = replace(gathered.split, validation=gathered.split.validation[:validation])
         compute = Compute(torch.device("cpu"), settings.model.precision, "as asked")
         with new_run(tmp_path / f"run{next(runs)}", settings, said) as run:
-            result = judge_base(run, replace(gathered, split=split), compute)
-        return result, said.lines, (run.folder / "before.jsonl").read_text(encoding="utf-8")
+            result = (judge_shown if shown else judge_base)(
+                run, replace(gathered, split=split), compute
+            )
+        file = run.folder / f"{SHOWN if shown else 'before'}.jsonl"
+        return result, said.lines, file.read_text(encoding="utf-8")
 
     return judge
 
@@ -107,6 +111,23 @@ def test_what_depends_on_a_setting_is_found_anew(
     after, said, _ = judged(**changed)
     assert [line for line in said if line in (POEMS, LOSS)] == still
     assert (after["validation"] == before["validation"]) == (LOSS in still)
+
+
+def test_the_base_that_is_shown_poems_is_judged_alike_and_kept_apart(judged: Any) -> None:
+    plain, *_ = judged()
+    first, said, rows = judged(shots=2)
+    assert not any("cache" in line for line in said)
+    assert first["test"]["n"] == len(rows.splitlines()) == 15 and first["validation"]["n"] == 4
+    assert first["validation"] != plain["validation"]
+    again, said, same = judged(shots=2, train__learning_rate=1e-4)
+    assert [line for line in said if "from the cache" in line] == [
+        "Test couplets, before, shown: from the cache",
+        "Validation loss, before, shown: from the cache",
+    ]
+    assert (again, same) == (first, rows)
+    # Others are shown by another seed, or more of them.
+    for changed in ({"shots": 3}, {"shots": 2, "seed": 1}):
+        assert not any("from the cache" in line for line in judged(**changed)[1])
 
 
 def test_other_weights_are_another_model(judged: Any) -> None:

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lianju.cli.complete_files import ManyFlags, complete_files
-from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.flags import (
+    PARTICLES,
+    SHOTS,
+    TASTE,
+    DecodeFlags,
+    ModelFlags,
+    VerseFlags,
+    decode_overrides,
+)
 from lianju.cli.inputs import (
     adapter_folder,
     named_file,
     rules_for_couplets,
+    shown,
     text_with_notes,
     verse_settings,
 )
@@ -52,6 +61,7 @@ def complete_command(
     decoding: DecodeFlags | None = None,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     writer: ModelFlags | None = None,
+    shots: Annotated[int, SHOTS] = 0,
     lang: Annotated[Language, Parameter(help="The language of the answer.")] = "en",
     as_json: Annotated[bool, Parameter(name="--json", help="One JSON object a line.")] = False,
 ) -> None:
@@ -74,6 +84,8 @@ def complete_command(
     verse = verse_settings(rules, lang)
     writer = writer or ModelFlags()
     folder = adapter_folder(writer)
+    if shots and folder:
+        raise UserError("--shots are for the untouched base model: add --base")
     # Contradictions are found before the model is loaded.
     kept = rules_for_couplets(couplets, verse, lang)
 
@@ -81,7 +93,8 @@ def complete_command(
     from lianju.writer import Writer
 
     reporter = TerminalReporter()
-    loaded = Writer(*load_model(folder, writer.model, reporter, exact=writer.exact))
+    model, style = load_model(folder, writer.model, reporter, exact=writer.exact)
+    loaded = Writer(shown(model, style, shots, seed, reporter), style)
     asked = {**verse.model_dump(), **settings.decode.model_dump(exclude={"candidates"})}
     known_lines(reporter)  # which takes some seconds where it was not yet built
     every = []

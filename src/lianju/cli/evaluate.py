@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Group, Parameter, validators
 
 from lianju.cli.chat_system import ChatFlags, refuse_ours
-from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
-from lianju.cli.inputs import told_adapter, verse_settings
+from lianju.cli.flags import (
+    PARTICLES,
+    SHOTS,
+    TASTE,
+    DecodeFlags,
+    ModelFlags,
+    VerseFlags,
+    decode_overrides,
+)
+from lianju.cli.inputs import shown, told_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
 
 if TYPE_CHECKING:
     from lianju.evaluate import Author, ChatAuthor, EvaluationPlan, Load, Report
+    from lianju.model import LanguageModel
 
 _SYSTEMS = Group("Systems 系統: who writes", sort_key=0)
 _SCOPE = Group("Scope 範圍: on what", sort_key=0.5)
@@ -136,6 +145,7 @@ def evaluate_command(
     particles: Annotated[int | None, PARTICLES] = None,
     taste: Annotated[float | None, TASTE] = None,
     decoding: DecodeFlags | None = None,
+    shots: Annotated[int, SHOTS] = 0,
     seed: Annotated[int, Parameter(help="The same seed gives the same poems.")] = 0,
     out_: Annotated[
         Path | None,
@@ -165,6 +175,8 @@ def evaluate_command(
     asked, asking = systems or Systems(), chat or ChatFlags()
     guest = asking.author(asked.model, decoding, seed)
     named = asked.names(with_chat=guest is not None)
+    if shots and "base" not in named:
+        raise UserError("--shots are for the untouched base model: add --base or --against base")
     if guest and not named:
         refuse_ours(rules, decoding, exact=asked.exact, particles=particles, taste=taste)
     if guest and asking.run:
@@ -174,7 +186,7 @@ def evaluate_command(
         return
     if guest:
         asked = replace(asked, model=None)
-    authors, base = _authors(named, asked, settings, verse)
+    authors, base = _authors(named, asked, settings, verse, shots)
 
     from lianju.evaluate import evaluate_systems
 
@@ -218,13 +230,13 @@ def _adapter_of(name: str) -> Path | None:
 
 
 def _authors(
-    names: list[str], asked: Systems, settings: RunSettings, verse: VerseSettings
+    names: list[str], asked: Systems, settings: RunSettings, verse: VerseSettings, shots: int
 ) -> "tuple[list[Author | ChatAuthor], Load]":
     """Those who write, and what loads the untouched model."""
     # Poets are scored by the model that they are compared with.
     scorer = next((folder for name in names if (folder := _adapter_of(name))), None)
     authors: list[Author | ChatAuthor] = [
-        _author(name, scorer, asked.model, settings, verse, asked.exact) for name in names
+        _author(name, scorer, asked.model, settings, verse, asked.exact, shots) for name in names
     ]
     return authors, _loader(scorer, asked.model, tuned=False)
 
@@ -236,6 +248,7 @@ def _author(
     settings: RunSettings,
     verse: VerseSettings,
     exact: bool,
+    shots: int,
 ) -> "Author":
     """One who writes, by the name that the user gave; `scorer` is the adapter that scores poets."""
     from lianju.evaluate import Author
@@ -248,7 +261,9 @@ def _author(
     if name == "poets":
         return Author("the poets", load, base)
     if adapter is None:
-        return Author("base model", load, base, None, settings.decode, verse, exact)
+        label = f"base model, {shots} poems shown" if shots else "base model"
+        load = partial(_load_shown, load, shots, settings.decode.seed)
+        return Author(label, load, base, None, settings.decode, verse, exact, shots=shots)
     return Author(adapter_name(adapter), load, base, adapter, settings.decode, verse, exact)
 
 
@@ -259,6 +274,12 @@ def _loader(
 
     how = {"exact": exact, "scoring": True}
     return partial(load_model, adapter, model, TerminalReporter(), tuned, **how)
+
+
+def _load_shown(load: "Load", shots: int, seed: int) -> "tuple[LanguageModel, str]":
+    """A base model, shown so many poems before each couplet."""
+    model, style = load()
+    return shown(model, style, shots, seed, TerminalReporter()), style
 
 
 def _tell(report: "Report", folder: Path) -> None:

@@ -130,14 +130,14 @@ def _plan(
     verse: VerseSettings,
 ) -> "SweepPlan":
     from lianju.explore import SweepPlan
-    from lianju.model import read_card
+    from lianju.model import card_prompt, read_card
 
     card = read_card(folder) if folder else {}
     defaults = load_settings()
     return SweepPlan(
         model=writer.model or card.get("base") or defaults.model.name,
         adapter=weights_digest(folder) if folder else "",
-        style=card.get("style", defaults.prompt.style),
+        style=(card_prompt(card) if card else defaults.prompt).name,
         suite=suite,
         openings=tuple(openings),
         grid=grid,

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from cyclopts import Group, Parameter, Token, convert
+from cyclopts import Group, Parameter, Token, convert, validators
 
-from lianju.config import DecodeSettings, Settings, VerseSettings, from_flags, short
+from lianju.config import MOST_SHOTS, DecodeSettings, Settings, VerseSettings, from_flags, short
 
 _VERSE = Group("Verse 格律: the rules that every completion keeps", sort_key=1)
 _DECODING = Group("Decoding 解碼: how the next character is drawn", sort_key=2)
@@ -76,6 +76,13 @@ class ModelFlags:
         Parameter(help="The base model; default: the adapter's own.", show_default=False),
     ] = None
     exact: Annotated[bool, EXACT] = False
+
+
+SHOTS = Parameter(
+    help="With the untouched base model: show it so many training poems before the couplet, of "
+    "lines as long, so that it does as well as prompting makes it.",
+    validator=validators.Number(gte=0, lte=MOST_SHOTS),
+)
 
 
 @Parameter(name="*")

@@ -10,10 +10,12 @@ from lianju.config import VerseSettings
 from lianju.console import err, print_notes
 from lianju.corpus import Interpreted, check_text
 from lianju.errors import UserError
+from lianju.progress import Reporter
 from lianju.verse import Bilingual, Language, in_language
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
+    from lianju.model import LanguageModel
 
 _QUOTED = 40
 
@@ -78,6 +80,17 @@ def rules_for_couplets(
     every = [read_rules(couplet, verse) for couplet in couplets]
     print_notes(in_language(note, lang) for asked in every for note in asked.notes)
     return [asked.rules for asked in every]
+
+
+def shown(
+    model: "LanguageModel", style: str, shots: int, seed: int, reporter: Reporter
+) -> "LanguageModel":
+    """`model`, shown so many poems before each couplet; itself where that is none."""
+    if not shots:
+        return model
+    from lianju.shots import poems_to_show, with_shots
+
+    return with_shots(model, style, poems_to_show(seed, reporter), shots, seed)
 
 
 def told_adapter() -> Path:

@@ -162,11 +162,12 @@ def _go_on(run: "Run", verb: str) -> str:
 
 def _tell(run: "Run", summary: dict[str, Any]) -> None:
     before, after = summary["before"], summary["after"]
+    sides = {"before": before, "after": after}
+    if shown := summary.get("shown"):
+        sides = {"before": before, f"before with {shown['shots']} poems shown": shown, **sides}
     n = after["test"]["n"]
-    print_line(
-        f"Right shape, test couplets: before {before['test']['right']} of {n}, "
-        f"after {after['test']['right']} of {n}"
-    )
+    shapes = ", ".join(f"{name} {side['test']['right']} of {n}" for name, side in sides.items())
+    print_line(f"Right shape, test couplets: {shapes}")
     unseen = after["validation"]
     if "shape_n" in unseen:
         low, high = unseen["shape_interval"]
@@ -174,11 +175,10 @@ def _tell(run: "Run", summary: dict[str, Any]) -> None:
             f"Right shape, unseen couplets: after {unseen['shape_right']} of {unseen['shape_n']} "
             f"(95% interval {low:.1%} to {high:.1%})"
         )
-    print_line(
-        f"Validation loss, nats a character, n={after['validation']['n']}: "
-        f"before {before['validation']['loss_per_character']:.3f}, "
-        f"after {after['validation']['loss_per_character']:.3f}"
+    losses = ", ".join(
+        f"{name} {side['validation']['loss_per_character']:.3f}" for name, side in sides.items()
     )
+    print_line(f"Validation loss, nats a character, n={after['validation']['n']}: {losses}")
     seconds = summary["seconds"]
     gpu = f", {summary['gpu_gb']:.1f} GB on the GPU" if summary["gpu_gb"] else ""
     print_line(

@@ -15,13 +15,16 @@ from lianju.config.loading import (
     writing_settings,
 )
 from lianju.config.messages import short
+from lianju.config.prompt_texts import INSTRUCTION, SYSTEM, PromptTexts
 from lianju.config.settings import (
     FREE_LENGTH,
+    MOST_SHOTS,
     DataSettings,
     DecodeSettings,
     LoraSettings,
     ModelSettings,
     PromptSettings,
+    PromptStyle,
     RunSettings,
     ServeSettings,
     Settings,
@@ -31,12 +34,17 @@ from lianju.config.verse import OPEN_RHYME, VerseSettings
 
 __all__ = [
     "FREE_LENGTH",
+    "INSTRUCTION",
+    "MOST_SHOTS",
     "OPEN_RHYME",
+    "SYSTEM",
     "DataSettings",
     "DecodeSettings",
     "LoraSettings",
     "ModelSettings",
     "PromptSettings",
+    "PromptStyle",
+    "PromptTexts",
     "RunSettings",
     "ServeSettings",
     "Settings",

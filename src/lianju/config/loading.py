@@ -13,6 +13,8 @@ from lianju.config.verse import VerseSettings
 from lianju.config.yaml_values import LONGEST, read_yaml
 from lianju.errors import UserError
 
+_TEXTS = ("prompt.system", "prompt.instruction", "prompt.template")
+
 
 def recipe_names() -> list[str]:
     """The recipes that come with the package."""
@@ -108,13 +110,20 @@ def changed(settings: _Model, values: Mapping[str, Any]) -> _Model:
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """`["train.epochs=2"]` as `{"train.epochs": 2}`; values are read as YAML."""
-    parsed = {}
+    """`["train.epochs=2"]` as `{"train.epochs": 2}`; values are read as YAML, but texts of a prompt
+    as they stand, unless they are in quotes.
+    """
+    parsed: dict[str, Any] = {}
     for assignment in assignments:
         key, sign, value = assignment.partition("=")
         if not sign:
             raise UserError(f"--set takes name=value, not {short(repr(assignment))}")
-        parsed[key.strip()] = read_yaml(value, f"the value of --set {short(key.strip())}")
+        name = key.strip()
+        # In YAML braces and colons would make something else of them.
+        if name in _TEXTS and value != "null" and not value.startswith(("'", '"')):
+            parsed[name] = value
+        else:
+            parsed[name] = read_yaml(value, f"the value of --set {short(name)}")
     return parsed
 
 

@@ -1,22 +1,38 @@
 """What each setting means, its range, its default."""
 
+import hashlib
 from typing import Annotated, Any, Literal
+from unicodedata import category
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from lianju.config.prompt_texts import (
+    INSTRUCTION,
+    SYSTEM,
+    PromptTexts,
+    check_template,
+    filled,
+)
+
 # Tokens of a completion that keeps no rules, where nothing else is asked.
 FREE_LENGTH = 128
+# The most poems that may be shown before a couplet.
+MOST_SHOTS = 16
 # Longer than any path, name or key can be.
 PATH = 4096
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Key = Annotated[str, StringConstraints(max_length=4096)]
+# Of a prompt; longer than any that a model of ours could be trained with.
+_LONGEST_TEXT = 2000
+_PromptText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=_LONGEST_TEXT)]
 
 
 class Settings(BaseModel):
@@ -74,12 +90,68 @@ class ModelSettings(Settings):
     That saves memory, never time."""
 
 
+# How a prompt is laid out.
+PromptStyle = Literal["plain", "homework", "chat"]
+
+
 class PromptSettings(Settings):
     """How a couplet is put to the model, in training and in completing alike."""
 
-    style: Literal["plain", "homework", "chat"] = "plain"
+    style: PromptStyle = "plain"
     """plain: the couplet alone. homework: system text, instruction and couplet in the layout of
     Llama 2, which is TAIDE's. chat: the same in the layout of the model's own chat template."""
+    system: _PromptText | None = None
+    """Who the model is to be; none: in homework and chat the homework's text, in plain no text.
+    Empty: no such text in any style."""
+    instruction: _PromptText | None = None
+    """What it is asked to do, before the couplet; none and empty: as with system."""
+    template: str | None = Field(None, min_length=1, max_length=_LONGEST_TEXT)
+    """The message, with {couplet} once where the couplet goes, and {instruction} and, in plain,
+    {system} where these go; none: one after the other, a line each."""
+
+    @field_validator("system", "instruction", "template")
+    @classmethod
+    def _is_plain(cls, value: str | None) -> str | None:
+        for character in value or "":
+            if category(character) in ("Cc", "Co") and character not in "\n\t":
+                raise ValueError(f"no prompt can hold U+{ord(character):04X}")
+        return value
+
+    @field_validator("template")
+    @classmethod
+    def _with_its_places(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = info.data
+        places = {"couplet": True, "instruction": bool(known.get("instruction"))}
+        if known.get("style") == "plain":
+            places["system"] = bool(known.get("system"))
+        if value is not None:
+            check_template(value, places)
+        return value
+
+    @property
+    def texts(self) -> PromptTexts:
+        """The texts around the couplet."""
+        fixed = self.style != "plain"
+        system, instruction = (
+            (own if own is not None else usual if fixed else "")
+            for own, usual in ((self.system, SYSTEM), (self.instruction, INSTRUCTION))
+        )
+        places = {"instruction": instruction} | ({} if fixed else {"system": system})
+        if self.template is None:
+            first = [text for text in ("" if fixed else system, instruction) if text]
+            return PromptTexts(system if fixed else "", "".join(f"{text}\n" for text in first), "")
+        before, after = filled(self.template, places)
+        return PromptTexts(system if fixed else "", before, after)
+
+    @property
+    def name(self) -> str:
+        """Tells this prompt from others: its style and, where a text is not the style's own, eight
+        digits of the texts.
+        """
+        texts = self.texts
+        if texts == PromptSettings(style=self.style).texts:
+            return self.style
+        return f"{self.style}-{hashlib.sha256(repr(tuple(texts)).encode()).hexdigest()[:8]}"
 
 
 class LoraSettings(Settings):
@@ -214,6 +286,9 @@ class RunSettings(Settings):
     """Seed of poem selection, adapter initialisation, batch order and dropout."""
     shape_couplets: int = Field(500, ge=0, le=10_000)
     """How many validation couplets the tuned model completes, to judge their shape."""
+    shots: int = Field(0, ge=0, le=MOST_SHOTS)
+    """How many whole training poems are also shown to the base model before each couplet, so that
+    the report has it as strong as prompting makes it; 0: it is judged without only."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     prompt: PromptSettings = PromptSettings()
@@ -227,6 +302,6 @@ class RunSettings(Settings):
         if self.model.bits == 4 and (full or self.lora.variant == "pissa"):
             what = "train.method=full changes" if full else "lora.variant=pissa splits"
             raise ValueError(f"{what} the base weights, which needs model.bits=16")
-        if self.train.loss == "poem" and self.prompt.style != "plain":
-            raise ValueError("train.loss=poem needs prompt.style=plain")
+        if self.train.loss == "poem" and self.prompt.name != "plain":
+            raise ValueError("train.loss=poem needs prompt.style=plain, with no text around it")
         return self

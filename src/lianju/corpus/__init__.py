@@ -11,7 +11,7 @@ from lianju.corpus.cleaning import clean
 from lianju.corpus.conversion import convert
 from lianju.corpus.file_reading import shown
 from lianju.corpus.file_report import BadRecord, FileReport, check_file
-from lianju.corpus.homework import INSTRUCTION, test_set
+from lianju.corpus.homework import test_set
 from lianju.corpus.interpreting import Interpreted, check_text, interpret_couplet, to_traditional
 from lianju.corpus.line_index import KnownLines, known_lines
 from lianju.corpus.poems import Corpus, Dropped, Example, Poem, Split
@@ -37,7 +37,6 @@ from lianju.corpus.verse_files import (
 from lianju.corpus.verse_text import has_verse, verse_only
 
 __all__ = [
-    "INSTRUCTION",
     "ROW_FILES",
     "VALIDATION",
     "BadRecord",

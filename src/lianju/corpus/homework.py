@@ -12,12 +12,12 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 
+from lianju.config import INSTRUCTION
 from lianju.corpus.poems import Example, Poem
 
 TRAINING_FILE = "Tang_training_data.json"
 # Of the official file; see `lianju.corpus.sources` for where it is published.
 TRAINING_SHA256 = "b464f5acf5a0443f1cebb60604b4cc28dd4deb1d6e7edc1583283c1d9fc2783c"
-INSTRUCTION = "以下是一首唐詩的第一句話，請用你的知識判斷並完成整首詩。"
 _FIELDS = ("instruction", "input", "output")
 
 _DATA = resources.files("lianju.corpus") / "data"

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lianju.evaluate.page import shown
     from lianju.evaluate.run_page import (
         IN_RULES,
+        SHOWN,
         poem_report,
         poem_system,
         poets_of,
@@ -65,6 +66,7 @@ __all__ = [
     "IN_RULES",
     "METRICS",
     "NOTHING",
+    "SHOWN",
     "Author",
     "ChatAuthor",
     "Comparison",
@@ -124,7 +126,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("IN_RULES", "write_run_page", "taken_metrics"), "run_page"),
+    **dict.fromkeys(("IN_RULES", "SHOWN", "write_run_page", "taken_metrics"), "run_page"),
     **dict.fromkeys(("poem_report", "poem_system", "poets_of", "run_couplets"), "run_page"),
     "shown": "page",
     "ChatAuthor": "chat_author",

@@ -70,7 +70,7 @@ class Author:
     Poets have no `decode` and no `verse`; the model then only scores what they wrote. `load` is
     called when something is to be written or scored; it loads `base`, with or without an adapter,
     and `exact`, or with a graph that writes, where there can be one. Of each `best_of` poems only
-    the one with the highest rating counts.
+    the one with the highest rating counts. `shots`: poems that the loaded model is shown.
     """
 
     label: str
@@ -81,6 +81,7 @@ class Author:
     verse: VerseSettings | None = None
     exact: bool = False
     best_of: int = 1
+    shots: int = 0
 
     def settings(self) -> dict[str, Any]:
         """What tells this author from others, as JSON."""
@@ -89,6 +90,7 @@ class Author:
             "model": self.base,
             "adapter": str(self.adapter or ""),
             "adapter_sha256": weights_digest(self.adapter) if self.adapter else "",
+            **({"shots": self.shots} if self.shots else {}),
             "decoding": self._decoding(),
             "rules": self.verse.model_dump() if self.verse else {},
         }

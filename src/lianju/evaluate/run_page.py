@@ -35,8 +35,14 @@ Row = dict[str, Any]
 IN_RULES = "results-in-rules"
 # A folder of a run with what chat models answered, a file a model, as `System`s.
 CHATS = "chats"
-# What runs of before part 9 do not have.
-_MORE = {IN_RULES: "after, in rules", "reference": "reference adapter"}
+# The poems of the untouched model that was shown some before.
+SHOWN = "before-shown"
+# What runs of before part 9, and those that show no poems, do not have.
+_MORE = {
+    SHOWN: "before, poems shown",
+    IN_RULES: "after, in rules",
+    "reference": "reference adapter",
+}
 # What is raised where a file holds something else than a run writes.
 _ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError)
 
@@ -45,6 +51,7 @@ _STAGES = {
     "compute": "Choosing the precision 選擇精度",
     "model": "Base model 取得模型",
     "before": "Completing and scoring, before 微調前評測",
+    "shots": "The same, poems shown 微調前示例評測",
     "finetune": "Fine-tuning 微調",
     "after": "Completing and scoring, after 微調後評測",
     "total": "Whole run 全程",

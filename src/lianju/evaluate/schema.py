@@ -94,7 +94,9 @@ class System(_Part):
     """The folder of the adapter, as it was named; empty for the base model alone."""
     adapter_sha256: str = ""
     style: str = ""
-    """The prompt's style."""
+    """The prompt's style; digits follow where its texts are the user's own."""
+    shots: int = 0
+    """How many poems were shown before each couplet."""
     decoding: dict[str, int | float | None] = {}
     """Every decoding parameter."""
     rules: dict[str, int | str | None] = {}

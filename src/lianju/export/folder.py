@@ -61,7 +61,7 @@ def write_adapter(
     config = read_json(folder / ADAPTER_CONFIG)
     write_json(folder / ADAPTER_CONFIG, {**config, "base_model_name_or_path": source.base})
     # A checkpoint of a run that never ended has nowhere said what its prompt is.
-    ids = words.vocabulary.prompt_digest(source.style)
+    ids = words.vocabulary.prompt_digest(source.prompt.name)
     prompt = {"prompt": words.frame.fingerprint, "prompt_ids": ids}
     write_json(folder / ADAPTER_CARD, {**source.card, **prompt})
     _generation(words, source.settings.decode, trimmed).save_pretrained(folder)

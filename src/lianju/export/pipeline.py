@@ -23,7 +23,7 @@ from lianju.extras import lacking
 from lianju.files import write_text, writing_folder
 from lianju.model import LanguageModel, base_folder, load_adapter, load_base, restore_adapter
 from lianju.progress import SILENT, Reporter
-from lianju.prompt import LAYOUTS
+from lianju.prompt import layouts_of
 from lianju.verse import normal
 
 Target = Literal["adapter", "merged", "gguf"]
@@ -48,11 +48,11 @@ class Export:
 
     def tuned(self, merged: bool = True) -> tuple[LanguageModel, ExportTokenizer]:
         """The untrimmed base model on the CPU in 32 bits with the training in it or beside it."""
-        settings = self.source.model
-        model = load_base(settings, LAYOUTS, torch.device("cpu"), torch.float32, self.reporter)
+        settings, layouts = self.source.model, layouts_of(self.source.prompt)
+        model = load_base(settings, layouts, torch.device("cpu"), torch.float32, self.reporter)
         put_back = load_adapter if merged else restore_adapter
         model = put_back(model, self.source.adapter)
-        return model, export_tokenizer(model, self.source.style)
+        return model, export_tokenizer(model, self.source.prompt.name)
 
     def note(self, line: str) -> None:
         """Keep a finding, and tell it."""

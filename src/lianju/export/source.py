@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lianju.config import ModelSettings, RunSettings
+from lianju.config import ModelSettings, PromptSettings, RunSettings
 from lianju.errors import UserError
 from lianju.files import read_json
 from lianju.model import (
     CATALOGUE,
+    card_prompt,
     find_adapter,
     is_checkpoint,
     read_card,
@@ -38,9 +39,9 @@ class ExportSource:
         return bool(self.card.get("kind") == "full")
 
     @property
-    def style(self) -> str:
-        """The prompt style it was trained with."""
-        return str(self.card["style"])
+    def prompt(self) -> PromptSettings:
+        """The prompt that it was trained with."""
+        return card_prompt(self.card)
 
     @property
     def base(self) -> str:

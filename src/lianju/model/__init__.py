@@ -12,6 +12,7 @@ from lianju.model.adapter_folder import CONFIG as ADAPTER_CONFIG
 from lianju.model.adapter_folder import (
     REFERENCE,
     adapter_name,
+    card_prompt,
     find_adapter,
     is_checkpoint,
     read_card,
@@ -33,7 +34,15 @@ from lianju.model.folded import fold
 from lianju.model.load import LanguageModel, count_numbers, load_base
 from lianju.model.memory import ROWS, VALIDATED, plan_memory, text_lengths
 from lianju.model.packed import pack
-from lianju.model.prompt_frame import SLOT, Layout, Messages, PromptFrame
+from lianju.model.prompt_frame import (
+    SLOT,
+    Layout,
+    Messages,
+    OwnLayout,
+    PromptFrame,
+    Shot,
+    Shots,
+)
 from lianju.model.sealed import IDENTITY
 from lianju.model.sources import base_config, base_folder, read_config
 from lianju.model.trimming import kept_ids
@@ -53,13 +62,17 @@ __all__ = [
     "LanguageModel",
     "Layout",
     "Messages",
+    "OwnLayout",
     "PromptFrame",
+    "Shot",
+    "Shots",
     "Vocabulary",
     "WritingCopy",
     "adapter_name",
     "attach",
     "base_config",
     "base_folder",
+    "card_prompt",
     "choose_compute",
     "choose_device",
     "count_numbers",

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import lianju
-from lianju.config import LoraSettings, RunSettings, validate
+from lianju.config import LoraSettings, PromptSettings, PromptStyle, RunSettings, validate
 from lianju.errors import UserError
 from lianju.files import read_json
 from lianju.model.sources import base_folder, identity
@@ -36,7 +36,10 @@ class _Card(BaseModel):
     base_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     prompt: str
     prompt_ids: str | None = None
-    style: str
+    style: PromptStyle
+    system: str | None = None
+    instruction: str | None = None
+    template: str | None = None
     kind: Literal["lora", "full"] = "lora"
     bits: Literal[4, 16] = 16
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -130,6 +133,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is no adapter: it has no {CARD}; {_ADVICE}")
     card: dict[str, Any] = read_json(folder / CARD, _ADVICE)
     _checked(_Card, card, folder / CARD)
+    _checked(PromptSettings, _prompt_values(card), folder / CARD)
     full = card.get("kind") == "full"
     for name in (FULL_WEIGHTS, FULL_VOCABULARY) if full else (WEIGHTS, CONFIG):
         if not (folder / name).is_file():
@@ -144,9 +148,18 @@ def _card_of(settings: RunSettings) -> dict[str, Any]:
         "base_sha256": identity(base_folder(model.name, SILENT)),
         "kind": settings.train.method,
         "bits": model.bits,
-        "style": settings.prompt.style,
+        **settings.prompt.model_dump(exclude_none=True),
         "precision": model.precision,
     }
+
+
+def card_prompt(card: Mapping[str, Any]) -> PromptSettings:
+    """The prompt that what has this card was trained with."""
+    return PromptSettings.model_validate(_prompt_values(card))
+
+
+def _prompt_values(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: card[name] for name in PromptSettings.model_fields if card.get(name) is not None}
 
 
 def run_settings(run: Path) -> RunSettings:

@@ -20,6 +20,7 @@ from lianju.model.adapter_folder import (
     MANIFEST,
     STATE,
     WEIGHTS,
+    card_prompt,
     find_adapter,
     is_checkpoint,
     read_card,
@@ -103,9 +104,10 @@ def _check_fits(model: LanguageModel, card: Mapping[str, Any], folder: Path) -> 
             f"the adapter in {folder} was trained on {card['base']} "
             f"({card['base_sha256'][:12]}…), not on this {model.name} ({model.sha256[:12]}…)"
         )
-    frame = model.vocabulary.frames.get(card["style"])
+    name = card_prompt(card).name
+    frame = model.vocabulary.frames.get(name)
     now = frame.fingerprint if frame else "none"
-    ids = model.vocabulary.prompt_digest(card["style"]) if frame else "none"
+    ids = model.vocabulary.prompt_digest(name) if frame else "none"
     # Adapters of before part 3 tell nothing of the ids, checkpoints of an unfinished run nothing.
     prompt = card.get("prompt", now)
     if prompt != now or card.get("prompt_ids", ids) != ids:

@@ -1,6 +1,7 @@
 """From settings to a model that can compute."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,6 +193,8 @@ def _trimmed_once(
             task.advance()
 
     made_once(folder, digest, make, reporter)
+    with suppress(OSError):
+        folder.touch()  # so that of many copies the others are removed first
     return load(folder), Vocabulary.read(folder / "vocabulary.json")
 
 

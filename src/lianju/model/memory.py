@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
-from lianju.config import ModelSettings, RunSettings, recipe_names
+from lianju.config import ModelSettings, PromptSettings, RunSettings, recipe_names
 from lianju.errors import UserError
 from lianju.model.meta_network import (
     cache_of_a_token,
@@ -56,11 +56,15 @@ class Lengths(NamedTuple):
     scored: int
 
 
-def text_lengths(texts: Iterable[tuple[str, str]], style: str) -> Lengths:
-    """What (couplet, completion) pairs come to before there is a tokenizer: a token a character."""
+def text_lengths(texts: Iterable[tuple[str, str]], prompt: PromptSettings) -> Lengths:
+    """What (couplet, completion) pairs come to in a prompt before there is a tokenizer: a token a
+    character.
+    """
     pairs = [(len(couplet), len(completion) + 1) for couplet, completion in texts]
     scored = max(completion for _, completion in pairs)
-    frame = 1 if style == "plain" else FRAME
+    usual = PromptSettings(style=prompt.style)
+    more = sum(map(len, prompt.texts)) - sum(map(len, usual.texts))
+    frame = max(1, (1 if prompt.style == "plain" else FRAME) + more)
     return Lengths(frame + max(map(sum, pairs)), scored)
 
 

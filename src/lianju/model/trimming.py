@@ -6,6 +6,7 @@ is the full one renormalised; the adapter never touches the embedding, so it fit
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from lianju.files import cache_dir, writing_folder
+from lianju.files import cache_dir, locked, writing_folder
 from lianju.model.prompt_frame import Layout, PromptFrame
 from lianju.model.sealed import seal
 from lianju.model.vocabulary import Vocabulary, token_bytes
@@ -25,6 +26,8 @@ _WANTED = re.compile(
     "[\n\x20-\x7e\u00b7\u2014\u2018\u2019\u201c\u201d\u2026\u3000-\u303f\uff01-\uff60"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
 )
+# Each is as large as the network without its embeddings.
+_MOST_COPIES = 4
 
 
 def full_vocabulary(
@@ -135,9 +138,14 @@ def trim(network: Any, vocabulary: Vocabulary) -> Vocabulary:
 
 def save_trimmed(network: Any, vocabulary: Vocabulary, folder: Path, digest: str) -> None:
     """Write a trimmed model with its vocabulary, whole or not at all, and seal it with the SHA-256
-    of its base model.
+    of its base model. Of more than four copies of one, which differ in their prompts, those
+    opened longest ago are removed.
     """
     with writing_folder(folder) as temporary:
         network.save_pretrained(temporary)
         vocabulary.save(temporary / "vocabulary.json")
         seal(temporary, digest)
+    copies = sorted(folder.parent.glob("trimmed-*/"), key=lambda one: one.stat().st_mtime)
+    for old in copies[:-_MOST_COPIES]:
+        with locked(old):
+            shutil.rmtree(old, ignore_errors=True)

@@ -106,11 +106,14 @@ class Vocabulary:
         return codecs.getincrementaldecoder("utf-8")("replace").decode(raw)
 
     def save(self, path: Path) -> None:
-        """Write as JSON, tokens in hex."""
+        """Write as JSON, tokens in hex; poems to show are left out."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["original_ids"] = list(self.original_ids)
         values["tokens"] = [None if token is None else token.hex() for token in self.tokens]
-        values["frames"] = {style: asdict(frame) for style, frame in self.frames.items()}
+        values["frames"] = {
+            style: {name: value for name, value in asdict(frame).items() if name != "shots"}
+            for style, frame in self.frames.items()
+        }
         path.write_text(json.dumps(values), encoding="utf-8")
 
     @classmethod

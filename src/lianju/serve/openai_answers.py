@@ -144,7 +144,8 @@ class ServedModel(_Answer):
     base: str
     """The base model."""
     style: str
-    """How a couplet is put to it: plain, homework or chat."""
+    """How a couplet is put to it: plain, homework or chat; digits follow where texts of the prompt
+    are the user's own."""
     tuned: bool
     """Whether an adapter is in it."""
 

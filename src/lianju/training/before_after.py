@@ -14,6 +14,7 @@ from lianju.decode import Completion
 from lianju.errors import UserError
 from lianju.evaluate import (
     IN_RULES,
+    SHOWN,
     cached_result,
     couplets_digest,
     model_identity,
@@ -27,11 +28,13 @@ from lianju.model import (
     REFERENCE,
     Compute,
     LanguageModel,
+    card_prompt,
     load_adapter,
     made_ready,
     read_card,
     reference_adapter,
 )
+from lianju.shots import with_shots
 from lianju.training.fine_tuning import base_model
 from lianju.training.run_folder import Run
 from lianju.writer import Continuation, continuation, ranked
@@ -52,24 +55,40 @@ def judge_base(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
         f"{model.vocabulary.size:,} of {model.vocabulary.full_size:,} vocabulary rows"
     )
     # A poem that cannot be trained on is better found now than after the judging.
-    every, style = [*poems.train, *poems.split.validation], run.settings.prompt.style
+    every, style = [*poems.train, *poems.split.validation], run.settings.prompt.name
     encode(every, style, model.vocabulary, run.settings.train.cutoff)
-    judge = _Judge(run, poems, compute, model)
-    identity, validation = model_identity(judge.model, style), poems.split.validation
+    return _judge_untouched(_Judge(run, poems, compute, model), "before")
+
+
+def judge_shown(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
+    """Let the untouched model do the same with poems before each couplet, into before-shown.jsonl:
+    as strong as prompting makes it.
+    """
+    settings = run.settings
+    plain = base_model(settings, compute, run.reporter)
+    shown = with_shots(plain, settings.prompt.name, poems, settings.shots, settings.seed)
+    return _judge_untouched(_Judge(run, poems, compute, shown), SHOWN)
+
+
+def _judge_untouched(judge: "_Judge", file: str) -> dict[str, Any]:
+    """What an untouched model did, into `file`.jsonl; from the cache, if it did that before."""
+    run, poems, compute = judge.run, judge.poems, judge.compute
+    identity = model_identity(judge.model, run.settings.prompt.name)
+    validation, how = poems.split.validation, file.replace("-", ", ")
     rows = cached_result(
-        "Test couplets, before",
+        f"Test couplets, {how}",
         identity | {"poems": couplets_digest(poems.test), "decoding": judge.decode.model_dump()},
         lambda name: [asdict(one) for one in judge.write(poems.test, name)],
         run.reporter,
     )
     losses = cached_result(
-        "Validation loss, before",
+        f"Validation loss, {how}",
         identity | {"poems": couplets_digest(validation), "precision": compute.precision},
         judge.losses,
         run.reporter,
     )
     written = [continuation(Completion(**row), False, judge.find) for row in rows]
-    return judge.result(written, losses, "before")
+    return judge.result(written, losses, file)
 
 
 def judge_tuned(run: Run, poems: RunPoems, compute: Compute) -> dict[str, Any]:
@@ -106,8 +125,9 @@ def judge_reference(run: Run, poems: RunPoems, compute: Compute) -> dict[str, An
     folder = reference_adapter()
     reference, own = read_card(folder), read_card(run.folder / "adapter")
     # The first cards said no bits: there were 16 only.
-    parts = {"base_sha256": None, "style": None, "bits": 16}
-    if any(reference.get(part, usual) != own.get(part, usual) for part, usual in parts.items()):
+    parts = {"base_sha256": None, "bits": 16}
+    same = all(reference.get(part, usual) == own.get(part, usual) for part, usual in parts.items())
+    if not same or card_prompt(reference).name != card_prompt(own).name:
         return {"n": 0}
     plain = base_model(run.settings, compute, run.reporter)
     judge = _Judge(run, poems, compute, load_adapter(plain, folder))
@@ -166,7 +186,7 @@ class _Judge:
 
     def write(self, examples: Sequence[Example], name: str) -> list[Completion]:
         """One completion of each couplet."""
-        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.style
+        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.name
         asked = (self.model, style, couplets, _FREE, self.decode)
         return [poem for [poem] in write_poems(*asked, self.run.reporter, name)]
 
@@ -175,14 +195,14 @@ class _Judge:
         # The run's length is for free writing; rules know what a poem can need.
         more = {"candidates": _CHOICES, "max_length": None}
         decode = self.run.settings.decode.model_copy(update=more)
-        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.style
+        couplets, style = [one.couplet for one in examples], self.run.settings.prompt.name
         asked = (self.model, style, couplets, _RULES, decode)
         groups = write_poems(*asked, self.run.reporter, "Test couplets, in rules")
         return [ranked(continuation(one, True, self.find) for one in group)[0] for group in groups]
 
     def losses(self, name: str) -> list[float | None]:
         """The loss on each validation poem."""
-        style, validation = self.run.settings.prompt.style, self.poems.split.validation
+        style, validation = self.run.settings.prompt.name, self.poems.split.validation
         precision, reporter = self.compute.precision, self.run.reporter
         return true_losses(self.model, style, validation, precision, reporter, name)
 

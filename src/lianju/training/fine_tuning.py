@@ -23,7 +23,7 @@ from lianju.model import (
     weights_dtype,
 )
 from lianju.progress import SILENT, Reporter
-from lianju.prompt import LAYOUTS
+from lianju.prompt import layouts_of
 from lianju.training.loop import Interrupted, finetune
 from lianju.training.outcome import Outcome
 from lianju.training.processes import Processes
@@ -100,9 +100,10 @@ def base_model(
     the CPU.
     """
     dtype = weights_dtype(compute.device, compute.precision)
+    layouts = layouts_of(settings.prompt)
     if whole:
-        return load_base(settings.model, LAYOUTS, compute.device, dtype, reporter)
-    model = load_base(settings.model, LAYOUTS, torch.device("cpu"), dtype, reporter)
+        return load_base(settings.model, layouts, compute.device, dtype, reporter)
+    model = load_base(settings.model, layouts, torch.device("cpu"), dtype, reporter)
     if compute.device.type == "cuda":
         model.network.set_attn_implementation("sdpa")
     return model

@@ -18,7 +18,7 @@ from lianju.config import ModelSettings, RunSettings, TrainSettings, load_settin
 from lianju.console import TerminalReporter
 from lianju.corpus import Corpus, RunPoems, run_poems
 from lianju.errors import UserError
-from lianju.evaluate import write_run_page
+from lianju.evaluate import SHOWN, write_run_page
 from lianju.files import read_json, read_jsonl, write_json
 from lianju.likelihood import encode
 from lianju.model import (
@@ -42,6 +42,7 @@ from lianju.training.before_after import (
     check_reference,
     judge_base,
     judge_reference,
+    judge_shown,
     judge_tuned,
 )
 from lianju.training.checkpoint import STEPS
@@ -118,6 +119,13 @@ def execute(run: Run) -> dict[str, Any]:
     before = run.stage(
         "before", lambda: judge_base(run, poems, compute), partial(check_judged, run, "before")
     )
+    shown = None
+    if run.settings.shots:
+        shown = run.stage(
+            "shots",
+            lambda: judge_shown(run, poems, compute),
+            partial(check_judged, run, SHOWN),
+        )
     outcome = fine_tune(run, poems, compute, plan)
     after = run.stage(
         "after", lambda: judge_tuned(run, poems, compute), partial(check_judged, run, "results")
@@ -128,6 +136,8 @@ def execute(run: Run) -> dict[str, Any]:
         partial(check_reference, run),
     )
     summary = _summary(run, poems, compute, outcome, before, after)
+    if shown:
+        summary["shown"] = {**shown, "shots": run.settings.shots}
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
     summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
     write_json(run.folder / "summary.json", summary)
@@ -220,7 +230,7 @@ def plan_training(
         whole = settings.train.loss == "poem"
         parts = ((one.couplet, one.completion) for one in poems.train)
         texts = [("", couplet + rest) if whole else (couplet, rest) for couplet, rest in parts]
-        lengths = text_lengths(texts, settings.prompt.style)
+        lengths = text_lengths(texts, settings.prompt)
         count = run.processes.count
         graph = compute.engine == "openvino"
         plan = plan_memory(config, settings, compute.device, lengths, count, judged, graph)
@@ -277,7 +287,7 @@ def _check_adapter(folder: Path) -> None:
 
 def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings) -> Outcome:
     settings = run.settings.model_copy(update={"train": plan})
-    style = settings.prompt.style
+    style = settings.prompt.name
     task = FineTuning(settings, compute, resume=(run.folder / "checkpoints").is_dir())
     run.processes.share(task.as_json())
     model = task.model(run.processes, run.reporter)
@@ -288,7 +298,7 @@ def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings)
     card = {
         "prompt": fingerprint(style, model.vocabulary),
         "prompt_ids": model.vocabulary.prompt_digest(style),
-        "style": style,
+        **settings.prompt.model_dump(exclude_none=True),
         "poems": len(poems.train),
         "precision": compute.precision,
     }
