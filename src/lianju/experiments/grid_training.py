@@ -27,8 +27,17 @@ from lianju.experiments.training_grid import (
 from lianju.files import read_jsonl
 from lianju.likelihood import true_losses
 from lianju.loading import load_model
-from lianju.model import LanguageModel, find_adapter, read_card
+from lianju.model import (
+    LanguageModel,
+    choose_device,
+    find_adapter,
+    load_base,
+    made_ready,
+    read_card,
+    weights_dtype,
+)
 from lianju.progress import SILENT, Reporter, Task
+from lianju.prompt import layouts_of
 from lianju.training import STEPS, DivergedError, Run, new_run, open_run, train_only
 
 _FREE = VerseSettings(form="free")
@@ -166,8 +175,9 @@ def _judge_base(grid: TrainingGrid) -> Judged:
     settings, plan = grid.plan.settings, grid.plan
     grid.reporter.say(f"The untouched {settings.model.name} first")
     reporter = _OnlySteps(grid.reporter)
-    model, _ = load_model(None, settings.model.name, reporter, scoring=True)
-    style = settings.prompt.style
+    device, layouts = choose_device(settings.model), layouts_of(settings.prompt)
+    plain = load_base(settings.model, layouts, device, weights_dtype(device), reporter)
+    model, style = made_ready(plain), settings.prompt.name
     asked = {
         "unseen": [one.model_dump() for one in plan.unseen],
         "shown": [one.couplet for one in plan.shown],
