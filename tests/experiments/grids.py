@@ -7,11 +7,11 @@ from lianju.config import RunSettings
 from lianju.decode import Completion
 from lianju.evaluate import Mark, Measured
 from lianju.evaluate.statistics import NOTHING, mean, share
-from lianju.experiments.axes import Axis
+from lianju.experiments.axes import Axis, choice_words
+from lianju.experiments.curves import CurvePoint, LearningCurve
 from lianju.experiments.grid_findings import GridCell, GridFindings
 from lianju.experiments.grid_words import SHOWN
 from lianju.experiments.training_grid import (
-    CurvePoint,
     GridCouplet,
     GridPlan,
     Judged,
@@ -53,10 +53,6 @@ def cell(
         steps=10,
         best_step=10,
         trainable=1000,
-        curve=[
-            CurvePoint(5, seconds / 2, 6.0, losses[0] + 1),
-            CurvePoint(10, seconds, 5.0, losses[0]),
-        ],
     )
     marks: list[list[dict[str, Mark]]] = [
         [{"shape": at < right, "full": at < right, "repeats": 0.1, "known_lines": 0.0}]
@@ -71,4 +67,12 @@ def cell(
 def findings(folder: Path, asked: GridPlan, cells: Sequence[GridCell]) -> GridFindings:
     base = Judged(losses=[9.0] * UNSEEN, unseen=[], shown=cells[0].judged.shown)
     grid = TrainingGrid(folder, plan=asked)
-    return GridFindings(grid, base, cells[0].measured, list(cells), {})
+    curves = [
+        LearningCurve(
+            choice_words(one.choice),
+            [CurvePoint(5, one.judged.training / 2, 500, 7.0), CurvePoint(10, 9.0, 1000, 6.0)],
+            [CurvePoint(10, one.judged.training, 1000, one.judged.losses[0])],
+        )
+        for one in cells
+    ]
+    return GridFindings(grid, base, cells[0].measured, list(cells), curves, {})

@@ -62,7 +62,7 @@ GRID = [*SMALL, "--set", "train.learning_rate=1e-3,1e-2"]
 def judged(folder: Path, number: int) -> dict[str, object]:
     """What came of a cell, without what times and memory say."""
     found: dict[str, object] = json.loads((folder / f"judged/{number:03}.json").read_text())
-    timed = ("training", "rest", "memory_gb", "gpu_gb", "curve")
+    timed = ("training", "rest", "memory_gb", "gpu_gb")
     return {name: value for name, value in found.items() if name not in timed}
 
 

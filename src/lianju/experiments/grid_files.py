@@ -1,14 +1,17 @@
 """Every file that a training grid ends in: tables, plots, the page."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from lianju.evaluate import Measured, Tools, measure, tools
-from lianju.experiments.axes import value_words
+from lianju.experiments.axes import choice_words, value_words
+from lianju.experiments.curves import curves_file, read_curve
 from lianju.experiments.grid_findings import GridCell, GridFindings
 from lianju.experiments.grid_page import page
-from lianju.experiments.grid_plots import against_time, by_setting, learning_curves
+from lianju.experiments.grid_plots import against_time, by_setting
 from lianju.experiments.grid_words import SHOWN, found_words, verdict_words
+from lianju.experiments.run_reading import read_run
 from lianju.experiments.training_grid import Judged, TrainingGrid
 from lianju.explore import alone, lacking_png, write_csv, write_plot
 from lianju.files import write_json, write_text
@@ -43,8 +46,12 @@ def _findings(grid: TrainingGrid) -> GridFindings:
         for number, judged in sorted(finished.items())
         if not judged.failed
     ]
+    curves = [
+        read_curve(read_run(grid.run_folder(cell.number)), choice_words(cell.choice))
+        for cell in cells
+    ]
     failed = {number: judged for number, judged in finished.items() if judged.failed}
-    return GridFindings(grid, base, _measured(grid, base, kit), cells, failed)
+    return GridFindings(grid, base, _measured(grid, base, kit), cells, curves, failed)
 
 
 def _measured(grid: TrainingGrid, judged: Judged, kit: Tools) -> Measured:
@@ -60,7 +67,8 @@ def _plots(found: GridFindings) -> Iterator[tuple[str, str]]:
         if found.grid.plan.axes:
             drawn = [by_setting(axis, metric, found.cells) for axis in found.grid.plan.axes]
             yield f"settings-{metric.name}", alone(drawn, f"{metric.title} by setting")
-    yield "curves", alone([learning_curves(found.cells)], "Validation loss while training")
+    if curves := curves_file(found.curves, "Learning curves"):
+        yield "curves", curves
     drawn = [against_time(by_name[n], found.cells, found.front(n)) for n in _AGAINST_TIME]
     yield "quality-time", alone(drawn, "Quality by time of training; full: Pareto front")
 
@@ -104,10 +112,10 @@ def _as_json(found: GridFindings) -> dict[str, Any]:
                 "number": cell.number,
                 "choice": cell.choice,
                 "figures": {m.name: cell.figures[m.name].model_dump() for m in SHOWN},
-                "curve": [point._asdict() for point in cell.judged.curve],
+                "curve": [asdict(point) for point in curve.validation],
                 "training_seconds": cell.judged.training,
             }
-            for cell in found.cells
+            for cell, curve in zip(found.cells, found.curves, strict=True)
         ],
         "failed": {str(number): judged.failed for number, judged in found.failed.items()},
     }

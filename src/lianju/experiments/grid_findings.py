@@ -11,6 +11,7 @@ from typing import Any
 
 from lianju.evaluate import Figure, Measured, difference, mean
 from lianju.experiments.axes import Axis, Choice
+from lianju.experiments.curves import LearningCurve
 from lianju.experiments.training_grid import Judged, JudgedCell, TrainingGrid
 
 # Of one poem each, so compared in pairs.
@@ -103,13 +104,15 @@ def _change(pairs: Sequence[tuple[GridCell, GridCell]], metric: str) -> Figure:
 class GridFindings:
     """A grid with its scores: what its page and files are made of.
 
-    `cells`: those that were trained to the end; `failed`: those that could not be.
+    `cells`: those that were trained to the end, at least one, and their `curves`; `failed`: those
+    that could not be.
     """
 
     grid: TrainingGrid
     base: Judged
     base_measured: Measured
     cells: list[GridCell]
+    curves: list[LearningCurve]
     failed: dict[int, JudgedCell]
 
     @cached_property

@@ -4,12 +4,14 @@ It says what the grid found, explains each setting by the reader's own numbers, 
 cell. `grid.html` is its body.
 """
 
+from markupsafe import Markup
+
 from lianju.evaluate import frame, markup
 from lianju.experiments import grid_words as words
 from lianju.experiments.axes import choice_words, value_words
+from lianju.experiments.curves import curve_plots, curve_style
 from lianju.experiments.grid_findings import GridFindings
-from lianju.experiments.grid_plots import against_time, by_setting, learning_curves
-from lianju.explore import STYLE
+from lianju.experiments.grid_plots import against_time, by_setting
 from lianju.verse import in_language
 
 # Couplets of the homework that every cell is seen to complete.
@@ -36,7 +38,7 @@ def page(found: GridFindings) -> str:
         choice_words=choice_words,
         value_words=value_words,
         by_setting=by_setting,
-        curves=learning_curves(found.cells),
+        curves=[Markup(plot) for plot in curve_plots(found.curves)],
         against_time=against_time,
         read=_READ,
         terms=markup.terms,
@@ -46,7 +48,11 @@ def page(found: GridFindings) -> str:
         heading=f'{frame.NAME} <span class="run">· training grid {name}</span>',
         under=f"model {markup.text(plan.settings.model.name)} · {runs}, {couplets}",
         body=body,
-        styles=[STYLE, frame.resource("lianju.explore", "sweep.css"), _choosing()],
+        styles=[
+            curve_style(len(found.cells)),
+            frame.resource("lianju.explore", "sweep.css"),
+            _choosing(),
+        ],
     )
 
 

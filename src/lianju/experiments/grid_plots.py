@@ -1,4 +1,4 @@
-"""The plots of a training grid: a metric by a setting, learning curves, loss against time."""
+"""The plots of a training grid: a metric by a setting, and against the time of training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from lianju.evaluate import Figure, nice_ticks
 from lianju.experiments.axes import Axis, choice_words, value_words
 from lianju.experiments.grid_findings import GridCell
-from lianju.experiments.grid_words import LOSS, SECONDS
+from lianju.experiments.grid_words import SECONDS
 from lianju.explore import Axes, MetricWords, apart, svg, ticks, write
 
 _WIDTH, _NAMES = 520.0, 170.0
@@ -64,26 +64,6 @@ def _lines(axis: Axis, cells: Sequence[GridCell]) -> list[tuple[dict[str, Any], 
     return lines
 
 
-def learning_curves(cells: Sequence[GridCell]) -> str:
-    """The validation loss of all cells against the seconds of their training."""
-    curves = [
-        (cell, [p for p in cell.judged.curve if p.validation < float("inf")]) for cell in cells
-    ]
-    curves = [(cell, points) for cell, points in curves if points]
-    losses = [point.validation for _, points in curves for point in points]
-    longest = max(points[-1].seconds for _, points in curves)
-    frame = Axes(
-        nice_ticks(0, longest, 5), nice_ticks(min(losses), max(losses), 5), _WIDTH - _NAMES
-    )
-    parts = [*frame.rows(LOSS), *frame.columns(SECONDS)]
-    for number, (_, points) in enumerate(curves):
-        at = [(frame.x(p.seconds), frame.y(p.validation), _exactly(p.validation)) for p in points]
-        parts += _drawn(frame, at, number)
-    ends = [frame.y(points[-1].validation) for _, points in curves]
-    parts += _names(frame, ends, [choice_words(cell.choice) for cell, _ in curves])
-    return svg(_WIDTH, frame.bottom + 52, "Validation loss by time of training", parts)
-
-
 def against_time(metric: MetricWords, cells: Sequence[GridCell], front: Sequence[GridCell]) -> str:
     """A metric of every cell against the seconds of its training; a line joins those of `front`."""
     seconds = [cell.judged.training for cell in cells]
@@ -109,10 +89,6 @@ def against_time(metric: MetricWords, cells: Sequence[GridCell], front: Sequence
     right = sorted(places, key=lambda place: place[2])
     parts += _names(frame, [y for _, _, y, _ in right], [choice_words(c.choice) for c, *_ in right])
     return svg(_WIDTH, frame.bottom + 52, f"{metric.title} by time of training", parts)
-
-
-def _exactly(value: float) -> Figure:
-    return Figure(value=value, low=None, high=None, n=1)
 
 
 def _drawn(frame: Axes, points: Sequence[tuple[float, float, Figure]], number: int) -> list[str]:

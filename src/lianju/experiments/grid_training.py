@@ -15,7 +15,6 @@ from lianju.experiments.axes import Axis, choice_words
 from lianju.experiments.order import Forecast, forecast
 from lianju.experiments.training_grid import (
     BASE_POEMS,
-    CurvePoint,
     GridCouplet,
     GridPlan,
     Judged,
@@ -118,7 +117,6 @@ def _cell(grid: TrainingGrid, number: int) -> JudgedCell:
         steps=outcome.steps,
         best_step=outcome.best_step,
         trainable=outcome.trainable_parameters,
-        curve=_curve(read_jsonl(run.folder / STEPS)),
     )
 
 
@@ -150,24 +148,8 @@ def _diverged(grid: TrainingGrid, run: Run, error: UserError) -> JudgedCell:
         steps=len(rows),
         best_step=0,
         trainable=0,
-        curve=_curve(rows),
         failed=str(error),
     )
-
-
-def _curve(rows: Sequence[dict[str, Any]]) -> list[CurvePoint]:
-    """Where the losses stood at each validation of a training log."""
-    points, seconds, nats, tokens = [], 0.0, 0.0, 0
-    for row in rows:
-        if row["kind"] == "train":
-            seconds += row["seconds"]
-            nats += row["loss"] * row["trained_tokens"]
-            tokens += row["trained_tokens"]
-        elif tokens:
-            validation = row["loss_per_character"]
-            points.append(CurvePoint(row["step"], seconds, nats / tokens, validation))
-            nats, tokens = 0.0, 0
-    return points
 
 
 def _judge_base(grid: TrainingGrid) -> Judged:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -65,17 +65,6 @@ class GridPlan(Settings):
         return settings.data.poems * settings.train.epochs
 
 
-class CurvePoint(NamedTuple):
-    """Where a fine-tuning stood at a validation: losses in nats, `training` a token and since the
-    last one, `validation` a character; `seconds` of all steps before.
-    """
-
-    step: int
-    seconds: float
-    training: float
-    validation: float
-
-
 class Judged(BaseModel):
     """What a model does on the couplets of a grid.
 
@@ -113,7 +102,6 @@ class JudgedCell(Judged):
     best_step: int
     trainable: int
     """How many numbers were trained."""
-    curve: list[CurvePoint]
     failed: str = ""
     """Why it could not be trained to the end; its poems and losses are then missing."""
 
