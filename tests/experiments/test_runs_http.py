@@ -111,6 +111,7 @@ def page(runs: Path) -> Iterator[Any]:
 def test_the_page_sorts_runs_and_lays_those_picked_side_by_side(page: Any, runs: Path) -> None:
     (runs / "half").mkdir()
     shutil.copy(runs / "slow/settings.json", runs / "half")
+    change(runs / "half/settings.json", train__learning_rate=1e-3)
     evil = "<b>fast"
     (runs / "fast").rename(runs / evil)
     page.get_by_role("button", name="Look again").click()

@@ -43,7 +43,7 @@ def comparison_html(found: RunComparison, curves: Sequence[LearningCurve], when:
     """The page as HTML; `curves` are those of the runs, in their order."""
     names = [one.row.name for one in found.runs]
     count = len(names)
-    systems = _systems(found)
+    systems = run_systems(found)
     report = poem_report(systems) if systems else None
     body = frame.rendered(
         "lianju.experiments",
@@ -75,7 +75,7 @@ def comparison_html(found: RunComparison, curves: Sequence[LearningCurve], when:
     )
 
 
-def _systems(found: RunComparison) -> list[System]:
+def run_systems(found: RunComparison) -> list[System]:
     """The poems on the test couplets of all runs and of the poets; none where a run keeps none."""
     every = [_poem_rows(found, one) for one in found.runs]
     if not all(every) or len({len(rows) for rows in every}) > 1:

@@ -135,7 +135,9 @@ def _colours(count: int, colours: Sequence[str]) -> str:
 
 
 def run_colours(count: int) -> str:
-    """The CSS that gives systems, in the order of runs, the colours of their curves."""
+    """The CSS that gives systems, in the order of runs, the colours of their curves; the poets, who
+    come after them, have none.
+    """
 
     def rules(colours: Sequence[str]) -> str:
         return "".join(
@@ -144,8 +146,8 @@ def run_colours(count: int) -> str:
             "print-color-adjust: exact; }\n"
             f".dots g.s{n} {{ stroke: {colour}; fill: {colour}; }}\n"
             f".bar.s{n} {{ background: {colour}; }}\n"
-            for n in range(count)
-            for colour in (colours[n % len(colours)],)
+            for n in range(count + 1)
+            for colour in ("var(--quiet)" if n == count else colours[n % len(colours)],)
         )
 
     return f"{rules(_LIGHT)}@media screen and (prefers-color-scheme: dark) {{\n{rules(_DARK)}}}\n"
