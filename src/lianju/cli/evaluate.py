@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter, validators
 
-from lianju.cli.flags import PARTICLES, TASTE, DecodeFlags, ModelFlags, VerseFlags, decode_overrides
+from lianju.cli.flags import (
+    PARTICLES,
+    SHARD,
+    TASTE,
+    DecodeFlags,
+    ModelFlags,
+    VerseFlags,
+    decode_overrides,
+)
 from lianju.cli.inputs import told_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
+from lianju.shards import WHOLE, Shard
 
 if TYPE_CHECKING:
     from lianju.evaluate import Author, EvaluationPlan, Load, Report
@@ -129,6 +138,7 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[str | None, SHARD] = None,
 ) -> None:
     """Every metric with its interval; compare, judge, read blind.
 
@@ -148,10 +158,20 @@ def evaluate_command(
     authors = [_author(name, scorer, asked.model, settings, verse, asked.exact) for name in named]
     base = _loader(scorer, asked.model, tuned=False)
 
-    from lianju.evaluate import evaluate_systems
+    from lianju.evaluate import evaluate_shard, evaluate_systems
 
+    part = Shard.read(shard) if shard else WHOLE
+    if part.count > 1 and not out_:
+        raise UserError("--shard needs --out, the same for all parts")
     folder = out_ or Path("evaluations") / f"{datetime.now():%Y%m%d-%H%M%S}"
     plan = (scope or Scope()).plan()
+    if part.count > 1:
+        done = evaluate_shard(folder, plan, authors, part, TerminalReporter())
+        print_line(
+            f"{part.beside(folder)}: {done} parts, each a system on a suite, are done. When the "
+            "other shards are there too, the same command without --shard makes the report."
+        )
+        return
     _tell(evaluate_systems(folder, plan, authors, base, TerminalReporter()), folder)
 
 

@@ -25,13 +25,14 @@ from lianju.evaluate.typesetting import typeset
 if TYPE_CHECKING:
     from lianju.evaluate.evaluation import (
         Author,
-        EvaluationPlan,
         Load,
+        evaluate_shard,
         evaluate_systems,
         refuse_report,
         write_evaluation,
         write_poems,
     )
+    from lianju.evaluate.evaluation_folder import EvaluationPlan
     from lianju.evaluate.run_page import IN_RULES, write_run_page
     from lianju.evaluate.untouched_results import cached_result, model_identity
 
@@ -50,6 +51,7 @@ __all__ = [
     "compare_reports",
     "couplets_digest",
     "difference",
+    "evaluate_shard",
     "evaluate_systems",
     "frame",
     "log_ticks",
@@ -75,6 +77,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EvaluationPlan": "evaluation_folder",
     "IN_RULES": "run_page",
     "write_run_page": "run_page",
     "cached_result": "untouched_results",
