@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from lianju.config import DecodeSettings, VerseSettings, load_settings
-from lianju.evaluate import schema
-from lianju.evaluate.evaluation import Author, EvaluationPlan, evaluate_systems
+from lianju.evaluate import EvaluationPlan, schema
+from lianju.evaluate.evaluation import Author, evaluate_systems
 from lianju.files import write_text
 from lianju.loading import load_model
 from lianju.model import LanguageModel, find_adapter, read_card, reference_adapter

@@ -153,7 +153,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--suite",
                     "--temperature",
                 ),
-                *("--tone", "--top-k", "--top-p", "--typical-p"),
+                *("--shard", "--tone", "--top-k", "--top-p", "--typical-p"),
             ],
         ),
         (

@@ -1,5 +1,6 @@
 """Work divided among processes, on one machine or many, that need not know of each other."""
 
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,3 +56,10 @@ class Shard:
 
 
 WHOLE = Shard()
+
+
+def parts_beside(path: Path) -> list[Path]:
+    """The parts that `Shard.beside` named for a file or folder, as far as they are there."""
+    place = path.absolute()
+    pattern = f"{glob.escape(place.stem)}-*-of-*{glob.escape(place.suffix)}"
+    return sorted(place.parent.glob(pattern))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from lianju.errors import UserError
 from lianju.files import locked, naming, read_as, sweep, write_json
 from lianju.progress import SILENT, Reporter
+from lianju.shards import parts_beside
 
 _Stage = TypeVar("_Stage", bound=BaseModel)
 
@@ -136,6 +137,22 @@ class WorkFolder:
         except (LookupError, TypeError, ValueError) as error:
             raise UserError(f"{path} is damaged: what it held is lost") from error
         return stage
+
+    def shards(self, asked: BaseModel) -> Iterator["WorkFolder"]:
+        """The folders beside this one in which shards of the same work were begun."""
+        for folder in parts_beside(self.folder):
+            path = folder / self.KIND.first
+            if not path.is_file():
+                continue
+            try:
+                found = read_as(type(asked), path)
+            except UserError as error:
+                self.reporter.say(f"{folder} is left aside: {error}")
+                continue
+            if found.model_dump(mode="json") == asked.model_dump(mode="json"):
+                yield WorkFolder(folder, self.reporter)
+            else:
+                self.reporter.say(f"{folder} is left aside: it has other settings")
 
     def _begun(self) -> bool:
         """Whether the folder is one of the kind; `UserError` if it is anything else but empty."""

@@ -16,10 +16,12 @@ from lianju.decode import complete
 from lianju.errors import UserError
 from lianju.evaluate import evaluation, untouched_results
 from lianju.evaluate.compare import read_report
-from lianju.evaluate.evaluation import Author, EvaluationPlan, Load, evaluate_systems
+from lianju.evaluate.evaluation import Author, Load, evaluate_shard, evaluate_systems
+from lianju.evaluate.evaluation_folder import EvaluationPlan
 from lianju.evaluate.measurement import Tools, tools
 from lianju.evaluate.schema import Report
 from lianju.model import LanguageModel
+from lianju.shards import Shard
 from lianju.shots import with_shots
 from tests.tiny import model
 
@@ -274,3 +276,25 @@ def lianju(*words: str | Path) -> None:
         print_error=False,
         result_action="return_none",
     )
+
+
+def test_shards_are_joined_to_the_report_of_one_process(
+    tmp_path: Path, authors: list[Author]
+) -> None:
+    whole = evaluate_systems(tmp_path / "whole", PLAN, authors, loader(0))
+    folder = tmp_path / "e"
+    done = [evaluate_shard(folder, PLAN, authors, Shard(n, 3)) for n in (3, 1, 2)]
+    assert done == [1, 2, 1] and not folder.exists()
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("e-*/parts/*/*.json")}
+    assert files == {
+        *("e-1-of-3/parts/1/hw5.json", "e-1-of-3/parts/2/legal.json"),
+        *("e-2-of-3/parts/1/legal.json", "e-3-of-3/parts/2/hw5.json"),
+    }
+    # Shards of something else are left aside.
+    evaluate_shard(folder, PLAN, authors[:1], Shard(1, 2))
+    joined = evaluate_systems(folder, PLAN, authors, loader(0))
+    assert [one.suites for one in joined.systems] == [one.suites for one in whole.systems]
+    assert joined.comparisons == whole.comparisons and joined.verdict == whole.verdict
+    for name in files:
+        taken = folder / name.partition("/")[2]
+        assert taken.read_bytes() == (tmp_path / name).read_bytes()

@@ -11,6 +11,7 @@ from cyclopts import App, Group, Parameter, validators
 from lianju.cli.chat_system import ChatFlags, refuse_ours
 from lianju.cli.flags import (
     PARTICLES,
+    SHARD,
     SHOTS,
     TASTE,
     DecodeFlags,
@@ -22,6 +23,7 @@ from lianju.cli.inputs import shown, told_adapter, verse_settings
 from lianju.config import RunSettings, VerseSettings, load_settings
 from lianju.console import TerminalReporter, print_line, print_table
 from lianju.errors import UserError
+from lianju.shards import WHOLE, Shard
 
 if TYPE_CHECKING:
     from lianju.evaluate import Author, ChatAuthor, EvaluationPlan, Load, Report
@@ -156,6 +158,7 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[str | None, SHARD] = None,
 ) -> None:
     """Every metric with its interval; compare, judge, read blind.
 
@@ -188,13 +191,23 @@ def evaluate_command(
         asked = replace(asked, model=None)
     authors, base = _authors(named, asked, settings, verse, shots)
 
-    from lianju.evaluate import evaluate_systems
+    from lianju.evaluate import evaluate_shard, evaluate_systems
 
+    part = Shard.read(shard) if shard else WHOLE
+    if part.count > 1 and not out_:
+        raise UserError("--shard needs --out, the same for all parts")
     folder = out_ or Path("evaluations") / f"{datetime.now():%Y%m%d-%H%M%S}"
     plan = (scope or Scope()).plan()
     if guest:
         asking.agree_on(guest, plan)
         authors = [guest, *authors]
+    if part.count > 1:
+        done = evaluate_shard(folder, plan, authors, part, TerminalReporter())
+        print_line(
+            f"{part.beside(folder)}: {done} parts, each a system on a suite, are done. When the "
+            "other shards are there too, the same command without --shard makes the report."
+        )
+        return
     _tell(evaluate_systems(folder, plan, authors, base, TerminalReporter()), folder)
 
 

@@ -42,13 +42,14 @@ if TYPE_CHECKING:
     from lianju.evaluate.chat_author import ChatAuthor, add_chat_to_run
     from lianju.evaluate.evaluation import (
         Author,
-        EvaluationPlan,
         Load,
+        evaluate_shard,
         evaluate_systems,
         refuse_report,
         write_evaluation,
         write_poems,
     )
+    from lianju.evaluate.evaluation_folder import EvaluationPlan
     from lianju.evaluate.page import shown
     from lianju.evaluate.run_page import (
         IN_RULES,
@@ -86,6 +87,7 @@ __all__ = [
     "difference",
     "difference_words",
     "doubt",
+    "evaluate_shard",
     "evaluate_systems",
     "flip_test",
     "frame",
@@ -126,6 +128,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EvaluationPlan": "evaluation_folder",
     **dict.fromkeys(("IN_RULES", "SHOWN", "write_run_page", "taken_metrics"), "run_page"),
     **dict.fromkeys(("poem_report", "poem_system", "poets_of", "run_couplets"), "run_page"),
     "shown": "page",

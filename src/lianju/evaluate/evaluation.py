@@ -15,9 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from lianju import __version__, machine
+from lianju import machine
 from lianju.config import DecodeSettings, VerseSettings
 from lianju.corpus import Example, large_corpus
 from lianju.decode import Completion, complete, constrain, rules_for
@@ -26,6 +24,12 @@ from lianju.evaluate import schema
 from lianju.evaluate.chat_author import ChatAuthor, chat_suite, chat_system
 from lianju.evaluate.compare import report_of
 from lianju.evaluate.contamination import probe_contamination
+from lianju.evaluate.evaluation_folder import (
+    EvaluationAsked,
+    EvaluationFolder,
+    EvaluationPlan,
+    suite_file,
+)
 from lianju.evaluate.facing import learn_facing
 from lianju.evaluate.leaks import find_leaks
 from lianju.evaluate.measurement import Tools, measure, set_size, tools
@@ -40,27 +44,16 @@ from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
 from lianju.ranking import rating
+from lianju.shards import Shard
 from lianju.verse import lines_of
-from lianju.work_folder import FolderKind, WorkFolder
+from lianju.work_folder import WorkFolder
 
 # What would only say that poems of the corpus stand in the corpus.
 _OF_POETS = ("known_lines", "longest_run", "copied")
 # Loads a model and says in which style it is to be asked.
 Load = Callable[[], tuple[LanguageModel, str]]
-
-
-@dataclass(frozen=True)
-class EvaluationPlan:
-    """What to evaluate on.
-
-    `suites`: names. `couplets`: of each suite so many at most. `poems`: poems a couplet.
-    `ranks`: on so many couplets of each suite the real continuation is ranked among others.
-    """
-
-    suites: tuple[Name, ...]
-    couplets: int | None = None
-    poems: int = 1
-    ranks: int = 30
+# What somebody does on a suite.
+OnSuite = Callable[[Name, Sequence[Example]], schema.Suite]
 
 
 @dataclass(frozen=True)
@@ -104,22 +97,6 @@ class Author:
         return self.decode.model_dump(exclude=unused) | best
 
 
-class _Asked(BaseModel):
-    """All on which an evaluation depends."""
-
-    plan: EvaluationPlan
-    systems: list[dict[str, Any]]
-    suites: dict[str, str]
-    metrics: dict[str, int]
-    lianju: str = __version__
-
-
-class _Evaluation(WorkFolder):
-    """The folder of an evaluation: in parts/, by number, what each system did."""
-
-    KIND = FolderKind("an evaluation", "evaluation", "settings.json", parts=("parts/*",))
-
-
 def evaluate_systems(
     folder: Path,
     plan: EvaluationPlan,
@@ -132,24 +109,14 @@ def evaluate_systems(
     `base` loads the untouched model, which is tested for poems that it knows by heart, unless a
     chat model is alone. Raises `UserError` where the folder holds an evaluation of something else.
     """
-    parts = _Evaluation(folder, reporter)
+    parts = EvaluationFolder(folder, reporter)
     with parts.held():
         started = time.perf_counter()
-        reporter.say(f"Writing to {folder}; if stopped, the same with --out {folder} goes on")
-        examples = {name: suite(name, None, reporter)[: plan.couplets] for name in plan.suites}
-        for author in authors:
-            _check_rules(author, examples)
-        parts.agree(
-            _Asked(
-                plan=plan,
-                systems=[_settings(author) for author in authors],
-                suites={name: couplets_digest(those) for name, those in examples.items()},
-                metrics={name: metric.version for name, metric in METRICS.items()},
-            )
-        )
+        examples, asked = _begin(parts, plan, authors)
+        parts.take(asked)
         kit = tools(reporter)
         systems = [
-            _system(parts, f"parts/{number}", author, plan, examples, kit)
+            _system(parts, number, author, plan, examples, kit)
             for number, author in enumerate(authors, 1)
         ]
         seconds = sum(system.seconds for system in systems)
@@ -159,6 +126,55 @@ def evaluate_systems(
         write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
     return report
+
+
+def evaluate_shard(
+    folder: Path,
+    plan: EvaluationPlan,
+    authors: Sequence[Author | ChatAuthor],
+    shard: Shard,
+    reporter: Reporter = SILENT,
+) -> int:
+    """Do a shard of what `evaluate_systems` does into `folder`, in a folder beside it, where that
+    takes it from; how many of its parts, each a system on a suite, are the shard's.
+
+    A suite is never divided, for its figures and intervals are those of all its couplets.
+    """
+    every = [(number, name) for number in range(1, len(authors) + 1) for name in plan.suites]
+    mine = [every[at] for at in shard.every(len(every))]
+    parts = EvaluationFolder(shard.beside(folder), reporter)
+    with parts.held():
+        examples, _ = _begin(parts, plan, authors)
+        kit = tools(reporter)
+        for number, author in enumerate(authors, 1):
+            names = [name for whose, name in mine if whose == number]
+            files = [parts.folder / suite_file(number, name) for name in names]
+            if not all(file.is_file() for file in files):
+                if isinstance(author, ChatAuthor):
+                    work = _answering(author, plan, kit)
+                else:
+                    work = _work(author, plan, kit, reporter).suite
+                _suites(parts, number, work, {name: examples[name] for name in names})
+    return len(mine)
+
+
+def _begin(
+    parts: EvaluationFolder, plan: EvaluationPlan, authors: Sequence[Author | ChatAuthor]
+) -> tuple[dict[Name, list[Example]], EvaluationAsked]:
+    """The couplets of each suite and all that is asked, which is written down in the folder."""
+    folder, reporter = parts.folder, parts.reporter
+    reporter.say(f"Writing to {folder}; if stopped, the same command with this --out goes on")
+    examples = {name: list(suite(name, None, reporter)[: plan.couplets]) for name in plan.suites}
+    for author in authors:
+        _check_rules(author, examples)
+    asked = EvaluationAsked(
+        plan=plan,
+        systems=[_settings(author) for author in authors],
+        suites={name: couplets_digest(those) for name, those in examples.items()},
+        metrics={name: metric.version for name, metric in METRICS.items()},
+    )
+    parts.agree(asked)
+    return examples, asked
 
 
 def write_evaluation(report: schema.Report, folder: Path) -> None:
@@ -202,51 +218,60 @@ def refuse_report(folder: Path) -> None:
 
 
 def _system(
-    folder: _Evaluation,
-    part: str,
+    folder: EvaluationFolder,
+    number: int,
     author: Author | ChatAuthor,
     plan: EvaluationPlan,
     examples: Mapping[Name, Sequence[Example]],
     kit: Tools,
 ) -> schema.System:
-    """What one author did on every suite; what stands in this `part` is not done again."""
+    """What one author did on every suite; what stands in its parts is not done again."""
     reporter = folder.reporter
 
     def whole() -> schema.System:
         started = time.perf_counter()
         if isinstance(author, ChatAuthor):
-            answered = {
-                name: folder.once(
-                    f"{part}/{name}.json",
-                    schema.Suite,
-                    partial(chat_suite, author, name, examples[name], plan.poems, kit),
-                )
-                for name in plan.suites
-            }
+            answered = _suites(folder, number, _answering(author, plan, kit), examples)
             return chat_system(author, answered, started)
-        model, style = author.load()
-        pool = [*suite("heldout", None, reporter), *suite("legal", None, reporter)]
-        work = _Work(author, plan, model, style, kit, pool, reporter)
-        parts = {
-            name: folder.once(
-                f"{part}/{name}.json", schema.Suite, partial(work.suite, name, examples[name])
-            )
-            for name in plan.suites
-        }
-        settings = author.settings()
+        work = _work(author, plan, kit, reporter)
+        parts = _suites(folder, number, work.suite, examples)
+        settings, model = author.settings(), work.model
         return schema.System(
             **{**settings, "model": model.name},
             kind="model" if author.decode else "poets",
             sha256=model.sha256,
             engine=model.engine if author.decode else "",
-            style=style,
+            style=work.style,
             # The real poems are ranked among those of suites that are not asked for, too.
             leaks=find_leaks(author.adapter, {one: suite(one) for one in NAMES}, reporter),
             suites=parts,
             seconds=time.perf_counter() - started,
         )
 
-    return folder.once(f"{part}/system.json", schema.System, whole)
+    return folder.once(f"parts/{number}/system.json", schema.System, whole)
+
+
+def _work(author: Author, plan: EvaluationPlan, kit: Tools, reporter: Reporter) -> "_Work":
+    """An author with its model, loaded."""
+    model, style = author.load()
+    pool = [*suite("heldout", None, reporter), *suite("legal", None, reporter)]
+    return _Work(author, plan, model, style, kit, pool, reporter)
+
+
+def _answering(author: ChatAuthor, plan: EvaluationPlan, kit: Tools) -> OnSuite:
+    return lambda name, examples: chat_suite(author, name, examples, plan.poems, kit)
+
+
+def _suites(
+    folder: EvaluationFolder,
+    number: int,
+    work: OnSuite,
+    examples: Mapping[Name, Sequence[Example]],
+) -> dict[Name, schema.Suite]:
+    return {
+        name: folder.once(suite_file(number, name), schema.Suite, partial(work, name, those))
+        for name, those in examples.items()
+    }
 
 
 @dataclass(frozen=True)

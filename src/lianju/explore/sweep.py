@@ -6,7 +6,6 @@ computed from these files without the model. Several processes divide the cells,
 of its own, from which `gather` takes them.
 """
 
-import glob
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,6 @@ from lianju.errors import UserError
 from lianju.evaluate import Figure, Mark
 from lianju.explore.example_distribution import ExampleDistribution, find_example
 from lianju.explore.grid import Cell, Grid
-from lianju.files import read_as
 from lianju.progress import SILENT, Reporter, Task
 from lianju.shards import WHOLE, Shard
 from lianju.work_folder import FolderKind, WorkFolder
@@ -162,23 +160,19 @@ class Sweep(WorkFolder):
 
     def gather(self) -> None:
         """Take the cells that are missing here from the folders of shards beside this one."""
-        place = self.folder.absolute()
-        pattern = f"{glob.escape(place.stem)}-*-of-*{glob.escape(place.suffix)}"
-        for folder in sorted(place.parent.glob(pattern)):
-            if not (folder / self.KIND.first).is_file():
-                continue
-            other = Sweep(folder, self.reporter, plan=self.plan)
-            if read_as(SweepPlan, folder / self.KIND.first) != self.plan:
-                self.reporter.say(f"{folder} is left aside: it has other settings.")
-                continue
-            lacking = set(other.missing())
-            found = [number for number in self.missing() if number not in lacking]
+        for other in self.shards(self.plan):
             self.agree(self.plan)
-            for number in found:
-                self.once(_cell_file(number), _CellFile, partial(other._cell, number))
-            if _there(other.choices):
-                self.once(_CHOICES, ExampleDistribution, other.choices)
-            self.reporter.say(f"Cells taken from {folder}: {len(found)}")
+            missing = self.missing()
+            for number in missing:
+                file = _cell_file(number)
+                read = partial(other.read, file, _CellFile, self._poems)
+                if _there(read):
+                    self.once(file, _CellFile, read)
+            if not _there(self.choices) and (other.folder / _CHOICES).is_file():
+                read_choices = partial(other.read, _CHOICES, ExampleDistribution)
+                self.once(_CHOICES, ExampleDistribution, read_choices)
+            taken = len(missing) - len(self.missing())
+            self.reporter.say(f"Cells taken from {other.folder}: {taken}")
 
     def finished(self) -> bool:
         """Whether nothing is left to write that needs the model."""
@@ -212,12 +206,8 @@ class Sweep(WorkFolder):
 
         return self.once(_cell_file(number), _CellFile, timed, self._poems).seconds
 
-    def _cell(self, number: int) -> _CellFile:
-        """The file of a finished cell."""
-        return self.read(_cell_file(number), _CellFile, self._poems)
-
     def _read(self, number: int) -> WrittenCell:
-        found = self._cell(number)
+        found = self.read(_cell_file(number), _CellFile, self._poems)
         cell = self.plan.grid.cells()[number]
         return WrittenCell(number, cell, found.seconds, self._poems(found))
 
