@@ -12,6 +12,7 @@ from lianju.model.adapter_folder import CONFIG as ADAPTER_CONFIG
 from lianju.model.adapter_folder import (
     REFERENCE,
     adapter_name,
+    checkpoints_in,
     find_adapter,
     is_checkpoint,
     read_card,
@@ -60,6 +61,7 @@ __all__ = [
     "attach",
     "base_config",
     "base_folder",
+    "checkpoints_in",
     "choose_compute",
     "choose_device",
     "count_numbers",
