@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lianju.evaluate import frame, markup
 from lianju.evaluate.compare import compare_reports, read_report
+from lianju.evaluate.figures import interval_words, value_words
 from lianju.evaluate.measurement import Measured, measure, tools
 from lianju.evaluate.metrics import METRICS
 from lianju.evaluate.metrics.form import shape_counts
@@ -52,6 +53,7 @@ __all__ = [
     "difference",
     "evaluate_systems",
     "frame",
+    "interval_words",
     "log_ticks",
     "markup",
     "mean",
@@ -69,6 +71,7 @@ __all__ = [
     "summary_tables",
     "tools",
     "typeset",
+    "value_words",
     "write_evaluation",
     "write_poems",
     "write_run_page",

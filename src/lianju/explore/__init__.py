@@ -1,10 +1,15 @@
-"""Exploring: what the decoding parameters do to the next token, and to whole poems.
+"""Exploring: what the decoding parameters do to the next token and to whole poems, and what each
+step of a training did.
 
 A sweep has every cell of a grid of parameters write poems on the same couplets with the same
 random numbers, so that cells differ in nothing but the decoding. Poems are kept as they come,
-and everything said about them is computed from these files without the model.
+and everything said about them is computed from these files without the model. The checkpoints of
+a run are judged in the same way.
 """
 
+from lianju.explore.checkpoint_judging import CheckpointJudging, CheckpointPlan
+from lianju.explore.checkpoint_page import write_checkpoints
+from lianju.explore.checkpoint_report import CheckpointsReport, report_checkpoints
 from lianju.explore.grid import Cell, Grid, read_grid
 from lianju.explore.next_page import PageContext, chart_file, step_page, walk_page
 from lianju.explore.next_terminal import step_lines, walk_lines
@@ -24,6 +29,9 @@ from lianju.explore.sweep_page import Findings
 __all__ = [
     "REPORTED_SUITES",
     "Cell",
+    "CheckpointJudging",
+    "CheckpointPlan",
+    "CheckpointsReport",
     "Findings",
     "Grid",
     "PageContext",
@@ -34,11 +42,13 @@ __all__ = [
     "chart_file",
     "open_sweep",
     "read_grid",
+    "report_checkpoints",
     "score",
     "step_lines",
     "step_page",
     "walk_lines",
     "walk_page",
     "write_all",
+    "write_checkpoints",
     "write_poems",
 ]
