@@ -32,6 +32,7 @@ SMALL = {
     "explore sweep": "--couplets=1 --seeds=1 --temperature=1 --top-p=0.3,1 --max-length=8",
     "evaluate": "--couplets=2 --ranks=1 --max-length=8",
     "evaluate --judge": "--yes",
+    "evaluate --checkpoints": "--couplets=2",
     "evaluate --blind": "--any-form",
     "serve": "--port=0",
     "export": "--out=exported",

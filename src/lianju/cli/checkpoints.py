@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter, validators
 
 from lianju.console import TerminalReporter, err, print_line, print_table
-from lianju.verse import in_language
 
 if TYPE_CHECKING:
     from lianju.explore import CheckpointJudging
@@ -93,8 +92,8 @@ def _tell(judging: "CheckpointJudging") -> None:
     page = write_checkpoints(report, judging.folder)
     head, *rows = report.table()
     print_table(rows, "<" * len(head), head)
-    print_line(f"n = {report.couplets} poems and couplets; *: kept by the run")
-    said = report.sentence()
-    print_line(said)
-    print_line(in_language(said, "zh"))
+    print_line(f"n = {report.couplets} where nothing else is said; *: kept by the run")
+    for said in report.sentences():
+        print_line(said)
+        print_line(said.zh)
     print_line(f"Page: {page}")

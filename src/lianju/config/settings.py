@@ -137,7 +137,7 @@ class TrainSettings(Settings):
     """How often to validate and write a checkpoint, spread evenly over training."""
     validation_part: int = Field(64, ge=1, le=10_000)
     """How many of the validation poems are looked at while training."""
-    keep: Literal["best", "all"] | int = "best"
+    keep: Literal["best", "all"] | Annotated[int, Field(ge=1, le=1000)] = "best"
     """Which checkpoints stay. best: the last and the best. A number: so many of the last, and the
     best. all: that of every validation. Of the older ones only the weights stay, a third."""
 

@@ -121,26 +121,27 @@ class CheckpointJudging(WorkFolder):
     def judge(self, load: Callable[[Path | None], "LanguageModel"]) -> None:
         """Judge what is missing with the models that `load` gives, and say how long it takes."""
         missing, begun = self.missing(), time.monotonic()
-        with self.reporter.task("Checkpoints", len(missing)) as task:
-            for done, step in enumerate(missing, 1):
-                work = partial(self._judge, step, load)
-                self.once(_file(step), JudgedCheckpoint, work, partial(self._check, step))
-                task.advance()
-                if done == 1 and len(missing) > 1:
-                    seconds = time.monotonic() - begun
-                    left = markup.duration(seconds * (len(missing) - 1))
-                    self.reporter.say(f"Step {step} took {seconds:.0f} s: about {left} left")
+        for done, step in enumerate(missing, 1):
+            work = partial(self._judge, step, load)
+            one = self.once(_file(step), JudgedCheckpoint, work, partial(self._check, step))
+            left = (time.monotonic() - begun) / done * (len(missing) - done)
+            rest = f": about {markup.duration(left)} left" if left else ""
+            said = f"{done} of {len(missing)}: {_name(step)} in {markup.duration(one.seconds)}"
+            self.reporter.say(said + rest)
 
     def _judge(self, step: int, load: Callable[[Path | None], "LanguageModel"]) -> JudgedCheckpoint:
         started, place = time.monotonic(), self.places()[step]
         model = load(place)
+
+        def work(name: str) -> dict[str, Any]:
+            return self._work(model, name)
+
         if place:
-            found = self._work(model, f"step {step}")
+            found = work(_name(step))
         else:
             plan = self.plan.model_dump(mode="json", exclude={"exact"})
             asked = model_identity(model, self.plan.style) | {"checkpoints": plan}
-            name = "base model"
-            found = cached_result(name, asked, lambda _: self._work(model, name), self.reporter)
+            found = cached_result(_name(step), asked, work, self.reporter)
         seconds = time.monotonic() - started
         weights = weights_digest(place) if place else ""
         return JudgedCheckpoint(step=step, weights=weights, seconds=seconds, **found)
@@ -183,6 +184,10 @@ class CheckpointJudging(WorkFolder):
 
 def _file(step: int) -> str:
     return f"parts/step-{step:06d}.json"
+
+
+def _name(step: int) -> str:
+    return f"step {step:,}" if step else "base model"
 
 
 def _checkpoints(run: Path) -> list[Path]:

@@ -10,16 +10,15 @@ from pathlib import Path
 from markupsafe import Markup
 
 from lianju.evaluate import Figure, frame, markup
+from lianju.explore.checkpoint_plots import course_plot
 from lianju.explore.checkpoint_report import PANELS, SHOWN_METRICS, CheckpointsReport
-from lianju.explore.course_plot import course_plot
 from lianju.explore.drawing import STYLE
 from lianju.explore.metric_words import MetricWords
 from lianju.explore.templates import rendered
 from lianju.files import write_text
-from lianju.verse import in_language
 
 PAGE, NUMBERS = "checkpoints.html", "checkpoints.json"
-_TILES = ("unseen", "full", "distinct_2", "known_lines")
+_TILES = ("unseen", "shape", "distinct_2", "known_lines")
 
 
 def write_checkpoints(report: CheckpointsReport, folder: Path) -> Path:
@@ -30,14 +29,13 @@ def write_checkpoints(report: CheckpointsReport, folder: Path) -> Path:
 
 
 def _page(report: CheckpointsReport) -> str:
-    said, run = report.sentence(), markup.text(report.run)
+    run = markup.text(report.run)
     number = markup.plural(len(report.checkpoints) - 1, "checkpoint")
     body = rendered(
         "checkpoints.html",
         report=report,
         tiles=_tiles(report),
-        found=str(said),
-        found_zh=in_language(said, "zh"),
+        lone=_lone(report),
         metrics=SHOWN_METRICS,
         panels=[(drawn, _plot(report, name, drawn)) for name, drawn in PANELS.items()],
         cell_words=_interval,
@@ -68,14 +66,23 @@ def _tiles(report: CheckpointsReport) -> list[tuple[str, str, str]]:
     return tiles
 
 
+def _lone(report: CheckpointsReport) -> dict[int, float]:
+    """The validation losses of the log at whose steps there is no checkpoint."""
+    there = {one.step for one in report.checkpoints}
+    return {step: loss for step, loss in report.validations.items() if step not in there}
+
+
 def _interval(metric: MetricWords, figure: Figure) -> str:
+    if figure.value is None:
+        return "too little was written"
     return f"{metric.interval(figure)}, n\N{NO-BREAK SPACE}{figure.n:,}"
 
 
 def _panel(name: str, drawn: tuple[MetricWords, ...]) -> MetricWords:
     """The axis of a panel; all its curves have the same unit."""
     title, _, chinese = name.rpartition(" ")
-    return MetricWords(title, title, chinese, "", "neither", drawn[0].digits)
+    digits = None if drawn[0].digits is None else 1
+    return MetricWords(title, title, chinese, "", "neither", digits)
 
 
 def _plot(report: CheckpointsReport, name: str, drawn: tuple[MetricWords, ...]) -> Markup:
@@ -86,5 +93,5 @@ def _plot(report: CheckpointsReport, name: str, drawn: tuple[MetricWords, ...]) 
     ]
     kept = next((one.step for one in report.checkpoints if one.kept), None)
     overfit = found.lowest if found.found == "overfitting" else None
-    dots = report.validations if drawn[0].digits is not None else None
+    dots = {} if drawn[0].digits is None else _lone(report)
     return Markup(course_plot(_panel(name, drawn), curves, kept, overfit, dots))

@@ -7,14 +7,14 @@ from pydantic import BaseModel
 
 from lianju import __version__
 from lianju.decode import Completion
-from lianju.evaluate import METRICS, Figure, Measured, mean
+from lianju.evaluate import METRICS, Figure, Measured, interval_words, mean, value_words
 from lianju.explore.checkpoint_judging import (
     CheckpointJudging,
     CheckpointPlan,
     JudgedCheckpoint,
 )
 from lianju.explore.metric_words import MetricWords
-from lianju.explore.overfitting import Overfitting, find_overfitting, overfitting_words
+from lianju.explore.overfitting import Overfitting, find_overfitting, overfitting_words, say
 from lianju.files import read_jsonl
 from lianju.model import run_settings
 from lianju.verse import Bilingual
@@ -81,29 +81,48 @@ class CheckpointsReport(BaseModel):
     overfitting: Overfitting
     shown: list[FinishedCouplet]
 
-    def sentence(self) -> Bilingual:
-        """Where overfitting begins."""
+    def sentences(self) -> list[Bilingual]:
+        """Where overfitting begins, and where the form was better than at the step kept."""
         epochs = {one.step: one.epoch for one in self.checkpoints}
-        return overfitting_words(self.overfitting, epochs)
+        said = [overfitting_words(self.overfitting, epochs)]
+        kept = next((one for one in self.checkpoints if one.kept), None)
+        best = max(self.checkpoints, key=lambda one: one.figures["shape"].value or 0.0)
+        if kept and _above(best.figures["shape"], kept.figures["shape"]):
+            highest, had = (_share(one.figures["shape"]) for one in (best, kept))
+            steps = {"step": f"{best.step:,}", "kept": f"{kept.step:,}"}
+            said.append(say("form", best=highest, had=had, **steps))
+        return said
 
     def table(self) -> list[list[str]]:
-        """A row a checkpoint with every figure and its interval; the head first."""
+        """A row a checkpoint with every figure and its interval, and its n where that is not the
+        number of couplets; the head first.
+        """
         head = ["step", "epochs", *(metric.title for metric in SHOWN_METRICS)]
         rows = [
             [
                 f"{one.step}{' *' if one.kept else ''}",
                 "–" if one.epoch is None else f"{one.epoch:.1f}",
-                *(_cell(metric, one.figures[metric.name]) for metric in SHOWN_METRICS),
+                *(self._cell(metric, one.figures[metric.name]) for metric in SHOWN_METRICS),
             ]
             for one in self.checkpoints
         ]
         return [head, *rows]
 
+    def _cell(self, metric: MetricWords, figure: Figure) -> str:
+        if figure.value is None:
+            return "–"
+        n = "" if figure.n == self.couplets else f", n {figure.n}"
+        return f"{metric.number(figure.value)} ({metric.interval(figure)}{n})"
 
-def _cell(metric: MetricWords, figure: Figure) -> str:
-    if figure.value is None:
-        return "–"
-    return f"{metric.number(figure.value)} ({metric.interval(figure)})"
+
+def _share(figure: Figure) -> str:
+    value = value_words(figure.value or 0.0, "share")
+    return f"{value} ({interval_words(figure, 'share')})"
+
+
+def _above(one: Figure, other: Figure) -> bool:
+    """Whether the intervals lie apart."""
+    return one.low is not None and other.high is not None and one.low > other.high
 
 
 def report_checkpoints(judging: CheckpointJudging, measure: Measure) -> CheckpointsReport:

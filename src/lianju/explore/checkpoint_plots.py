@@ -16,8 +16,8 @@ def course_plot(
     panel: MetricWords,
     curves: Sequence[Curve],
     kept: int | None,
-    overfit: int | None = None,
-    dots: Mapping[int, float] | None = None,
+    overfit: int | None,
+    dots: Mapping[int, float],
 ) -> str:
     """Each of `curves` by step, on the scale that `panel` names; all have the same steps.
 
@@ -25,9 +25,9 @@ def course_plot(
     by step that stand alone.
     """
     steps = [step for _, figures in curves for step in figures]
-    alone = [Figure(value=y, low=y, high=y, n=1) for y in (dots or {}).values()]
+    alone = [Figure(value=y, low=y, high=y, n=1) for y in dots.values()]
     shown = [figure for _, figures in curves for figure in figures.values()]
-    last = max([*steps, *(dots or {}), 1])
+    last = max([*steps, *dots, 1])
     frame = Axes([0, last], ticks([*shown, *alone], panel))
     parts = [_tint(frame, overfit)] if overfit is not None else []
     parts += [*frame.rows(panel), *_steps(frame, last)]
@@ -35,7 +35,7 @@ def course_plot(
         x = f"{frame.x(kept):.1f}"
         parts.append(f'<line class="kept" x1="{x}" x2="{x}" y1="{frame.top}" y2="{frame.bottom}"/>')
     parts += [_band(frame, figures, number) for number, (_, figures) in enumerate(curves)]
-    for step, value in (dots or {}).items():
+    for step, value in dots.items():
         parts.append(
             f'<circle class="out" cx="{frame.x(step):.1f}" cy="{frame.y(value):.1f}" r="3">'
             f"<title>step {step:,}: {panel.number(value)} in the log</title></circle>"
@@ -62,9 +62,9 @@ def _tint(frame: Axes, start: int) -> str:
 
 
 def _band(frame: Axes, figures: Mapping[int, Figure], number: int) -> str:
-    """The intervals of a curve, as one shape."""
+    """The intervals of a curve, as one shape; what was computed beyond the scale ends with it."""
     ends = [
-        (frame.x(step), frame.y(one.low), frame.y(one.high))
+        (frame.x(step), frame.y(max(frame.up[0], one.low)), frame.y(min(frame.up[-1], one.high)))
         for step, one in figures.items()
         if one.low is not None and one.high is not None
     ]
