@@ -57,6 +57,11 @@ def test_a_loss_that_rises_at_first_and_falls_again_is_no_explosion() -> None:
     assert len(said) == 1 and said[0].startswith("Only 5 optimizer steps")
 
 
+def test_batches_of_poems_that_are_known_by_heart_differ_and_rise_none_the_less() -> None:
+    heart = [0.3 + (0.5 if step % 12 < 6 else 0) for step in range(48)]
+    assert not _remarks([*FALLING, *heart], {40: 5.4, 84: 5.2})
+
+
 def test_a_loss_that_explodes_is_said() -> None:
     losses = [6.6, 6.5, 12.0, *[33.0] * 33]
     said = _remarks(losses, {9: 33.5, 18: 33.2, 27: 33.0, 36: 32.9}, before=6.6, after=32.9)

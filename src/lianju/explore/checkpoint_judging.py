@@ -60,7 +60,8 @@ class CheckpointPlan(Settings):
 
         Raises `UserError` where it has no checkpoints, or other poems than it began with.
         """
-        settings, card = run_settings(run), read_card(_checkpoints(run)[-1])
+        card = read_card(_newest(run))
+        settings = run_settings(run)
         poems = _poems(run, settings, reporter)
         precision = card.get("precision", "fp32")
         return cls(
@@ -190,11 +191,12 @@ def _name(step: int) -> str:
     return f"step {step:,}" if step else "base model"
 
 
-def _checkpoints(run: Path) -> list[Path]:
+def _newest(run: Path) -> Path:
+    """The newest checkpoint of a run."""
     found = [*checkpoints_in(run / "checkpoints").values()]
     if not found:
         raise UserError(f"{run} has no checkpoints: give the folder of a run that has trained")
-    return found
+    return found[-1]
 
 
 def _poems(run: Path, settings: RunSettings, reporter: Reporter) -> RunPoems:

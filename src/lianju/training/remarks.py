@@ -75,8 +75,9 @@ def _too_high(rows: Sequence[dict[str, Any]], settings: TrainSettings) -> Biling
         return None
     means = [fmean(losses[at : at + _WINDOW]) for at in range(len(losses) - _WINDOW + 1)]
     lows = [min(range(at + 1), key=means.__getitem__) for at in range(len(means))]
-    top = max(range(len(means)), key=lambda at: means[at] / means[lows[at]])
-    if means[top] <= _RISE * means[lows[top]]:
+    top = max(range(len(means)), key=lambda at: means[at] - means[lows[at]])
+    # Against the loss at first: of poems that are known by heart a batch soon has twice another's.
+    if means[top] - means[lows[top]] <= (_RISE - 1) * means[0]:
         return None
     return say(
         "too_high",
