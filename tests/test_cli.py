@@ -127,6 +127,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 *("--acrostic", "--adapter", "--against", "--base", "--blind", "--blind-results"),
                 *(
                     "--candidates",
+                    "--checkpoints",
                     "--compare",
                     "--couplets",
                     "--exact",
@@ -162,6 +163,7 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                 *("--compare", "--out"),
             ],
         ),
+        ("evaluate --checkpoints", ["--checkpoints", "--couplets", "--exact", "--out", "--set"]),
         (
             "evaluate --judge",
             [

@@ -12,6 +12,8 @@ ROOT = Path("src/lianju")
 FILES = {
     ROOT / "corpus": "sentences.toml",
     ROOT / "decode": "rule_errors.toml",
+    ROOT / "explore": "overfitting.toml",
+    ROOT / "training": "remarks.toml",
     ROOT / "verse": "data/shapes.toml",
 }
 

@@ -1,10 +1,12 @@
 """Models that write, opened: a base model with the adapter that taught it, and its prompt."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from lianju.config import PromptSettings, load_settings
 from lianju.model import (
@@ -143,3 +145,32 @@ def load_model(
     """
     [loaded] = load_models([folder] if folder else [], name, reporter, tuned=tuned, **how)
     return loaded.model, loaded.style
+
+
+def loader_in_turn(
+    card: Mapping[str, Any], reporter: Reporter = SILENT, exact: bool = False
+) -> Callable[[Path | None], LanguageModel]:
+    """What loads a base model with one adapter after another, or with None; ready to score too.
+
+    `card` is that of one of the adapters, which are all of the same run. Nothing is read before
+    the first call. On a CPU the base model is read once and copied; on a GPU, where two may not
+    fit, it is read again each time.
+    """
+
+    def read() -> LanguageModel:
+        asked = {"model.name": card["base"], "model.bits": card.get("bits", 16)}
+        settings = load_settings("default", asked).model
+        device = choose_device(settings)
+        dtype = weights_dtype(device, card.get("precision", "auto"))
+        return load_base(settings, LAYOUTS, device, dtype, reporter)
+
+    kept = cache(read)
+
+    def load(folder: Path | None) -> LanguageModel:
+        if choose_device(load_settings().model).type == "cpu":
+            model = replace(kept(), network=copy.deepcopy(kept().network))
+        else:
+            model = read()
+        return made_ready(load_adapter(model, folder) if folder else model, exact)
+
+    return load

@@ -33,6 +33,7 @@ SMALL = {
     "explore train": "--couplets=5",
     "evaluate": "--couplets=2 --ranks=1 --max-length=8",
     "evaluate --judge": "--yes",
+    "evaluate --checkpoints": "--couplets=2",
     "evaluate --blind": "--any-form",
     "serve": "--port=0",
     "export": "--out=exported",

@@ -37,6 +37,7 @@ for name, where in (
     ("--judge", "judge:judge_command"),
     ("--blind", "blind:blind_command"),
     ("--blind-results", "blind:blind_results_command"),
+    ("--checkpoints", "checkpoints:checkpoints_command"),
 ):
     app.command(f"lianju.cli.{where}", name=name)
 

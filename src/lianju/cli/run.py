@@ -1,7 +1,7 @@
 """`lianju run` and `lianju finetune`."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +111,7 @@ def finetune_command(*, flags: RunFlags | None = None) -> None:
         f"{outcome.steps} steps, {outcome.tokens} tokens in {outcome.seconds:.0f} s; best "
         f"validation {outcome.best_loss:.3f} nats a character at step {outcome.best_step}"
     )
-    print_notes(remarks_on(run, outcome))
+    _remark((remark, remark.zh) for remark in remarks_on(run, outcome))
 
 
 def _together(
@@ -160,6 +160,11 @@ def _go_on(run: "Run", verb: str) -> str:
     return f"Go on with: lianju {verb} --resume {shlex.quote(str(run.folder))}"
 
 
+def _remark(remarks: Iterable[tuple[str, str]]) -> None:
+    """Print each remark on the training in both languages."""
+    print_notes(f"{english}\n{chinese}" for english, chinese in remarks)
+
+
 def _tell(run: "Run", summary: dict[str, Any]) -> None:
     before, after = summary["before"], summary["after"]
     sides = {"before": before, "after": after}
@@ -185,7 +190,8 @@ def _tell(run: "Run", summary: dict[str, Any]) -> None:
         f"{seconds['total']:.0f} s in all, {seconds['finetune']:.0f} s of it "
         f"fine-tuning; at most {summary['memory_gb']:.1f} GB of memory{gpu}"
     )
-    print_notes(summary["training"]["remarks"])
+    training = summary["training"]
+    _remark(zip(training["remarks"], training["remarks_zh"], strict=True))
     print_line(f"Report: {run.folder / 'report.html'}")
     print_line(f"Hand in: {run.folder / 'results.txt'}")
     adapter = shlex.quote(str(run.folder / "adapter"))

@@ -209,6 +209,17 @@ class TrainSettings(Settings):
     """How often to validate and write a checkpoint, spread evenly over training."""
     validation_part: int = Field(64, ge=1, le=10_000)
     """How many of the validation poems are looked at while training."""
+    keep: Literal["best", "all"] | Annotated[int, Field(ge=1, le=1000)] = "best"
+    """Which checkpoints stay. best: the last and the best. A number: so many of the last, and the
+    best. all: that of every validation. Of the older ones only the weights stay, a third."""
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _keep(cls, value: Any) -> Any:
+        number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 1000
+        if number or value in ("best", "all"):
+            return value
+        raise ValueError("give best, all, or how many of the last, from 1 to 1000")
 
     @field_validator("gradient_checkpointing", "sharding", mode="before")
     @classmethod

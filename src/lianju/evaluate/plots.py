@@ -189,6 +189,7 @@ def _drawing(
         loss.line(train, "raw"),
         *([loss.line(_smooth(train, window), "smooth")] if window else []),
         rate.line(rates, "rate"),
+        *([loss.line(validation, "validation")] if len(validation) > 1 else []),
         *(_validation_dot(loss, step, value, step == kept) for step, value in validation),
         "</svg>",
     ]

@@ -1,10 +1,15 @@
-"""Exploring: what the decoding parameters do to the next token, and to whole poems.
+"""Exploring: what the decoding parameters do to the next token and to whole poems, and what each
+step of a training did.
 
 A sweep has every cell of a grid of parameters write poems on the same couplets with the same
 random numbers, so that cells differ in nothing but the decoding. Poems are kept as they come,
-and everything said about them is computed from these files without the model.
+and everything said about them is computed from these files without the model. The checkpoints of
+a run are judged in the same way.
 """
 
+from lianju.explore.checkpoint_judging import CheckpointJudging, CheckpointPlan
+from lianju.explore.checkpoint_page import write_checkpoints
+from lianju.explore.checkpoint_report import CheckpointsReport, report_checkpoints
 from lianju.explore.drawing import STYLE, Axes, alone, apart, svg, ticks, write
 from lianju.explore.grid import Cell, Grid, read_grid
 from lianju.explore.metric_words import BY_NAME, MetricWords
@@ -31,6 +36,9 @@ __all__ = [
     "STYLE",
     "Axes",
     "Cell",
+    "CheckpointJudging",
+    "CheckpointPlan",
+    "CheckpointsReport",
     "Findings",
     "Grid",
     "MetricWords",
@@ -45,6 +53,7 @@ __all__ = [
     "lacking_png",
     "open_sweep",
     "read_grid",
+    "report_checkpoints",
     "score",
     "step_lines",
     "step_page",
@@ -55,6 +64,7 @@ __all__ = [
     "walk_page",
     "write",
     "write_all",
+    "write_checkpoints",
     "write_csv",
     "write_plot",
     "write_poems",

@@ -50,6 +50,10 @@ class SweepCouplet(Settings):
         """The couplet of an example of the corpus."""
         return cls(couplet=example.couplet, truth=example.completion, source=example.source)
 
+    def example(self) -> Example:
+        """What `of` was given."""
+        return Example(self.couplet, self.truth or "", self.source)
+
 
 class SweepPlan(Settings):
     """All on which the poems of a sweep depend."""

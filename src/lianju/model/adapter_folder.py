@@ -1,5 +1,6 @@
 """What training left on the disk: an adapter's folder or a checkpoint of a run, found and read."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -23,6 +24,7 @@ REFERENCE = "reference"
 # What a checkpoint of a run consists of; the trained weights have names that begin with "weight/".
 MANIFEST = "checkpoint.json"
 STATE = "state.safetensors"
+_STEP = re.compile(r"step-(\d{6,})")
 
 _ADVICE = "restore it, or train the adapter again"
 
@@ -86,8 +88,7 @@ def find_adapter(path: Path) -> Path:
             return path
         if (path / "adapter").is_dir():
             return path / "adapter"
-        found = [*path.glob("step-*"), *path.glob("checkpoints/step-*")]
-        steps = sorted(found, key=lambda step: (len(step.name), step.name))
+        steps = [*checkpoints_in(path).values(), *checkpoints_in(path / "checkpoints").values()]
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     if steps:
@@ -101,6 +102,12 @@ def find_adapter(path: Path) -> Path:
 def is_checkpoint(folder: Path) -> bool:
     """Whether `folder` is a checkpoint of a run rather than an adapter."""
     return (folder / MANIFEST).is_file()
+
+
+def checkpoints_in(folder: Path) -> dict[int, Path]:
+    """The folders of checkpoints that lie in `folder`, by their steps, in order."""
+    found = ((_STEP.fullmatch(path.name), path) for path in folder.glob("step-*"))
+    return dict(sorted((int(name[1]), path) for name, path in found if name))
 
 
 def run_of(folder: Path) -> Path:

@@ -2,16 +2,17 @@
 
 A checkpoint is a folder `step-000125` with the trained weights, the optimizer's and the
 random generators' state as safetensors, the log of the steps that led to it, and a manifest with
-the SHA-256 of both files. It appears whole or not at all.
+the SHA-256 of both files. It appears whole or not at all. One that is kept only to be judged and to
+write with has nothing but the weights and a manifest that says so.
 """
 
 import random
-import re
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import TypeAdapter
@@ -27,6 +28,7 @@ from lianju.files import (
     writing,
     writing_folder,
 )
+from lianju.model import checkpoints_in
 from lianju.progress import SILENT, Reporter
 from lianju.training.distributed import fill, settle, whole
 from lianju.training.processes import ALONE, Processes
@@ -35,8 +37,11 @@ STEPS = "steps.jsonl"
 """The log of the steps, a row each, in a run's folder and in its checkpoints."""
 MANIFEST = "checkpoint.json"
 _STATE = "state.safetensors"
-_NAME = re.compile(r"step-(\d{6,})")
+_WEIGHTS_ONLY = "weights_only"
 _SCALER = ("scale", "_growth_tracker")
+
+Keep = Literal["best", "all"] | int
+"""Which checkpoints stay; see `config.TrainSettings.keep`."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,14 @@ def trained_weights(network: Any) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
 
 
-def save(folder: Path, training: TrainingState, position: TrainingPosition, log: Path) -> None:
-    """Write the checkpoint of `position`, to which `log` leads; remove all but it and the best.
+def save(
+    folder: Path,
+    training: TrainingState,
+    position: TrainingPosition,
+    log: Path,
+    keep: Keep = "best",
+) -> None:
+    """Write the checkpoint of `position`, to which `log` leads; remove those not to `keep`.
 
     All processes take part, and the main one writes: weights and optimizer whole, so that any
     number of processes can go on, and the random state of each.
@@ -91,6 +102,7 @@ def save(folder: Path, training: TrainingState, position: TrainingPosition, log:
                 state[f"{key}/{name}"] = full.cpu()
     if main:
         _write(folder, state, position, log)
+        _tidy(folder, position, keep, read_jsonl(log))
 
 
 def _write(
@@ -101,22 +113,68 @@ def _write(
         shutil.copyfile(log, temporary / STEPS)
         digests = {"sha256": sha256(temporary / _STATE), "log_sha256": sha256(temporary / STEPS)}
         write_json(temporary / MANIFEST, {**asdict(position), **digests})
-    _tidy(folder, position)
 
 
-def _tidy(folder: Path, position: TrainingPosition) -> None:
-    """Remove the checkpoints before `position` but the best."""
-    for step, checkpoint in _all(folder).items():
-        if step < position.step and step != position.best_step:
-            with suppress(OSError):  # something that is not ours may lie in it
-                # The manifest goes first: a folder without one is no checkpoint.
-                for name in (MANIFEST, _STATE, STEPS):
-                    (checkpoint / name).unlink(missing_ok=True)
-                checkpoint.rmdir()
+def _tidy(
+    folder: Path, position: TrainingPosition, keep: Keep, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Of the checkpoints before `position` leave the best whole, and of those that `keep` asks for
+    the weights.
+
+    One that was written because the run was interrupted goes, so that a resumed run has the same.
+    """
+    validated = {row["step"] for row in rows if row["kind"] == "validation"}
+    earlier = {step: path for step, path in checkpoints_in(folder).items() if step < position.step}
+    last = 0 if keep == "best" else len(earlier) if keep == "all" else keep - 1
+    lasting = [step for step in earlier if step in validated]
+    lasting = lasting[max(0, len(lasting) - last) :]
+    for step, checkpoint in earlier.items():
+        if step == position.best_step:
+            continue
+        if step in lasting:
+            _lighten(checkpoint)
+        else:
+            _remove(checkpoint)
+
+
+def _remove(checkpoint: Path) -> None:
+    with suppress(OSError):  # something that is not ours may lie in it
+        # The manifest goes first: a folder without one is no checkpoint.
+        for name in (MANIFEST, _STATE, STEPS):
+            (checkpoint / name).unlink(missing_ok=True)
+        checkpoint.rmdir()
+
+
+def _lighten(checkpoint: Path) -> None:
+    """Leave only the weights of a checkpoint; one that is damaged stays as it is."""
+    if _is_light(checkpoint):
+        return
+    try:
+        position = _verified(checkpoint)
+    except UserError:
+        return
+    state = load_file(checkpoint / _STATE)
+    with writing_folder(checkpoint) as temporary:
+        weights = {name: value for name, value in state.items() if name.startswith("weight/")}
+        save_file(weights, temporary / _STATE)
+        rest = {"sha256": sha256(temporary / _STATE), _WEIGHTS_ONLY: True}
+        write_json(temporary / MANIFEST, {**asdict(position), **rest})
+
+
+def _is_light(checkpoint: Path) -> bool:
+    """Whether only the weights of a checkpoint are left."""
+    with suppress(UserError, TypeError, ValueError):
+        return _WEIGHTS_ONLY in dict(read_json(checkpoint / MANIFEST))
+    return False
 
 
 def restore(
-    folder: Path, training: TrainingState, seed: int, log: Path, reporter: Reporter = SILENT
+    folder: Path,
+    training: TrainingState,
+    seed: int,
+    log: Path,
+    reporter: Reporter = SILENT,
+    keep: Keep = "best",
 ) -> TrainingPosition:
     """Put the newest whole checkpoint of `folder` back; returns how far the run was.
 
@@ -127,7 +185,7 @@ def restore(
     before, and a best one, so that the next validation is the best again.
     """
     processes = training.processes
-    found = _read(folder, log, reporter) if processes.main else None
+    found = _read(folder, log, reporter, keep) if processes.main else None
     outline = processes.share(_outline(*found) if found else None)
     if outline is None:
         return TrainingPosition(0, None, None)
@@ -158,10 +216,11 @@ def restore(
 
 
 def _read(
-    folder: Path, log: Path, reporter: Reporter
+    folder: Path, log: Path, reporter: Reporter, keep: Keep
 ) -> tuple[TrainingPosition, dict[str, torch.Tensor]] | None:
     """The newest checkpoint whose files are whole, its own log in the place of `log`."""
-    found = _all(folder)
+    there = checkpoints_in(folder)
+    found = {step: path for step, path in there.items() if not _is_light(path)}
     for step, checkpoint in reversed(found.items()):
         try:
             position, rows = _verified(checkpoint), _rows(checkpoint, step, log)
@@ -174,9 +233,9 @@ def _read(
             reporter.say(f"The best checkpoint so far is lost: {error}.")
             position = replace(position, best_step=None, best_loss=None)
         write_jsonl(log, rows)
-        _tidy(folder, position)
+        _tidy(folder, position, keep, rows)
         return position, load_file(checkpoint / _STATE)
-    if found:
+    if there:
         reporter.say("No checkpoint is whole: fine-tuning begins again.")
     log.unlink(missing_ok=True)
     return None
@@ -263,12 +322,6 @@ def load_best(folder: Path, step: int, network: Any) -> None:
         raise UserError(f"{error}: go on with --resume, which does without it") from None
     state = load_file(checkpoint / _STATE)
     settle(network, {name: state[f"weight/{name}"] for name in trained_weights(network)})
-
-
-def _all(folder: Path) -> dict[int, Path]:
-    """The checkpoints in `folder` by their steps, in order."""
-    found = ((_NAME.fullmatch(path.name), path) for path in folder.glob("step-*"))
-    return dict(sorted((int(name[1]), path) for name, path in found if name))
 
 
 def _place(folder: Path, step: int) -> Path:

@@ -115,7 +115,12 @@ class TrainingLoop:
     def resume(self, reporter: Reporter) -> None:
         """Go back to the newest checkpoint, and the log to what it held then."""
         self.position = checkpoint.restore(
-            self.run / "checkpoints", self.state, self.seed, self.log, reporter
+            self.run / "checkpoints",
+            self.state,
+            self.seed,
+            self.log,
+            reporter,
+            self.settings.keep,
         )
 
     def step(self, index: int) -> dict[str, Any]:
@@ -190,7 +195,8 @@ class TrainingLoop:
     def write(self, position: TrainingPosition) -> None:
         """Write a checkpoint."""
         self.position = position
-        checkpoint.save(self.run / "checkpoints", self.state, position, self.log)
+        folder = self.run / "checkpoints"
+        checkpoint.save(folder, self.state, position, self.log, self.settings.keep)
 
     def _speed(self, tokens: int, computed: int, scored: int, seconds: float) -> dict[str, Any]:
         flops = computed * self.flops[0] + scored * self.flops[1]

@@ -52,6 +52,7 @@ from lianju.training.loop import Interrupted
 from lianju.training.outcome import Outcome
 from lianju.training.remarks import remarks_of
 from lianju.training.run_folder import Run, default_folder, new_run, open_run
+from lianju.verse import Bilingual
 from lianju.writer import Writer
 
 
@@ -139,7 +140,9 @@ def execute(run: Run) -> dict[str, Any]:
     if shown:
         summary["shown"] = {**shown, "shots": run.settings.shots}
     losses = [side["validation"]["loss_per_character"] for side in (before, after)]
-    summary["training"]["remarks"] = remarks_on(run, outcome, *losses)
+    remarks = remarks_on(run, outcome, *losses)
+    summary["training"]["remarks"] = [str(remark) for remark in remarks]
+    summary["training"]["remarks_zh"] = [remark.zh for remark in remarks]
     write_json(run.folder / "summary.json", summary)
     write_run_page(run.folder)
     return summary
@@ -308,7 +311,7 @@ def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings)
 
 def remarks_on(
     run: Run, outcome: Outcome, before: float | None = None, after: float | None = None
-) -> list[str]:
+) -> list[Bilingual]:
     """What is to be said of how the fine-tuning of `run` went; see `remarks_of`."""
     rows = read_jsonl(run.folder / STEPS)
     return remarks_of(outcome, rows, run.settings.train, before, after)
