@@ -162,7 +162,7 @@ def loader_in_turn(
         settings = load_settings("default", asked).model
         device = choose_device(settings)
         dtype = weights_dtype(device, card.get("precision", "auto"))
-        return load_base(settings, LAYOUTS, device, dtype, reporter)
+        return load_base(settings, layouts_of(card_prompt(card)), device, dtype, reporter)
 
     kept = cache(read)
 

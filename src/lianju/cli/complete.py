@@ -76,6 +76,8 @@ def complete_command(
     if many:
         if couplets:
             raise UserError("couplets of your own and --input exclude each other: leave out one")
+        if shots:
+            raise UserError("--shots are for couplets of your own: leave them out with --input")
         complete_files(many, verse_settings(rules, lang), settings.decode, writer or ModelFlags())
         return
     if not couplets:

@@ -72,14 +72,14 @@ def _asked(
     folder: Path | None, writer: ModelFlags, verse: VerseSettings, decode: DecodeSettings
 ) -> "Asked":
     from lianju.many import Asked
-    from lianju.model import read_card
+    from lianju.model import card_prompt, read_card
 
     card = read_card(folder) if folder else {}
     defaults = load_settings()
     return Asked(
         model=writer.model or card.get("base") or defaults.model.name,
         adapter=weights_digest(folder) if folder else "",
-        style=card.get("style", defaults.prompt.style),
+        style=(card_prompt(card) if card else defaults.prompt).name,
         exact=writer.exact,
         verse=verse,
         decode=decode,

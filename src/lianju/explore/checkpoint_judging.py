@@ -22,7 +22,7 @@ from lianju.evaluate import cached_result, markup, model_identity, write_poems
 from lianju.explore.sweep import SweepCouplet
 from lianju.files import read_json, weights_digest
 from lianju.likelihood import true_losses
-from lianju.model import checkpoints_in, read_card, run_settings
+from lianju.model import card_prompt, checkpoints_in, read_card, run_settings
 from lianju.progress import SILENT, Reporter
 from lianju.work_folder import FolderKind, WorkFolder
 
@@ -66,7 +66,7 @@ class CheckpointPlan(Settings):
         precision = card.get("precision", "fp32")
         return cls(
             model=card["base"],
-            style=card["style"],
+            style=card_prompt(card).name,
             precision="fp32" if precision == "auto" else precision,
             shown=_all(poems.test[:SHOWN]),
             unseen=_all(poems.split.validation[:couplets]),
