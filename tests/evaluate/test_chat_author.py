@@ -58,7 +58,7 @@ def kit() -> Tools:
 def evaluating(kit: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is the same for all evaluations is worked out once."""
     monkeypatch.setattr(evaluation, "tools", lambda reporter: kit)
-    monkeypatch.setattr(evaluation, "_contamination", lambda *_: None)
+    monkeypatch.setattr(evaluation, "contamination_of", lambda *_: None)
     monkeypatch.setenv("LIANJU_CACHE", os.environ.get("LIANJU_CACHE", ""))
 
 

@@ -14,10 +14,11 @@ from lianju.console import TerminalReporter
 from lianju.corpus import run_poems
 from lianju.decode import complete
 from lianju.errors import UserError
-from lianju.evaluate import evaluation, untouched_results
+from lianju.evaluate import evaluation, known_by_heart, untouched_results
 from lianju.evaluate.compare import read_report
-from lianju.evaluate.evaluation import Author, Load, evaluate_shard, evaluate_systems
+from lianju.evaluate.evaluation import Author, evaluate_shard, evaluate_systems
 from lianju.evaluate.evaluation_folder import EvaluationPlan
+from lianju.evaluate.known_by_heart import Load
 from lianju.evaluate.measurement import Tools, tools
 from lianju.evaluate.schema import Report
 from lianju.model import LanguageModel
@@ -54,7 +55,7 @@ def once(kit: Tools, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """What is the same for all tests is worked out once, and not kept for anybody else."""
     monkeypatch.setattr(evaluation, "tools", lambda reporter: kit)
     monkeypatch.setattr(untouched_results, "folder", lambda: tmp_path / "untouched")
-    monkeypatch.setattr(evaluation, "_known_by_heart", lambda sha256: kept / "heart.json")
+    monkeypatch.setattr(known_by_heart, "kept_file", lambda sha256: kept / "heart.json")
 
 
 @pytest.fixture

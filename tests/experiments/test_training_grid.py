@@ -118,6 +118,20 @@ def test_a_grid_that_was_stopped_in_a_run_ends_as_if_it_had_not_been(
     assert judged(tmp_path / "grid", 0) == judged(whole, 0)
 
 
+def test_shards_do_each_run_once_and_the_whole_takes_them(
+    whole: Path, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("1/2", "2/2"):
+        train(tmp_path / "grid", base, *GRID, "--shard", part)
+    assert "grid-2-of-2: 1 run finished" in capsys.readouterr().out
+    train(tmp_path / "grid", base, *GRID)
+    said = capsys.readouterr().err
+    assert said.count("Runs taken from") == 2 and "Cell 1 of" not in said
+    for number in range(2):
+        assert judged(tmp_path / "grid", number) == judged(whole, number)
+    assert "<polyline" in (tmp_path / "grid/plots/curves.svg").read_text("utf-8")
+
+
 def test_a_damaged_result_is_judged_again_without_training(whole: Path, base: Path) -> None:
     before = judged(whole, 1)
     steps = (whole / "cells/001/steps.jsonl").read_bytes()

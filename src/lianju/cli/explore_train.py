@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, validators
 
+from lianju.cli.flags import SHARD
 from lianju.config import RunSettings, recipe_names
 from lianju.console import TerminalReporter, err, print_line
 from lianju.errors import UserError
+from lianju.shards import WHOLE, Shard
 
 if TYPE_CHECKING:
     from lianju.experiments import Forecast, GridFindings, TrainingGrid
@@ -57,6 +59,7 @@ def train_command(
             show_default=False,
         ),
     ] = None,
+    shard: Annotated[str | None, SHARD] = None,
 ) -> None:
     """Train a grid of runs and lay them side by side: how many poems, how long, with what?
 
@@ -70,7 +73,8 @@ def train_command(
     settings, axes = read_axes(recipe, set_ or _USUAL, {})
     reporter = TerminalReporter()
     plan = plan_grid(settings, axes, couplets, reporter)
-    with open_grid(out_, plan, reporter) as grid:
+    part = Shard.read(shard) if shard else WHOLE
+    with open_grid(out_, plan, reporter, part) as grid:
         _work(grid, seconds)
 
 
@@ -82,11 +86,12 @@ def _seconds(budget: str) -> float:
 
 
 def _work(grid: "TrainingGrid", budget: float | None) -> None:
+    from lianju.evaluate import markup
     from lianju.experiments import train_cells, write_grid
     from lianju.training import Interrupted
 
     plan = grid.plan
-    missing = [number for number in plan.order() if number not in grid.finished()]
+    missing = [number for number in grid.order() if number not in grid.finished()]
     left_out: list[int] = []
     if missing:
         first = _expected(plan.settings)
@@ -97,6 +102,12 @@ def _work(grid: "TrainingGrid", budget: float | None) -> None:
             done = len(grid.finished())
             err.print(f"Stopped. Runs that are kept: {done}. The same command goes on.")
             raise SystemExit(130) from None
+    if grid.shard.count > 1:
+        print_line(
+            f"{grid.folder}: {markup.plural(len(grid.finished()), 'run')} finished. When the other "
+            "shards are there too, the same command without --shard makes the page."
+        )
+        return
     if not grid.finished():
         raise UserError("no run fits into this budget: give more time, or smaller runs")
     _tell(write_grid(grid), left_out)
@@ -118,7 +129,7 @@ def _announce(grid: "TrainingGrid", missing: list[int], first: "Forecast | None"
 
     plan = grid.plan
     poems = [plan.poems_shown(number) for number in missing]
-    done = len(plan.choices) - len(missing)
+    done = len(grid.order()) - len(missing)
     kept = f" ({done} finished already)" if done else ""
     line = f"{markup.plural(len(missing), 'run')}{kept}, {sum(poems):,} poems shown in all"
     if first and not done:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from lianju.evaluate.chat_author import ChatAuthor, add_chat_to_run
     from lianju.evaluate.evaluation import (
         Author,
-        Load,
         evaluate_shard,
         evaluate_systems,
         refuse_report,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
         write_poems,
     )
     from lianju.evaluate.evaluation_folder import EvaluationPlan
+    from lianju.evaluate.known_by_heart import Load
     from lianju.evaluate.page import shown
     from lianju.evaluate.run_page import (
         IN_RULES,
@@ -129,6 +129,7 @@ __all__ = [
 
 _HOMES = {
     "EvaluationPlan": "evaluation_folder",
+    "Load": "known_by_heart",
     **dict.fromkeys(("IN_RULES", "SHOWN", "write_run_page", "taken_metrics"), "run_page"),
     **dict.fromkeys(("poem_report", "poem_system", "poets_of", "run_couplets"), "run_page"),
     "shown": "page",

@@ -8,7 +8,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -17,20 +16,19 @@ from typing import Any
 
 from lianju import machine
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.corpus import Example, large_corpus
+from lianju.corpus import Example
 from lianju.decode import Completion, complete, constrain, rules_for
 from lianju.errors import UserError
 from lianju.evaluate import schema
 from lianju.evaluate.chat_author import ChatAuthor, chat_suite, chat_system
 from lianju.evaluate.compare import report_of
-from lianju.evaluate.contamination import probe_contamination
 from lianju.evaluate.evaluation_folder import (
     EvaluationAsked,
     EvaluationFolder,
     EvaluationPlan,
     suite_file,
 )
-from lianju.evaluate.facing import learn_facing
+from lianju.evaluate.known_by_heart import Load, contamination_of
 from lianju.evaluate.leaks import find_leaks
 from lianju.evaluate.measurement import Tools, measure, set_size, tools
 from lianju.evaluate.metrics import METRICS
@@ -39,19 +37,16 @@ from lianju.evaluate.rank import ranks
 from lianju.evaluate.statistics import Figure, mean, perplexity
 from lianju.evaluate.suites import NAMES, Name, couplets_digest, suite
 from lianju.evaluate.untouched_results import cached_result, model_identity
-from lianju.files import cache_dir, locked, weights_digest, write_text
+from lianju.files import weights_digest, write_text
 from lianju.likelihood import true_losses
 from lianju.model import LanguageModel, has_bf16_units
 from lianju.progress import SILENT, Reporter
 from lianju.ranking import rating
 from lianju.shards import Shard
 from lianju.verse import lines_of
-from lianju.work_folder import WorkFolder
 
 # What would only say that poems of the corpus stand in the corpus.
 _OF_POETS = ("known_lines", "longest_run", "copied")
-# Loads a model and says in which style it is to be asked.
-Load = Callable[[], tuple[LanguageModel, str]]
 # What somebody does on a suite.
 OnSuite = Callable[[Name, Sequence[Example]], schema.Suite]
 
@@ -121,7 +116,7 @@ def evaluate_systems(
         ]
         seconds = sum(system.seconds for system in systems)
         ours = [system.sha256 for system in systems if system.kind != "chat"]
-        known = _contamination(ours[0], base, reporter) if ours else None
+        known = contamination_of(ours[0], base, reporter) if ours else None
         report = report_of(systems, METRICS, machine.describe(), seconds, known)
         write_evaluation(report, folder)
         reporter.say(f"Evaluated in {time.perf_counter() - started:.0f} s")
@@ -398,21 +393,3 @@ def _truth_figures(
         "perplexity": Figure(value=value, low=low, high=high, n=loss.n),
         "rank": mean([[rank] for rank in ranked if rank is not None]),
     }
-
-
-def _known_by_heart(model: str) -> Path:
-    """Where the test for contamination is kept: it depends on the base model alone."""
-    return cache_dir() / "contamination" / f"{schema.CONTAMINATION}-{model[:12]}.json"
-
-
-def _contamination(sha256: str, base: Load, reporter: Reporter) -> schema.Contamination:
-    def work() -> schema.Contamination:
-        model, _ = base()
-        heldout = suite("heldout", None, reporter)
-        large = large_corpus(reporter)
-        return probe_contamination(model, "plain", heldout, large, learn_facing(reporter), reporter)
-
-    path = _known_by_heart(sha256)
-    # What is there can be read where nothing can be written.
-    with nullcontext() if path.is_file() else locked(path):
-        return WorkFolder(path.parent, reporter).once(path.name, schema.Contamination, work)

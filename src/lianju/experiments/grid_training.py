@@ -71,8 +71,8 @@ def train_cells(
     started = time.monotonic()
     plan, finished = grid.plan, grid.finished()
     grid.agree(plan)
-    grid.once("judged/base.json", Judged, lambda: _judge_base(grid), grid.check)
-    missing = [number for number in plan.order() if number not in finished]
+    grid.judge_base(lambda: _judge_base(grid))
+    missing = [number for number in grid.order() if number not in finished]
     left_out = []
     for place, number in enumerate(missing):
         expected = forecast(costs) if (costs := grid.costs()) else first

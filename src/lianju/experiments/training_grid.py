@@ -3,12 +3,14 @@
 The folder holds `grid.json`, all on which the cells depend; `cells/NNN/`, the run of each, which
 `lianju run --resume` takes on to the homework's hand-in; `judged/NNN.json`, what came of it; and
 `judged/base.json`, what the untouched model does on the same couplets. A grid that was stopped goes
-on where it was; pages and tables are made from these files without the model.
+on where it was; pages and tables are made from these files without the model. Several processes
+divide the cells, each in a folder of its own, from which `gather` takes what came of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,11 +22,13 @@ from lianju.errors import UserError
 from lianju.experiments.axes import Axis, Choice, cell_settings, choices
 from lianju.experiments.order import Cost, telling_order
 from lianju.progress import SILENT, Reporter
+from lianju.shards import WHOLE, Shard, parts_beside
 from lianju.work_folder import FolderKind, WorkFolder
 
 _COMPLETION = TypeAdapter(Completion)
 # Of the untouched model, which never stops by itself, so many poems are enough.
 BASE_POEMS = 20
+_BASE = "judged/base.json"
 
 
 class GridCouplet(Settings):
@@ -125,6 +129,24 @@ class TrainingGrid(WorkFolder):
     )
 
     plan: GridPlan = field(kw_only=True)
+    shard: Shard = field(default=WHOLE, kw_only=True)
+
+    def order(self) -> list[int]:
+        """The numbers of the cells that are trained here, those that tell most first."""
+        whole = self.plan.order()
+        return [whole[at] for at in self.shard.every(len(whole))]
+
+    def gather(self) -> None:
+        """Take what came of cells that are missing here from the folders of shards beside it."""
+        for other in self.shards(self.plan):
+            self.agree(self.plan)
+            files = [judged_file(n) for n in self.plan.order() if n not in self.finished()]
+            taken = [file for file in files if (other.folder / file).is_file()]
+            for file in taken:
+                self.once(file, JudgedCell, partial(other.read, file, JudgedCell, self.check))
+            if (other.folder / _BASE).is_file():
+                self.once(_BASE, Judged, partial(other.read, _BASE, Judged, self.check))
+            self.reporter.say(f"Runs taken from {other.folder}: {len(taken)}")
 
     def finished(self) -> dict[int, JudgedCell]:
         """What came of the cells that are finished, by their numbers."""
@@ -136,7 +158,7 @@ class TrainingGrid(WorkFolder):
 
     def base(self) -> Judged:
         """What the untouched model does. Raises `UserError` where that was not asked yet."""
-        return self.read("judged/base.json", Judged, self.check)
+        return self.read(_BASE, Judged, self.check)
 
     def check(self, judged: Judged) -> None:
         """Raise `ValueError` for what does not belong to the couplets of the plan."""
@@ -148,8 +170,15 @@ class TrainingGrid(WorkFolder):
             raise ValueError("losses are lost")
 
     def run_folder(self, number: int) -> Path:
-        """The folder of the run of a cell."""
-        return self.folder / "cells" / f"{number:03}"
+        """The folder of the run of a cell; that of a shard where it was trained there."""
+        here = self.folder / "cells" / f"{number:03}"
+        beside = parts_beside(self.folder) if self.shard.count == 1 and not here.exists() else []
+        there = (folder / "cells" / here.name for folder in beside)
+        return next((folder for folder in there if folder.exists()), here)
+
+    def judge_base(self, work: Callable[[], Judged]) -> None:
+        """Keep what the untouched model does, unless it is there already."""
+        self.once(_BASE, Judged, work, self.check)
 
     def costs(self) -> list[Cost]:
         """What the finished cells took."""
@@ -165,14 +194,19 @@ def judged_file(number: int) -> str:
 
 
 @contextmanager
-def open_grid(folder: Path, plan: GridPlan, reporter: Reporter = SILENT) -> Iterator[TrainingGrid]:
+def open_grid(
+    folder: Path, plan: GridPlan, reporter: Reporter = SILENT, shard: Shard = WHOLE
+) -> Iterator[TrainingGrid]:
     """A new grid in `folder`, or the one that is there if its plan is the same.
 
-    The folder is held for the body. Raises `UserError` where another plan, or something else, is
-    there.
+    The folder is held for the body. A shard of several trains its cells in a folder beside it, and
+    the whole takes what it finds there. Raises `UserError` where another plan, or something else,
+    is there.
     """
-    grid = TrainingGrid(folder, reporter, plan=plan)
+    grid = TrainingGrid(shard.beside(folder), reporter, plan=plan, shard=shard)
     with grid.held() as begun:
         if begun:
             grid.agree(plan)
+        if shard.count == 1:
+            grid.gather()
         yield grid
