@@ -130,9 +130,11 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--checkpoints",
                     "--compare",
                     "--couplets",
+                    "--endpoint",
                     "--exact",
                     "--form",
                     "--judge",
+                    "--key-env",
                     "--lines",
                 ),
                 *(
@@ -142,7 +144,11 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
                     "--out",
                     "--particles",
                     "--poets",
+                    "--price-in",
+                    "--price-out",
+                    "--run",
                     "--taste",
+                    "--yes",
                 ),
                 *(
                     "--ranks",

@@ -9,7 +9,7 @@ from lianju.verse import Bilingual
 _EXTRAS = {
     "4bit": ("weights in 4 bits", "4 位元權重", ("bitsandbytes",)),
     "gguf": ("trying GGUF files in llama.cpp", "以 llama.cpp 試讀 GGUF", ("llama_cpp",)),
-    "judge": ("a language model as judge", "以語言模型為評審", ("openai",)),
+    "judge": ("asking a chat model, as judge or system", "詢問聊天模型（評審或受測）", ("openai",)),
     "parquet": ("Parquet files", "Parquet 檔", ("pyarrow",)),
     "plots": ("plots as PNG", "PNG 圖", ("resvg_py",)),
     "serve": (

@@ -19,7 +19,7 @@ import pytest
 from lianju.corpus import training_corpus
 from tests import checkpoints
 from tests.documented.commands import ROOT, Command, documented, programs
-from tests.evaluate.fake_judge import FakeJudge, honest
+from tests.evaluate.fake_judge import Body, FakeJudge, Reply, chat, honest
 from tests.typed import Typed, typed
 
 RUN = "runs/default-20261128-120000"
@@ -132,8 +132,10 @@ def _small(words: list[str]) -> list[str]:
     flags = SMALL.get(verb if verb in SMALL else words[0], "")
     if verb == "explore train" and "--set" not in words:
         flags += " --set=data.poems=4,8"
-    if verb in ("evaluate --compare", "evaluate --blind-results"):
+    if verb in ("evaluate --compare", "evaluate --blind-results") or "--run" in words:
         flags = ""
+    if "--endpoint" in words and "--judge" not in words:
+        flags += " --yes"
     if "--recipe" in words and words[words.index("--recipe") + 1] not in ("default", "hw5"):
         # Models of 7B, and precisions of GPUs, are not to be had here.
         flags += " --model=tiny --set=model.device=cpu --set=model.precision=fp32"
@@ -186,11 +188,17 @@ def test_each_command_is_run_below_or_has_its_reason(command: Command) -> None:
     )
 
 
+def _poem(body: Body, number: int) -> Reply:
+    """What a chat model may answer to any couplet."""
+    return chat("欲窮千里目，更上一層樓。\n\n這首詩意境高遠。")
+
+
 @pytest.mark.parametrize("command", _quick_firsts(VERBS))
 def test_it_ends_well(command: Command, home: Path) -> None:
     words = _small(_alone(command))
-    if "--judge" in words:
-        with FakeJudge(honest) as judge:
+    if "--endpoint" in words:
+        behave = honest if "--judge" in words else _poem
+        with FakeJudge(behave) as judge:
             words[words.index("--endpoint") + 1] = judge.base
             assert typed(words, home).stdout
     elif words[:2] == ["data", "check"] or words[0] != "export":

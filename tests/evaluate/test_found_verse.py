@@ -66,11 +66,9 @@ def test_poems_of_poets_are_found_in_every_dress(dress: str) -> None:
 
 
 @pytest.mark.slow
-def test_hardly_any_line_of_poets_is_taken_for_talk() -> None:
-    """Of all suites."""
+def test_no_line_of_poets_is_taken_for_talk() -> None:
     examples = [*suite("heldout"), *suite("legal")]
-    lost = [one.text for one in examples if verse_in(one.completion, one.couplet).prose]
-    assert len(lost) <= len(examples) // 500, lost
+    assert not [one.text for one in examples if verse_in(one.completion, one.couplet).prose]
 
 
 def test_rows_without_marks_are_given_them_and_simplified_text_is_left() -> None:

@@ -167,9 +167,10 @@ def evaluate_command(
     Without any flag under Verse the model writes freely, as in `lianju run`: what it has learned
     is measured, not what rules force it to do. Example: lianju evaluate --against base
 
-    A chat model that others serve can be a system, too: what verse is in its answers is judged like
-    any other, and the words around it are counted. What it costs is said first. Example: lianju
-    evaluate --endpoint http://localhost:8000/v1 --model qwen3-8b --against base --suite hw5
+    A chat model behind an address can be a system, too: the verse in its answers is judged like any
+    other, the words around it are counted, and what it costs is said first.
+
+    Example: lianju evaluate --endpoint http://localhost:8000/v1 --model qwen3-8b --against base
 
     The commands listed first have flags of their own and come first on the line.
     """

@@ -1,7 +1,8 @@
 """Evaluation: what systems write on suites of couplets, measured, compared and shown.
 
 `evaluate_systems` is a whole evaluation; what came of it is a `Report`, to be compared and made
-pairs of. A run takes from here how it writes and counts before and after, and its page; a sweep
+pairs of. Those who write are models with their decoding, chat models that others serve, and the
+poets. A run takes from here how it writes and counts before and after, and its page; a sweep
 what it measures and the pieces of its page (`markup`, `frame`). What needs torch is loaded when
 it is first used. `judge` and `blind` ask a language model and people about those reports.
 """
