@@ -48,7 +48,7 @@ READERS = {
 # Verbs that the documents only name; alone they want a couplet or a folder.
 NAMED = (
     *("lianju complete", "lianju data check", "lianju explore next", "lianju explore sweep"),
-    *("lianju results", "lianju check", "lianju complete --json"),
+    *("lianju results", "lianju check", "lianju complete --json", "lianju compare"),
 )
 # What is not run here, with the reason.
 ELSEWHERE = {
