@@ -52,8 +52,8 @@ READERS = {
 # Verbs that the documents only name; alone they want a couplet or a folder.
 NAMED = (
     *("lianju complete", "lianju data check", "lianju explore next", "lianju explore sweep"),
+    *("lianju results", "lianju check", "lianju complete --json", "lianju compare"),
     "lianju explore train",
-    *("lianju results", "lianju check", "lianju complete --json"),
 )
 # What is not run here, with the reason.
 ELSEWHERE = {
