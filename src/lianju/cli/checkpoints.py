@@ -55,9 +55,11 @@ def checkpoints_command(
 
 
 def _announce(judging: "CheckpointJudging") -> None:
+    from lianju.evaluate import markup
+
     plan, steps, missing = judging.plan, judging.places(), judging.missing()
     err.print(
-        f"{len(steps) - 1} checkpoints and the base model, each to write on "
+        f"{markup.plural(len(steps) - 1, 'checkpoint')} and the base model, each to write on "
         f"{len(plan.shown) + len(plan.unseen)} couplets and to be scored on "
         f"{len(plan.unseen) + len(plan.trained)} poems; the first tells how long all take"
     )
