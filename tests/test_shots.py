@@ -172,6 +172,6 @@ def test_a_model_without_room_is_refused(poems: RunPoems, tmp_path: Path) -> Non
 
 
 def test_too_few_poems_are_refused(poems: RunPoems) -> None:
-    few = RunPoems(Corpus("here", 3, poems.train[:3], []), Split([], [], ""), poems.train[:3], [])
+    few = RunPoems(Corpus(poems.train[:3], [], "here", 3), Split([], [], ""), poems.train[:3], [])
     with pytest.raises(UserError, match="only 3 poems that can be shown"):
         with_shots(_model(tiny.vocabulary()), "plain", few, 4, seed=0)
