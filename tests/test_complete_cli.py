@@ -48,7 +48,7 @@ def test_of_old_style_verse_the_rhyme_is_kept(rows: list[dict[str, object]]) -> 
 def test_only_the_base_model_is_shown_poems(tmp_path: Path) -> None:
     for verb in (["complete", COUPLET], ["evaluate"]):
         done = lianju(*verb, "--shots=2", "--adapter=reference", cwd=tmp_path)
-        assert done.returncode == 1 and "--shots are for the untouched base model" in done.stderr
+        assert done.returncode == 2 and "--shots are for the untouched base model" in done.stderr
     poem = complete(COUPLET, "--shots=2", "--form=wujue", "--json", cwd=tmp_path)
     assert poem.returncode == 0 and json.loads(poem.stdout)["verdict"]["regular"]
 

@@ -16,7 +16,7 @@ from lianju.corpus import Example
 from lianju.errors import UserError
 from lianju.model import LanguageModel, Vocabulary
 from lianju.progress import SILENT, Reporter
-from lianju.prompt import render, render_completion
+from lianju.prompt import line_length, render, render_completion
 
 # A prefix shorter than this is not worth a pass of its own.
 _PREFIX = 16
@@ -218,7 +218,10 @@ def true_losses(
     losses: list[float | None] = [None] * len(items)
     there = [index for index, item in enumerate(items) if item.characters]
     with reporter.task(name, len(there)) as task:
-        for part in _parts(items, there):
+        # What is shown before couplets of one length need then go through the model only once.
+        shown = model.vocabulary.frames[style].shots is not None
+        kinds = [line_length(one.couplet) if shown else 0 for one in examples]
+        for part in _parts(items, there, kinds):
             batch = collate([items[index] for index in part], model.vocabulary.pad)
             for index, nats in zip(part, _nats(model, batch, precision), strict=True):
                 losses[index] = nats / items[index].characters
@@ -226,9 +229,11 @@ def true_losses(
     return losses
 
 
-def _parts(items: Sequence[Encoded], indices: Sequence[int]) -> list[list[int]]:
-    """`indices` in groups of similar length, each for one forward pass."""
-    ordered = sorted(indices, key=lambda index: items[index].length)
+def _parts(
+    items: Sequence[Encoded], indices: Sequence[int], kinds: Sequence[int] | None = None
+) -> list[list[int]]:
+    """`indices` in groups of one of the `kinds` and of like length, each for one forward pass."""
+    ordered = sorted(indices, key=lambda i: (kinds[i] if kinds else 0, items[i].length))
     return [ordered[start : start + _ROWS] for start in range(0, len(ordered), _ROWS)]
 
 
