@@ -81,8 +81,8 @@ class ManyJob:
             with self.reporter.task("Completing", left) as task:
                 _Passage(self, writer, output, task).complete()
         finally:
-            if output.reached != manifest.reached:
-                output.keep()
+            output.keep()
+            if self.files.manifest.exists():
                 self.found = output.manifest
 
     def finish(self) -> None:
@@ -111,7 +111,7 @@ class _Passage:
     told: int = 0
 
     def __post_init__(self) -> None:
-        self.read = self.output.reached.row
+        self.read = self.output.manifest.reached.row
         self.before = self._count()
         self.coming = read_rows(self.job.input, self.read)
 
@@ -128,12 +128,13 @@ class _Passage:
         self.output.passed(last)
 
     def _write(self) -> None:
-        numbers: list[int] = []
+        numbers: dict[int, int] = {}
         for at, poems in self.writer.write_requests(self._requests(numbers)):
-            self._ended(numbers[at], poems)
+            self._ended(numbers.pop(at), poems)
 
-    def _requests(self, numbers: list[int]) -> Iterator[PoemRequest]:
-        """What is asked for each row that can be read; its number goes to `numbers`."""
+    def _requests(self, numbers: dict[int, int]) -> Iterator[PoemRequest]:
+        """What is asked for each row that can be read; `numbers` tells the row of each request."""
+        requests = 0
         while self.read < self.job.rows.stop - 1:
             row = self._next()
             try:
@@ -142,7 +143,8 @@ class _Passage:
                 self.output.fault(row.number, _name(row), error)
                 self._tell()
                 continue
-            numbers.append(row.number)
+            numbers[requests] = row.number
+            requests += 1
             self.waiting[row.number] = row
             yield request
 
@@ -228,14 +230,16 @@ class _Passage:
         return b"".join(map(json_line, rows))
 
     def _count(self) -> int:
-        return self.output.reached.couplets + self.output.reached.faults
+        return self.output.couplets + self.output.faults
 
     def _tell(self) -> None:
-        done, faults = self._count() - self.before, self.output.reached.faults
-        rate = done / max(time.monotonic() - self.begun, 1e-3)
-        left = len(self.job.rows) - self._count()
-        note = f"{rate:.1f} a second, {_time(left / max(rate, 1e-3))} left"
-        self.task.advance(done - self.told, note + (f", errors: {faults}" if faults else ""))
+        done, faults = self._count() - self.before, self.output.faults
+        note = f"errors: {faults}" if faults else ""
+        if done:
+            rate = done / max(time.monotonic() - self.begun, 1e-3)
+            left = _time((len(self.job.rows) - self._count()) / rate)
+            note = f"{rate:.1f} a second, {left} left" + (f", {note}" if note else "")
+        self.task.advance(done - self.told, note)
         self.told = done
 
 

@@ -8,7 +8,7 @@ any moment.
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,76 +50,103 @@ class OutputFiles:
         return self.output.with_name(f"{self.output.name}.rows.jsonl")
 
 
+@dataclass
+class _State:
+    """What is on disk, as `manifest` counts it, and what is not there yet.
+
+    `poems`: the lines of rows, in order; `faults`: the line of a row, and whether it came late.
+    All else is worked out from these, so that an interrupt between two statements tears nothing.
+    """
+
+    manifest: Manifest
+    poems: list[tuple[int, bytes]] = field(default_factory=list)
+    faults: list[tuple[int, bytes, bool]] = field(default_factory=list)
+    passed: int = 0
+
+    def reached(self) -> Reached:
+        """How far the work is when all is on disk."""
+        old = self.manifest.reached
+        late = [row for row, _, is_late in self.faults if is_late]
+        return Reached(
+            row=max([old.row, self.passed, *(row for row, _ in self.poems), *late]),
+            couplets=old.couplets + len(self.poems),
+            poem_bytes=old.poem_bytes + sum(len(lines) for _, lines in self.poems),
+            faults=old.faults + len(self.faults),
+            fault_row=max([old.fault_row, *(row for row, _, _ in self.faults)]),
+            fault_bytes=old.fault_bytes + sum(len(line) for _, line, _ in self.faults),
+        )
+
+
 class Output:
     """Appends rows, in their order."""
 
     def __init__(self, files: OutputFiles, manifest: Manifest):
         """Raises `UserError` where less is there than `manifest` says."""
-        self.files, self.manifest = files, manifest
-        self._reached = manifest.reached.model_copy()
-        self._poems: list[bytes] = []
-        self._faults: list[bytes] = []
+        self.files = files
+        self._state = _State(manifest)
+        self._fault_row = manifest.reached.fault_row
         self._waiting, self._kept = 0, time.monotonic()
         check_sizes(files, manifest.reached)
 
     @property
-    def reached(self) -> Reached:
-        """How far the work is, what is not on disk yet included."""
-        return self._reached
+    def manifest(self) -> Manifest:
+        """What is on disk."""
+        return self._state.manifest
+
+    @property
+    def couplets(self) -> int:
+        """How many rows have poems, on disk or not yet."""
+        return self.manifest.reached.couplets + len(self._state.poems)
+
+    @property
+    def faults(self) -> int:
+        """How many rows have a fault, on disk or not yet."""
+        return self.manifest.reached.faults + len(self._state.faults)
 
     def poems(self, row: int, lines: bytes) -> None:
         """Take the lines of a row's poems; all rows before it have been taken or have a fault."""
-        self._poems.append(lines)
-        self._waiting += len(lines)
-        self._reached.row = row
-        self._reached.couplets += 1
-        self._keep_in_time()
+        self._state.poems.append((row, lines))
+        self._keep_in_time(len(lines))
 
     def fault(self, row: int, name: str | int, error: UserError, late: bool = False) -> None:
         """Take what is wrong with a row, unless it was taken before.
 
         `late`: it was found when rows behind it had been read; all before it have been taken.
         """
-        if row <= self._reached.fault_row and not late:
+        if row <= self._fault_row and not late:
             return
-        line = {
+        values = {
             **{"id": name, "row": row, "field": error.field, "error": str(error.words)},
             "error_zh": in_language(error.words, "zh"),
         }
-        self._faults.append(json_line(line))
-        self._waiting += len(self._faults[-1])
-        self._reached.fault_row = max(row, self._reached.fault_row)
-        self._reached.faults += 1
-        if late:
-            self._reached.row = row
-        self._keep_in_time()
+        line = json_line(values)
+        self._state.faults.append((row, line, late))
+        self._fault_row = max(row, self._fault_row)
+        self._keep_in_time(len(line))
 
     def passed(self, row: int) -> None:
         """All rows up to this one have been taken or have a fault."""
-        self._reached.row = row
+        self._state.passed = row
 
-    def _keep_in_time(self) -> None:
+    def _keep_in_time(self, size: int) -> None:
+        self._waiting += size
         if self._waiting > _MOST or time.monotonic() - self._kept > _SECONDS:
             self.keep()
 
     def keep(self) -> None:
         """Bring to disk what was taken."""
-        old, poems, faults = self.manifest.reached, b"".join(self._poems), b"".join(self._faults)
+        state, old = self._state, self.manifest.reached
+        found = self.manifest.model_copy(update={"reached": state.reached()})
+        if found.reached == old:
+            return
         if not self.files.manifest.exists():  # without it nobody knows whose the lines are
             self._write(self.manifest)
-        _append(self.files.lines, old.poem_bytes, poems)
-        if faults or self.files.faults.exists():
+        _append(self.files.lines, old.poem_bytes, b"".join(lines for _, lines in state.poems))
+        if state.faults or self.files.faults.exists():
+            faults = b"".join(line for _, line, _ in state.faults)
             _append(self.files.faults, old.fault_bytes, faults)
-        sizes = {
-            "poem_bytes": old.poem_bytes + len(poems),
-            "fault_bytes": old.fault_bytes + len(faults),
-        }
-        found = self.manifest.model_copy(
-            update={"reached": self._reached.model_copy(update=sizes)}, deep=True
-        )
         self._write(found)
-        self.manifest = found
-        self._poems, self._faults = [], []
+        self._state = _State(found)
         self._waiting, self._kept = 0, time.monotonic()
 
     def _write(self, manifest: Manifest) -> None:
