@@ -16,8 +16,8 @@ _FEW = 20
 # Losses of single batches differ; their mean over some steps does not end higher, unless it
 # explodes. What rises at first and falls again has only a short warm-up.
 _WINDOW, _RISE = 5, 1.25
-# A gradient so many times as long as is usual just before, and longer than the first ones, which
-# are long wherever there is much to learn. Runs that go well stay below three times.
+# A gradient so many times as long as is usual just before, and longer than the first one, which
+# is long wherever there is much to learn. Runs that go well have shown four times at most.
 _SPIKE, _BEFORE = 10, 25
 # The scale of fp16 is found by a few overflows at first.
 _OVERFLOWS = 0.1
@@ -93,11 +93,10 @@ def _too_high(rows: Sequence[dict[str, Any]], settings: TrainSettings) -> Biling
 def _gradients(rows: Sequence[dict[str, Any]], settings: TrainSettings) -> Bilingual | None:
     steps = [row for row in rows if row["kind"] == "train" and row.get("grad_norm") is not None]
     norms = [row["grad_norm"] for row in steps]
-    first = max(norms[:_WINDOW], default=0.0)
     worst, times = None, float(_SPIKE)
-    for at in range(_WINDOW, len(norms)):
+    for at in range(1, len(norms)):
         usual = median(norms[max(0, at - _BEFORE) : at])
-        if norms[at] > max(first, times * usual):
+        if norms[at] > max(norms[0], times * usual):
             worst, times = at, norms[at] / usual
     if worst is None:
         return None
