@@ -44,6 +44,26 @@ def test_every_row_has_the_poems_that_it_has_alone_in_the_order_of_the_rows(
     assert found[-1]["form"] == "wujue" and len(found[-1]["text"]) == 12
 
 
+def test_the_batch_is_as_full_as_that_of_couplets_in_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a file goes at the same rate."""
+    rows_of_steps: list[int] = []
+    step = Batch.step
+
+    def counted(self: Batch) -> list[Candidate]:
+        rows_of_steps.append(self.rows)
+        return step(self)
+
+    monkeypatch.setattr(Batch, "step", counted)
+    couplets = [couplet for couplet, _ in COUPLETS] * 25
+    assert len(list(writer().write_many(couplets, form="free", max_length=6))) == 150
+    alone, rows_of_steps = rows_of_steps, []
+    values = [{"couplet": couplet} for couplet in couplets]
+    done(jsonl(tmp_path / "c.jsonl", values), tmp_path / "p.jsonl")
+    assert rows_of_steps == alone and max(alone) == 64
+
+
 FAULTS: list[tuple[Any, str | None, str]] = [
     ("{", None, "not JSON"),
     ("[" * 3000, None, "nested too deeply"),
