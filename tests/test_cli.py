@@ -47,7 +47,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
         (
             "run",
             [
-                *("--epochs", "--learning-rate", "--max-length", "--model", "--out", "--poems"),
+                *(
+                    "--epochs",
+                    "--learning-rate",
+                    "--log",
+                    "--max-length",
+                    "--model",
+                    "--out",
+                    "--poems",
+                ),
                 *("--recipe", "--repetition-penalty"),
                 *("--min-p", "--resume", "--seed", "--set", "--source"),
                 *("--temperature", "--top-k", "--top-p", "--typical-p"),
@@ -56,7 +64,15 @@ def test_what_needs_no_model_imports_none_of_its_libraries(words: str, tmp_path:
         (
             "finetune",
             [
-                *("--epochs", "--learning-rate", "--model", "--out", "--poems", "--recipe"),
+                *(
+                    "--epochs",
+                    "--learning-rate",
+                    "--log",
+                    "--model",
+                    "--out",
+                    "--poems",
+                    "--recipe",
+                ),
                 *("--resume", "--seed", "--set", "--source"),
             ],
         ),

@@ -17,6 +17,7 @@ _EXTRAS = {
         "伺服器",
         ("fastapi", "fastapi_offline", "prometheus_client", "uvicorn"),
     ),
+    "tensorboard": ("logs for TensorBoard", "TensorBoard 紀錄", ("tensorboardX",)),
 }
 
 

@@ -81,7 +81,9 @@ def complete_command(
         complete_files(many, verse_settings(rules, lang), settings.decode, writer or ModelFlags())
         return
     if not couplets:
-        raise UserError("give a couplet in quotes, a file of couplets, or --input and --output")
+        raise UserError(
+            "COUPLET is missing: give one in quotes, a file of couplets, or --input and --output"
+        )
     couplets = [text_with_notes(interpret_couplet(couplet), lang) for couplet in _given(couplets)]
     verse = verse_settings(rules, lang)
     writer = writer or ModelFlags()

@@ -49,6 +49,10 @@ class RunFlags:
         str | None, _flag("The base model: a catalogue name, a folder, a GGUF file or a hub id.")
     ] = None
     source: Annotated[str | None, _flag("A file of poems, or a folder that has one.")] = None
+    log: Annotated[
+        str | None,
+        _flag("Send the log of steps there, too: tensorboard, wandb, trackio or mlflow."),
+    ] = None
     out: Annotated[Path | None, _flag("The run folder to write; default runs/RECIPE-DATE.")] = None
     resume: Annotated[Path | None, _flag("A run folder to go on with; its settings hold.")] = None
     set_: Annotated[
@@ -66,6 +70,7 @@ class RunFlags:
             "decode.seed": self.seed,
             "model.name": self.model,
             "data.source": self.source,
+            "log": self.log,
         }
         flags = {name: value for name, value in given.items() if value is not None}
         return flags | parse_assignments(self.set_ or [])

@@ -300,6 +300,9 @@ class RunSettings(Settings):
     shots: int = Field(0, ge=0, le=MOST_SHOTS)
     """How many whole training poems are also shown to the base model before each couplet, so that
     the report has it as strong as prompting makes it; 0: it is judged without only."""
+    log: Literal["tensorboard", "wandb", "trackio", "mlflow"] | None = None
+    """Where each row of the log of steps also goes as it is written; none: into steps.jsonl only.
+    Nothing of the poems is sent, and no account is asked for: wandb stays offline without a key."""
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     prompt: PromptSettings = PromptSettings()

@@ -24,7 +24,7 @@ from lianju.model import (
 )
 from lianju.progress import SILENT, Reporter
 from lianju.prompt import layouts_of
-from lianju.training.loop import Interrupted, finetune
+from lianju.training.loop import Hear, Interrupted, finetune
 from lianju.training.outcome import Outcome
 from lianju.training.processes import Processes
 
@@ -75,6 +75,7 @@ class FineTuning:
         folder: Path,
         processes: Processes,
         reporter: Reporter = SILENT,
+        hear: Hear = lambda rows: None,
     ) -> Outcome:
         """Train `model` on the main process's examples, into its `folder`; see `finetune`."""
         told = processes.share([[asdict(item) for item in part] for part in (train, validation)])
@@ -90,6 +91,7 @@ class FineTuning:
             resume=self.resume,
             reporter=reporter,
             processes=processes,
+            hear=hear,
         )
 
 

@@ -8,7 +8,7 @@ import math
 import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +34,8 @@ from lianju.training.schedule import learning_rate
 from lianju.training.validation import validation_loss
 
 _SAME_SIGNAL = 2.0
+# What is told rows of the log as they are written.
+Hear = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 class Interrupted(Exception):  # noqa: N818 - stopping on request is no error
@@ -242,13 +244,15 @@ def finetune(
     reporter: Reporter = SILENT,
     stop: Callable[[int], bool] = lambda step: False,
     processes: Processes = ALONE,
+    hear: Hear = lambda rows: None,
 ) -> Outcome:
     """Train the weights of `model` that want it; at the end it holds the best validated ones.
 
     `run` receives `steps.jsonl`, one row a step as it is done, and `checkpoints/`. With
     `resume` the run goes on from its newest checkpoint and ends with the same bits as one
     that was never interrupted. After each step `stop(step)` may end it: `Interrupted` is
-    raised once a checkpoint is written; Ctrl-C and SIGTERM do the same.
+    raised once a checkpoint is written; Ctrl-C and SIGTERM do the same. `hear` is told the rows of
+    the log as they are written.
 
     Several `processes` call this together and take the same steps as one would, up to rounding
     and to what dropout draws. Only the main one needs `run`, and only its model holds the best
@@ -265,7 +269,7 @@ def finetune(
     work.network.train()
     with _interrupts() as interrupted, reporter.task("Fine-tuning", len(work.plan)) as task:
         task.advance(work.position.step)
-        _loop(work, task, lambda step: processes.any(interrupted() or stop(step)))
+        _loop(work, task, lambda step: processes.any(interrupted() or stop(step)), hear)
     best_step = work.position.best_step or work.position.step
     outcome = None
     if processes.main:
@@ -274,7 +278,7 @@ def finetune(
     return Outcome(**processes.share(outcome and asdict(outcome)))
 
 
-def _loop(work: TrainingLoop, task: Task, stop: Callable[[int], bool]) -> None:
+def _loop(work: TrainingLoop, task: Task, stop: Callable[[int], bool], hear: Hear) -> None:
     """Steps from where `work` is to the end of its plan."""
     best_step, best_loss = work.position.best_step, work.position.best_loss
     for index in range(work.position.step, len(work.plan)):
@@ -288,6 +292,7 @@ def _loop(work: TrainingLoop, task: Task, stop: Callable[[int], bool]) -> None:
                 best_step, best_loss = step, loss
         if work.processes.main:
             _append(work.log, rows)
+            hear(rows)
         stopping = stop(step)
         if due or stopping:
             work.write(TrainingPosition(step, best_step, best_loss))

@@ -48,6 +48,7 @@ from lianju.training.before_after import (
 from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import FineTuning
 from lianju.training.gradients import why_no_graph
+from lianju.training.live_log import live_log
 from lianju.training.loop import Interrupted
 from lianju.training.outcome import Outcome
 from lianju.training.remarks import remarks_of
@@ -297,7 +298,9 @@ def _fine_tune(run: Run, poems: RunPoems, compute: Compute, plan: TrainSettings)
     words, whole = model.vocabulary, plan.loss == "poem"
     train = encode(poems.train, style, words, plan.cutoff, whole)
     validation = encode(poems.split.validation, style, words, plan.cutoff)
-    outcome = task.train(model, train, validation, run.folder, run.processes, run.reporter)
+    with live_log(settings, run.folder, run.reporter) as hear:
+        sides = (train, validation)
+        outcome = task.train(model, *sides, run.folder, run.processes, run.reporter, hear)
     card = {
         "prompt": fingerprint(style, model.vocabulary),
         "prompt_ids": model.vocabulary.prompt_digest(style),
