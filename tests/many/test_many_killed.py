@@ -93,7 +93,7 @@ def test_ctrl_c_says_what_is_kept_and_another_command_is_refused(folder: Path) -
             "counted from 1, so there are 1/4",
         ),
         (["--input=no.jsonl", "--output=x.jsonl"], "cannot read no.jsonl"),
-        ([], "give a couplet in quotes"),
+        ([], "COUPLET is missing"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(words: list[str], said: str, folder: Path) -> None:
