@@ -6,7 +6,7 @@ completion are tokenised apart and joined as ids, so their boundary never moves.
 
 from typing import get_args
 
-from lianju.config import INSTRUCTION, SYSTEM, PromptSettings, PromptStyle, PromptTexts
+from lianju.config import PromptSettings, PromptStyle, PromptTexts
 from lianju.corpus import line_keys
 from lianju.errors import UserError
 from lianju.model import SLOT, Layout, Messages, OwnLayout, PromptFrame, Vocabulary
@@ -64,12 +64,10 @@ def line_length(couplet: str) -> int:
     return lengths.pop() if len(lengths) == 1 else 0
 
 
-def chat_messages(couplet: str) -> list[dict[str, str]]:
-    """The homework's wording as messages to a chat model that others serve."""
-    return [
-        {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": f"{INSTRUCTION}\n{normal(couplet)}"},
-    ]
+def chat_messages(couplet: str, texts: PromptTexts) -> list[dict[str, str]]:
+    """A prompt's texts as messages to a chat model that others serve."""
+    system = [{"role": "system", "content": texts.system}] if texts.system else []
+    return [*system, {"role": "user", "content": texts.before + normal(couplet) + texts.after}]
 
 
 def render_completion(vocabulary: Vocabulary, completion: str) -> list[int]:

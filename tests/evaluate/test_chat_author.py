@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from lianju.chat import Answers, Chat, Endpoint
 from lianju.cli.app import _guarded
+from lianju.cli.chat_system import ChatFlags
 from lianju.config import INSTRUCTION, SYSTEM, DecodeSettings, load_settings
 from lianju.corpus import test_set as homework_couplets
 from lianju.decode import complete
@@ -92,6 +94,36 @@ def chatty(body: Body, number: int = 0) -> Reply:
 
 
 # --- what is asked and measured ------------------------------------------------------------
+
+
+def test_a_prompt_of_ones_own_is_asked_and_told(tmp_path: Path) -> None:
+    own = ChatFlags(
+        endpoint="http://127.0.0.1:9/v1", system="", template="續成此詩：{couplet}只寫詩。"
+    ).author("fake", None, 0)
+    assert own is not None
+
+    def answering(body: Body, number: int = 0) -> Reply:
+        return chat("夜來風雨聲，花落知多少。")
+
+    with FakeJudge(answering) as server:
+        asked = replace(own, chat=author(server, tmp_path).chat)
+        chat_suite(asked, "hw5", HOMEWORK[:1], 1, None)
+    [request] = server.requests
+    wanted = f"續成此詩：{HOMEWORK[0].couplet}只寫詩。"
+    assert request["messages"] == [{"role": "user", "content": wanted}]
+    assert asked.settings()["messages"][0]["content"] == "續成此詩：〈couplet〉只寫詩。"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"system": "詩人"}, "go with --endpoint"),
+        ({"endpoint": "http://127.0.0.1:9/v1", "template": "續成此詩"}, "--template: .*couplet"),
+    ],
+)
+def test_a_prompt_that_cannot_be_asked_is_refused(flags: dict[str, str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        ChatFlags(**flags).author("fake", None, 0)  # type: ignore[arg-type]
 
 
 def test_the_homework_is_asked_and_every_kind_of_answer_is_counted(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from lianju.cli.endpoint import KEY, EndpointFlags, endpoint_flag
+from lianju.cli.endpoint import EndpointFlags, endpoint_flag
 from lianju.cli.flags import DecodeFlags, VerseFlags
+from lianju.config import PromptSettings, from_flags
 from lianju.console import TerminalReporter, print_line
 from lianju.errors import UserError
 from lianju.files import cache_dir
@@ -35,6 +36,18 @@ class ChatFlags(EndpointFlags):
             show_default=False,
         ),
     ] = None
+    system: Annotated[
+        str | None,
+        endpoint_flag("Who it is to be; default: the homework's text. Empty: none."),
+    ] = None
+    instruction: Annotated[
+        str | None,
+        endpoint_flag("What it is asked to do, before each couplet; default: the homework's text."),
+    ] = None
+    template: Annotated[
+        str | None,
+        endpoint_flag("The whole message, with {couplet} in it; default: instruction, couplet."),
+    ] = None
     run: Annotated[
         Path | None,
         endpoint_flag(
@@ -49,9 +62,10 @@ class ChatFlags(EndpointFlags):
     ) -> "ChatAuthor | None":
         """The chat model; None where none is named. Raises `UserError` for flags that lack it."""
         if self.endpoint is None:
-            if self.run or self.yes or self.price_in or self.price_out or self.key_env != KEY:
+            if asdict(self) != asdict(ChatFlags()):
                 raise UserError(
-                    "--run, --key-env, --price-in, --price-out and --yes go with --endpoint"
+                    "--run, --system, --instruction, --template, --key-env, --price-in, "
+                    "--price-out and --yes go with --endpoint"
                 )
             return None
         if model is None:
@@ -70,9 +84,14 @@ class ChatFlags(EndpointFlags):
         from lianju.evaluate import ChatAuthor
 
         endpoint = Endpoint(self.endpoint, model, key)
-        return ChatAuthor(
-            Chat(endpoint, Answers(cache_dir() / "chat"), TerminalReporter()), sampling
-        )
+        chat = Chat(endpoint, Answers(cache_dir() / "chat"), TerminalReporter())
+        return ChatAuthor(chat, sampling, self._prompt())
+
+    def _prompt(self) -> PromptSettings:
+        """What it is asked."""
+        texts = {name: getattr(self, name) for name in ("system", "instruction", "template")}
+        given = {name: text for name, text in texts.items() if text is not None}
+        return from_flags(PromptSettings, {"style": "chat", **given})
 
     def agree_on(self, author: "ChatAuthor", plan: "EvaluationPlan") -> None:
         """Say what the suites will take, and get a yes."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lianju.chat import FILTERED, Answer, Ask, Asked, Chat, Estimate, rough_tokens
+from lianju.config import PromptSettings
 from lianju.corpus import Example
 from lianju.decode import Completion
 from lianju.errors import UserError
@@ -30,6 +31,8 @@ _ANSWER = 250
 # Of an answer so much stands in a report; all of it is in the cache.
 _KEPT = 4000
 _COUPLET = "〈couplet〉"
+# Asked as the homework asks.
+_HOMEWORK = PromptSettings(style="chat")
 _UNKNOWN = (
     "What a chat model was trained on is not known: it may know these poems by heart, as their "
     "recall shows."
@@ -39,11 +42,13 @@ _UNKNOWN = (
 @dataclass(frozen=True)
 class ChatAuthor:
     """Who writes behind an endpoint. `sampling`: parameters as the endpoint takes them, with
-    `seed` (that of the first poem on a couplet; the next has the next) and `max_tokens`.
+    `seed` (that of the first poem on a couplet; the next has the next) and `max_tokens`. `prompt`:
+    its texts are what is asked, by default the homework's.
     """
 
     chat: Chat
     sampling: Mapping[str, int | float]
+    prompt: PromptSettings = _HOMEWORK
 
     @property
     def label(self) -> str:
@@ -56,7 +61,7 @@ class ChatAuthor:
             "label": self.label,
             "model": self.chat.endpoint.model,
             "endpoint": self.chat.endpoint.shown,
-            "messages": chat_messages(_COUPLET),
+            "messages": chat_messages(_COUPLET, self.prompt.texts),
             "decoding": dict(self.sampling),
         }
 
@@ -93,7 +98,8 @@ class ChatAuthor:
 
     def _asked(self, couplet: str, number: int) -> Asked:
         seed = int(self.sampling["seed"]) + number
-        return Asked(chat_messages(couplet), {**self.sampling, "seed": seed}, number)
+        messages = chat_messages(couplet, self.prompt.texts)
+        return Asked(messages, {**self.sampling, "seed": seed}, number)
 
 
 def chat_suite(
