@@ -47,6 +47,7 @@ READERS = {
     "blind/blind-key.json": "reading/blind-key.json",
     "model.name=/data/TAIDE-LX-7B-Chat": "model.name=tiny",
     "data.poems=250,500,1000,2000": "data.poems=4,8",
+    "data.poems=250,500,1000": "data.poems=4",
     "train.epochs=1,3": "train.epochs=1",
 }
 # Verbs that the documents only name; alone they want a couplet or a folder.

@@ -14,8 +14,8 @@ from lianju.experiments.grid_words import SHOWN
 from lianju.experiments.training_grid import (
     GridCouplet,
     GridPlan,
-    Judged,
     JudgedCell,
+    JudgedModel,
     TrainingGrid,
     completion_row,
 )
@@ -65,7 +65,7 @@ def cell(
 
 
 def findings(folder: Path, asked: GridPlan, cells: Sequence[GridCell]) -> GridFindings:
-    base = Judged(losses=[9.0] * UNSEEN, unseen=[], shown=cells[0].judged.shown)
+    base = JudgedModel(losses=[9.0] * UNSEEN, unseen=[], shown=cells[0].judged.shown)
     grid = TrainingGrid(folder, plan=asked)
     curves = [
         LearningCurve(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lianju.config import DecodeSettings, VerseSettings
-from lianju.many import Asked, ManyJob, open_job
+from lianju.many import ManyJob, RowSettings, open_job
 from lianju.model import pack
 from lianju.progress import SILENT, Reporter
 from lianju.shards import WHOLE, Shard
@@ -23,10 +23,10 @@ def writer() -> Writer:
     return Writer(tiny, "plain")
 
 
-def asked(form: str = "free", model: str = "tiny", **decode: Any) -> Asked:
+def asked(form: str = "free", model: str = "tiny", **decode: Any) -> RowSettings:
     """As the command line asks, for poems of a few tokens."""
     free = {"max_length": 6} if form == "free" else {}
-    return Asked(
+    return RowSettings(
         model=model,
         adapter="",
         style="plain",
@@ -54,7 +54,7 @@ def jsonl(path: Path, values: Iterable[Any]) -> Path:
 def done(
     couplets: Path,
     output: Path,
-    what: Asked | None = None,
+    what: RowSettings | None = None,
     shard: Shard = WHOLE,
     reporter: Reporter = SILENT,
     by: Writer | None = None,

@@ -22,7 +22,7 @@ REPORT = {
 # Names: of the program, its models and suites, a command, decoding parameters, seeds of units.
 NAMES = {
     "Lianju", "English", "lianju", "run", "tang", "base", "top", "typical", "min", "API", "gemma",
-    "heldout", "summary", "json",
+    "heldout", "settings", "summary", "json",
 }  # fmt: skip
 # The words that can be seen or heard, but for what the model wrote.
 WORDS = r"""() => {

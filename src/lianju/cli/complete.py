@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lianju.cli.complete_files import ManyFlags, complete_files
+from lianju.cli.complete_files import ManyFlags, complete_rows
 from lianju.cli.flags import (
     PARTICLES,
     SHOTS,
@@ -78,7 +78,7 @@ def complete_command(
             raise UserError("couplets of your own and --input exclude each other: leave out one")
         if shots:
             raise UserError("--shots are for couplets of your own: leave them out with --input")
-        complete_files(many, verse_settings(rules, lang), settings.decode, writer or ModelFlags())
+        complete_rows(many, verse_settings(rules, lang), settings.decode, writer or ModelFlags())
         return
     if not couplets:
         raise UserError(

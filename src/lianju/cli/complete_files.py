@@ -15,7 +15,7 @@ from lianju.files import weights_digest
 from lianju.shards import WHOLE, Shard
 
 if TYPE_CHECKING:
-    from lianju.many import Asked, ManyJob
+    from lianju.many import ManyJob, RowSettings
 
 _MANY = Group("Many couplets 大量對句: files of any length", sort_key=0.5)
 # What a process ends with when all was done, but some rows have faults.
@@ -47,7 +47,7 @@ class ManyFlags:
     shard: Annotated[str | None, SHARD] = None
 
 
-def complete_files(
+def complete_rows(
     flags: ManyFlags, verse: VerseSettings, decode: DecodeSettings, writer: ModelFlags
 ) -> None:
     """Complete the couplets of a file into a file of poems."""
@@ -70,13 +70,13 @@ def complete_files(
 
 def _asked(
     folder: Path | None, writer: ModelFlags, verse: VerseSettings, decode: DecodeSettings
-) -> "Asked":
-    from lianju.many import Asked
+) -> "RowSettings":
+    from lianju.many import RowSettings
     from lianju.model import card_prompt, read_card
 
     card = read_card(folder) if folder else {}
     defaults = load_settings()
-    return Asked(
+    return RowSettings(
         model=writer.model or card.get("base") or defaults.model.name,
         adapter=weights_digest(folder) if folder else "",
         style=(card_prompt(card) if card else defaults.prompt).name,

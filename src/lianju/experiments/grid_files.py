@@ -12,7 +12,7 @@ from lianju.experiments.grid_page import page
 from lianju.experiments.grid_plots import against_time, by_setting
 from lianju.experiments.grid_words import SHOWN, found_words, verdict_words
 from lianju.experiments.run_reading import read_run
-from lianju.experiments.training_grid import Judged, TrainingGrid
+from lianju.experiments.training_grid import JudgedModel, TrainingGrid
 from lianju.explore import alone, lacking_png, write_csv, write_plot
 from lianju.files import write_json, write_text
 
@@ -54,7 +54,7 @@ def _findings(grid: TrainingGrid) -> GridFindings:
     return GridFindings(grid, base, _measured(grid, base, kit), cells, curves, failed)
 
 
-def _measured(grid: TrainingGrid, judged: Judged, kit: Tools) -> Measured:
+def _measured(grid: TrainingGrid, judged: JudgedModel, kit: Tools) -> Measured:
     poems = judged.unseen_poems(grid.plan)
     truths = [one.truth for one in grid.plan.unseen[: len(poems)]]
     return measure([[poem] for poem in poems], truths, kit)

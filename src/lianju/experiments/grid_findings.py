@@ -12,7 +12,7 @@ from typing import Any
 from lianju.evaluate import Figure, Measured, difference, mean
 from lianju.experiments.axes import Axis, Choice
 from lianju.experiments.curves import LearningCurve
-from lianju.experiments.training_grid import Judged, JudgedCell, TrainingGrid
+from lianju.experiments.training_grid import JudgedCell, JudgedModel, TrainingGrid
 
 # Of one poem each, so compared in pairs.
 PAIRED = ("loss", "shape", "full", "repeats", "known_lines")
@@ -48,7 +48,7 @@ class GridCell:
 
 
 @dataclass(frozen=True)
-class Step:
+class AxisStep:
     """What it brings to go from one value of an axis to the next, all else being equal.
 
     `pairs`: how many pairs of cells it was taken on. `changes`: by metric, the mean over these of
@@ -71,7 +71,7 @@ def sign(figure: Figure) -> int:
     return int(figure.low > 0) - int(figure.high < 0)
 
 
-def step_of(cells: Sequence[GridCell], axis: Axis, before: Any, after: Any) -> Step | None:
+def step_of(cells: Sequence[GridCell], axis: Axis, before: Any, after: Any) -> AxisStep | None:
     """The step between two values of an axis; None where no two cells differ in it alone."""
     pairs = [
         (one, other)
@@ -84,7 +84,7 @@ def step_of(cells: Sequence[GridCell], axis: Axis, before: Any, after: Any) -> S
         return None
     changes = {metric: _change(pairs, metric) for metric in PAIRED}
     logs = [log(b.judged.training / a.judged.training) for a, b in pairs]
-    return Step(axis, before, after, len(pairs), changes, exp(sum(logs) / len(logs)))
+    return AxisStep(axis, before, after, len(pairs), changes, exp(sum(logs) / len(logs)))
 
 
 def _change(pairs: Sequence[tuple[GridCell, GridCell]], metric: str) -> Figure:
@@ -109,7 +109,7 @@ class GridFindings:
     """
 
     grid: TrainingGrid
-    base: Judged
+    base: JudgedModel
     base_measured: Measured
     cells: list[GridCell]
     curves: list[LearningCurve]
@@ -140,7 +140,7 @@ class GridFindings:
         """That of the untouched model."""
         return mean([[loss] for loss in self.base.losses])
 
-    def steps(self, axis: Axis) -> list[Step]:
+    def steps(self, axis: Axis) -> list[AxisStep]:
         """From each value of an axis to the next that cells were trained with."""
         values = [v for v in axis.values if any(cell.choice[axis.name] == v for cell in self.cells)]
         pairs = itertools.pairwise(values)

@@ -17,8 +17,8 @@ from lianju.experiments.training_grid import (
     BASE_POEMS,
     GridCouplet,
     GridPlan,
-    Judged,
     JudgedCell,
+    JudgedModel,
     TrainingGrid,
     completion_row,
     judged_file,
@@ -152,7 +152,7 @@ def _diverged(grid: TrainingGrid, run: Run, error: UserError) -> JudgedCell:
     )
 
 
-def _judge_base(grid: TrainingGrid) -> Judged:
+def _judge_base(grid: TrainingGrid) -> JudgedModel:
     """What the untouched model does, from the cache where another grid or run asked it before."""
     settings, plan = grid.plan.settings, grid.plan
     grid.reporter.say(f"The untouched {settings.model.name} first")
@@ -172,12 +172,12 @@ def _judge_base(grid: TrainingGrid) -> Judged:
         lambda _: _judge(plan, model, style, BASE_POEMS, grid.reporter).model_dump(),
         grid.reporter,
     )
-    return Judged.model_validate(found)
+    return JudgedModel.model_validate(found)
 
 
 def _judge(
     plan: GridPlan, model: LanguageModel, style: str, poems: int, reporter: Reporter
-) -> Judged:
+) -> JudgedModel:
     """What a model does on the couplets of the plan, poems on the first so many of `unseen`."""
     # Nothing is forced, so particles play no part.
     decode = plan.settings.decode.model_copy(update={"candidates": 1, "particles": 1})
@@ -186,7 +186,7 @@ def _judge(
     couplets = [one.couplet for one in (*plan.shown, *plan.unseen[:poems])]
     groups = write_poems(model, style, couplets, _FREE, decode, reporter, "Couplets")
     rows = [completion_row(group[0]) for group in groups]
-    return Judged(
+    return JudgedModel(
         losses=[loss for loss in losses if loss is not None],
         unseen=rows[len(plan.shown) :],
         shown=rows[: len(plan.shown)],

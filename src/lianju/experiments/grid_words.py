@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lianju.config import RunSettings, Settings
 from lianju.evaluate import METRICS, Figure, markup
 from lianju.experiments.axes import Axis, choice_words, value_words
-from lianju.experiments.grid_findings import GridFindings, Step, sign
+from lianju.experiments.grid_findings import AxisStep, GridFindings, sign
 from lianju.explore import BY_NAME, MetricWords
 from lianju.verse import Bilingual, Sentences
 
@@ -109,7 +109,7 @@ def _lowest(found: GridFindings, axis: Axis) -> object:
     return min(axis.values, key=loss)
 
 
-def changes_of(step: Step) -> list[tuple[MetricWords, Figure]]:
+def changes_of(step: AxisStep) -> list[tuple[MetricWords, Figure]]:
     """The changes that the page tells of a step."""
     return [(_COMPARED[name], figure) for name, figure in step.changes.items()]
 
@@ -126,7 +126,7 @@ def better(metric: MetricWords, figure: Figure) -> bool | None:
     return None if way == 0 else (way > 0) == (metric.better == "more")
 
 
-def step_words(step: Step) -> str:
+def step_words(step: AxisStep) -> str:
     """From which value to which: "250 → 500"."""
     return f"{value_words(step.before)} → {value_words(step.after)}"
 

@@ -19,7 +19,7 @@ import lianju
 from lianju.config import RunSettings
 from lianju.errors import UserError
 from lianju.files import opened_inside, read_inside
-from lianju.verse import Bilingual
+from lianju.verse import Bilingual, in_language
 
 REFERENCE = "reference"
 SETTINGS, SUMMARY, STEPS = "settings.json", "summary.json", "steps.jsonl"
@@ -220,15 +220,19 @@ def _damaged(
 ) -> FoundRun:
     reason = _first(error) if isinstance(error, ValidationError) else _reason(error)
     words = Bilingual(
-        f"{file} is damaged ({reason}): {advice}", f"{file} 已損毀（{reason}）：{advice.zh}"
+        f"{file} is damaged ({reason}): {advice}",
+        f"{file} 已損毀（{in_language(reason, 'zh')}）：{advice.zh}",
     )
     return FoundRun(folder, folder.name, "damaged", words, changed, settings or {})
 
 
 def _reason(error: Exception) -> str:
     if getattr(error, "errno", None) in (errno.ELOOP, errno.ENOTDIR):
-        return "it is a link"
-    return getattr(error, "strerror", None) or str(error) or "it is gone"
+        return Bilingual("it is a link", "是連結")
+    gone = Bilingual("it is gone", "已不存在")
+    if getattr(error, "errno", None) == errno.ENOENT:
+        return gone
+    return getattr(error, "strerror", None) or str(error) or gone
 
 
 def _first(error: ValidationError) -> str:

@@ -69,7 +69,7 @@ class GridPlan(Settings):
         return settings.data.poems * settings.train.epochs
 
 
-class Judged(BaseModel):
+class JudgedModel(BaseModel):
     """What a model does on the couplets of a grid.
 
     `losses`: of the real continuations of `unseen`, in nats a character. `unseen`, `shown`: the
@@ -91,7 +91,7 @@ class Judged(BaseModel):
         return [_completion(*pair) for pair in zip(self.shown, plan.shown, strict=True)]
 
 
-class JudgedCell(Judged):
+class JudgedCell(JudgedModel):
     """The same of a cell, with what its fine-tuning came to."""
 
     training: float
@@ -115,7 +115,7 @@ def _completion(row: dict[str, Any], couplet: GridCouplet) -> Completion:
 
 
 def completion_row(poem: Completion) -> dict[str, Any]:
-    """A completion as `Judged` holds it."""
+    """A completion as `JudgedModel` holds it."""
     row: dict[str, Any] = _COMPLETION.dump_python(poem, exclude={"couplet"})
     return row
 
@@ -145,7 +145,7 @@ class TrainingGrid(WorkFolder):
             for file in taken:
                 self.once(file, JudgedCell, partial(other.read, file, JudgedCell, self.check))
             if (other.folder / _BASE).is_file():
-                self.once(_BASE, Judged, partial(other.read, _BASE, Judged, self.check))
+                self.once(_BASE, JudgedModel, partial(other.read, _BASE, JudgedModel, self.check))
             self.reporter.say(f"Runs taken from {other.folder}: {len(taken)}")
 
     def finished(self) -> dict[int, JudgedCell]:
@@ -156,11 +156,11 @@ class TrainingGrid(WorkFolder):
                 found[number] = self.read(judged_file(number), JudgedCell, self.check)
         return found
 
-    def base(self) -> Judged:
+    def base(self) -> JudgedModel:
         """What the untouched model does. Raises `UserError` where that was not asked yet."""
-        return self.read(_BASE, Judged, self.check)
+        return self.read(_BASE, JudgedModel, self.check)
 
-    def check(self, judged: Judged) -> None:
+    def check(self, judged: JudgedModel) -> None:
         """Raise `ValueError` for what does not belong to the couplets of the plan."""
         if isinstance(judged, JudgedCell) and judged.failed:
             return
@@ -176,9 +176,9 @@ class TrainingGrid(WorkFolder):
         there = (folder / "cells" / here.name for folder in beside)
         return next((folder for folder in there if folder.exists()), here)
 
-    def judge_base(self, work: Callable[[], Judged]) -> None:
+    def judge_base(self, work: Callable[[], JudgedModel]) -> None:
         """Keep what the untouched model does, unless it is there already."""
-        self.once(_BASE, Judged, work, self.check)
+        self.once(_BASE, JudgedModel, work, self.check)
 
     def costs(self) -> list[Cost]:
         """What the finished cells took."""

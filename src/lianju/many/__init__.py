@@ -7,6 +7,6 @@ how far they are. What is wrong with a row stands in a file of its own and stops
 """
 
 from lianju.many.job import ManyJob, open_job
-from lianju.many.manifest import Asked, ManyPlan
+from lianju.many.manifest import ManyPlan, RowSettings
 
-__all__ = ["Asked", "ManyJob", "ManyPlan", "open_job"]
+__all__ = ["ManyJob", "ManyPlan", "RowSettings", "open_job"]

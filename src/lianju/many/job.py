@@ -13,7 +13,7 @@ from lianju.corpus import FileRow, read_rows, shown
 from lianju.errors import UserError
 from lianju.extras import require
 from lianju.files import locked, read_as
-from lianju.many.manifest import Asked, Manifest, ManyPlan, Reached, WritingModel, agree
+from lianju.many.manifest import Manifest, ManyPlan, Reached, RowSettings, WritingModel, agree
 from lianju.many.output import Output, OutputFiles, check_sizes, json_line
 from lianju.many.parquet_poems import write_parquet
 from lianju.many.row_ids import content_of, count_rows, row_id
@@ -263,7 +263,7 @@ def _time(seconds: float) -> str:
 
 @contextmanager
 def open_job(
-    couplets: Path, output: Path, asked: Asked, shard: Shard, reporter: Reporter = SILENT
+    couplets: Path, output: Path, asked: RowSettings, shard: Shard, reporter: Reporter = SILENT
 ) -> Iterator[ManyJob]:
     """The job that completes a shard of a file of couplets, begun or new, held for the body.
 

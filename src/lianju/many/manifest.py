@@ -20,7 +20,7 @@ _WORDS = {
 _DIGEST = 12
 
 
-class Asked(Settings):
+class RowSettings(Settings):
     """What every row is written with."""
 
     model: str
@@ -44,7 +44,7 @@ class ManyPlan(Settings):
     kind: str
     """How its name ends."""
     shard: str
-    asked: Asked
+    asked: RowSettings
 
 
 class WritingModel(Settings):

@@ -48,11 +48,11 @@ from lianju.training.before_after import (
 from lianju.training.checkpoint import STEPS
 from lianju.training.fine_tuning import FineTuning
 from lianju.training.gradients import why_no_graph
-from lianju.training.live_log import live_log
 from lianju.training.loop import Interrupted
 from lianju.training.outcome import Outcome
 from lianju.training.remarks import remarks_of
 from lianju.training.run_folder import Run, default_folder, new_run, open_run
+from lianju.training.trackers import live_log
 from lianju.verse import Bilingual
 from lianju.writer import Writer
 

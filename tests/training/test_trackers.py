@@ -13,7 +13,7 @@ from lianju.config import load_settings
 from lianju.errors import UserError
 from lianju.files import read_jsonl
 from lianju.progress import Reporter
-from lianju.training import live_log
+from lianju.training import trackers
 from lianju.training.run import train_only
 from lianju.training.run_folder import new_run
 from tests import checkpoints
@@ -96,7 +96,7 @@ def test_a_tracker_that_fails_stops_no_training(
             calls.append("finish")
 
     monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "wandb", Broken)
-    monkeypatch.setattr(live_log, "find_spec", lambda name: True)
+    monkeypatch.setattr(trackers, "find_spec", lambda name: True)
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.setenv(name, "")  # so that what is set meanwhile is taken back
         monkeypatch.delenv(name)
@@ -111,8 +111,8 @@ def test_a_tracker_that_fails_stops_no_training(
 def test_a_tracker_that_is_not_installed_is_said_before_anything_is_trained(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_log, "find_spec", lambda name: None)
-    asked = live_log.live_log(load_settings("default", {"log": kind}), tmp_path, Hearing())
+    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    asked = trackers.live_log(load_settings("default", {"log": kind}), tmp_path, Hearing())
     with pytest.raises(UserError, match=f"pip install {kind}"), asked:
         pass
 
