@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lianju.experiments import Forecast, GridFindings, TrainingGrid
 
 # Eight cells that a laptop trains in some minutes, and that tell what most people ask.
-_USUAL = ["data.poems=64,125,250,500", "train.epochs=1,2"]
+_USUAL = ["data.poems=50,100,200,400", "train.epochs=1,2"]
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
