@@ -12,7 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import chdir, suppress
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,15 @@ _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(
     ["torch", "transformers", "peft", "lianju.cli", "lianju.decode", "lianju.training", __name__]
 )
+
+
+def _process(target: Callable[..., None], arguments: tuple[Any, ...]) -> ForkServerProcess:
+    """A process of the server, which is started where our own `tests` come before any other's:
+    a package that we depend on brings some, too.
+    """
+    with chdir(Path(__file__).parents[1]):
+        ensure_running()
+    return _FORK.Process(target=target, args=arguments)
 
 
 def _lianju(
@@ -55,10 +66,7 @@ def together(target: Callable[..., None], *arguments: Any, count: int = 2) -> li
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    processes = [
-        _FORK.Process(target=_one_of, args=(rank, count, port, target, arguments))
-        for rank in range(count)
-    ]
+    processes = [_process(_one_of, (rank, count, port, target, arguments)) for rank in range(count)]
     for process in processes:
         process.start()
     for process in processes:
@@ -79,7 +87,7 @@ class Typed:
         paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {"COLUMNS": "100", "PATH": paths} | environment
         arguments = (words, folder, self.files, environment)
-        self.process = _FORK.Process(target=_lianju, args=arguments)
+        self.process = _process(_lianju, arguments)
         self.process.start()
 
     @property

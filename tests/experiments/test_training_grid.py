@@ -152,9 +152,9 @@ def test_a_cell_is_a_run_to_write_with_and_to_go_on_with(
 def test_what_does_not_fit_the_budget_is_left_for_another_time(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--set", "data.poems=8,100000"]
-    # No run of so many poems ends in that time; the small one may take what it likes.
-    train(tmp_path / "grid", base, *more, "--budget", "30m")
+    more = [*SMALL, "--set", "train.epochs=1,10000"]
+    # No run of so many epochs ends in that time; the small one may take what it likes.
+    train(tmp_path / "grid", base, *more, "--budget", "10m")
     assert "Not trained, for want of time: 1." in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "grid/cells").iterdir()) == ["000"]
     with pytest.raises(UserError, match="--budget takes a time"):
