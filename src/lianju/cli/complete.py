@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -33,7 +34,7 @@ from lianju.verse import Language, in_language, lines_of, words
 
 if TYPE_CHECKING:
     from lianju.decode import Rules
-    from lianju.writer import Continuation
+    from lianju.writer import Continuation, Writer
 
 
 def complete_command(
@@ -74,10 +75,7 @@ def complete_command(
     )
     settings = load_settings("default", overrides)
     if many:
-        if couplets:
-            raise UserError("couplets of your own and --input exclude each other: leave out one")
-        if shots:
-            raise UserError("--shots are for couplets of your own: leave them out with --input")
+        _refuse_beside_files(couplets, shots)
         complete_rows(many, verse_settings(rules, lang), settings.decode, writer or ModelFlags())
         return
     if not couplets:
@@ -92,13 +90,8 @@ def complete_command(
         raise UserError("--shots are for the untouched base model: add --base")
     # Contradictions are found before the model is loaded.
     kept = rules_for_couplets(couplets, verse, lang)
-
-    from lianju.loading import load_model
-    from lianju.writer import Writer
-
     reporter = TerminalReporter()
-    model, style = load_model(folder, writer.model, reporter, exact=writer.exact)
-    loaded = Writer(shown(model, style, shots, seed, reporter), style)
+    loaded = _opened(folder, writer, shots, seed, reporter)
     asked = {**verse.model_dump(), **settings.decode.model_dump(exclude={"candidates"})}
     known_lines(reporter)  # which takes some seconds where it was not yet built
     every = []
@@ -108,6 +101,24 @@ def complete_command(
             task.advance()
     for poems, keeping in zip(every, kept, strict=True):
         _print(poems, keeping, lang, as_json)
+
+
+def _refuse_beside_files(couplets: list[str] | None, shots: int) -> None:
+    if couplets:
+        raise UserError("couplets of your own and --input exclude each other: leave out one")
+    if shots:
+        raise UserError("--shots are for couplets of your own: leave them out with --input")
+
+
+def _opened(
+    folder: Path | None, flags: ModelFlags, shots: int, seed: int, reporter: TerminalReporter
+) -> "Writer":
+    """The model that writes, shown so many poems before each couplet."""
+    from lianju.loading import load_model
+    from lianju.writer import Writer
+
+    model, style = load_model(folder, flags.model, reporter, exact=flags.exact)
+    return Writer(shown(model, style, shots, seed, reporter), style)
 
 
 def _given(words: Sequence[str]) -> list[str]:

@@ -193,8 +193,6 @@ def evaluate_command(
         asked = replace(asked, model=None)
     authors, base = _authors(named, asked, settings, verse, shots)
 
-    from lianju.evaluate import evaluate_shard, evaluate_systems
-
     part = Shard.read(shard) if shard else WHOLE
     if part.count > 1 and not out_:
         raise UserError("--shard needs --out, the same for all parts")
@@ -203,6 +201,19 @@ def evaluate_command(
     if guest:
         asking.agree_on(guest, plan)
         authors = [guest, *authors]
+    _evaluate(folder, plan, authors, base, part)
+
+
+def _evaluate(
+    folder: Path,
+    plan: "EvaluationPlan",
+    authors: "list[Author | ChatAuthor]",
+    base: "Load",
+    part: Shard,
+) -> None:
+    """All of it, or a shard, and what came of it."""
+    from lianju.evaluate import evaluate_shard, evaluate_systems
+
     if part.count > 1:
         done = evaluate_shard(folder, plan, authors, part, TerminalReporter())
         print_line(
